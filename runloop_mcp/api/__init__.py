@@ -1,0 +1,1 @@
+"""The vocabulary that everything else speaks: models, errors and ports. Pure: no I/O."""

@@ -1,0 +1,260 @@
+"""The one port behind every face: what a backend can do, in the groups and words of the Runloop API.
+
+Every method raises only the errors of `runloop_mcp.api.errors`, takes and returns the models of `runloop_mcp.api.models`,
+and shows everything: what a solver may see is decided by the face, with `runloop_mcp.api.disclosure`.
+Waits take `wait_seconds`, answer early when what they wait for has happened, and never raise because time ran out.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from types import TracebackType
+from typing import Self
+
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.api.models.base import Page
+from runloop_mcp.api.models.devbox import (
+    DevboxStatus,
+    DevboxView,
+    ExecuteParams,
+    ExecutionView,
+    FileContents,
+    OutputMatches,
+    OutputRange,
+    OutputStream,
+)
+from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView, StartRunParams
+from runloop_mcp.api.models.scenario import (
+    ScenarioCreateParams,
+    ScenarioListParams,
+    ScenarioUpdateParams,
+    ScenarioView,
+)
+
+
+class Scenarios(ABC):
+    """What can be solved."""
+
+    @abstractmethod
+    async def create(self, params: ScenarioCreateParams) -> ScenarioView:
+        """Keeps a new scenario.
+
+        Raises:
+            InvalidRequest: A field is not valid; the message names it and says what is.
+        """
+
+    @abstractmethod
+    async def retrieve(self, scenario_id: str) -> ScenarioView:
+        """One scenario.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+
+    @abstractmethod
+    async def update(self, scenario_id: str, params: ScenarioUpdateParams) -> ScenarioView:
+        """Replaces parts of a scenario; runs that have started keep what they started from.
+
+        Raises:
+            NotFound: There is none with this id.
+            InvalidRequest: A field is not valid, or the scenario comes from a folder, where it is edited.
+        """
+
+    @abstractmethod
+    async def list(self, params: ScenarioListParams) -> Page[ScenarioView]:
+        """One page of scenarios, newest first.
+
+        Raises:
+            InvalidRequest: `starting_after` names no scenario.
+        """
+
+    @abstractmethod
+    async def archive(self, scenario_id: str) -> ScenarioView:
+        """Takes a scenario out of lists; it can't be started any more, and its runs stay.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+
+    @abstractmethod
+    async def start_run(
+        self, params: StartRunParams, *, principal: Principal = LOCAL_OPERATOR, idempotency_key: str | None = None
+    ) -> ScenarioRunView:
+        """Starts a run: answers at once with `running`, while its devbox may still be booting.
+
+        The same idempotency key gives the same run, once.
+
+        Raises:
+            NotFound: There is no such scenario.
+            InvalidRequest: Something that the scenario requires is missing, or the key was used for other arguments.
+            InvalidState: The scenario is archived, or its attempts are used up.
+            Unavailable: No devbox can run here; the hint says how to mend it.
+        """
+
+
+class Runs(ABC):
+    """Runs of scenarios: one execution of one scenario on a devbox of its own."""
+
+    @abstractmethod
+    async def retrieve(self, run_id: str) -> ScenarioRunView:
+        """One run.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+
+    @abstractmethod
+    async def list(self, params: RunListParams) -> Page[ScenarioRunView]:
+        """One page of runs, newest first.
+
+        Raises:
+            InvalidRequest: `starting_after` names no run, or `state` is none.
+        """
+
+    @abstractmethod
+    async def score(self, run_id: str, *, wait_seconds: float = 20) -> ScenarioRunView:
+        """Scores a run, once: on a scored run it answers with the stored result.
+
+        Answers with `scored`, with `scoring` where that takes longer than the wait, or with `running` and a note where
+        our own machinery broke.
+
+        Raises:
+            NotFound: There is none with this id.
+            InvalidState: The run ended without a score.
+            Conflict: Another server holds its devbox.
+        """
+
+    @abstractmethod
+    async def complete(self, run_id: str, *, wait_seconds: float = 20) -> ScenarioRunView:
+        """Ends a scored run and shuts its devbox down; on a completed run it answers with the run.
+
+        Raises:
+            NotFound: There is none with this id.
+            InvalidState: The run is not scored.
+            Conflict: It is still scoring after the wait.
+        """
+
+    @abstractmethod
+    async def cancel(self, run_id: str) -> ScenarioRunView:
+        """Ends a running or scoring run without a score; on a canceled run it answers with the run.
+
+        Raises:
+            NotFound: There is none with this id.
+            InvalidState: The run is scored or has ended.
+        """
+
+    @abstractmethod
+    async def wait(self, run_id: str, *, leaving: Collection[RunState], wait_seconds: float) -> ScenarioRunView:
+        """The run, once its state is none of `leaving` or the wait is over.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+
+
+class Devboxes(ABC):
+    """Devboxes: where commands run and files are."""
+
+    @abstractmethod
+    async def retrieve(self, devbox_id: str) -> DevboxView:
+        """One devbox.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+
+    @abstractmethod
+    async def wait(self, devbox_id: str, *, until: Collection[DevboxStatus], wait_seconds: float) -> DevboxView:
+        """The devbox, once its status is one of `until` or the wait is over.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+
+    @abstractmethod
+    async def execute(
+        self, devbox_id: str, params: ExecuteParams, *, wait_seconds: float = 20, idempotency_key: str | None = None
+    ) -> ExecutionView:
+        """Runs a command; answers when it has completed or the wait is over, and lets it run on then.
+
+        Waits for a devbox that is still booting. The wait begins when the devbox is ready.
+
+        Raises:
+            NotFound: There is no such devbox.
+            InvalidRequest: The working directory is not there, or the command is not valid.
+            InvalidState: The devbox has failed or is shut down, or the run's commands are used up.
+            Conflict: Another server holds the devbox, or it is still booting after 20 s.
+        """
+
+    @abstractmethod
+    async def execution(self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0) -> ExecutionView:
+        """One execution, once it has completed or the wait is over.
+
+        Raises:
+            NotFound: There is no such devbox or execution.
+        """
+
+    @abstractmethod
+    async def kill(self, devbox_id: str, execution_id: str) -> ExecutionView:
+        """Ends an execution and everything that it started; answers once it has ended.
+
+        Raises:
+            NotFound: There is no such devbox or execution.
+        """
+
+    @abstractmethod
+    async def read_output(
+        self, devbox_id: str, execution_id: str, stream: OutputStream, *, offset: int = 0, limit: int = 32_000
+    ) -> OutputRange:
+        """A range of an execution's output, by bytes; a negative offset counts from the end. Works after shutdown.
+
+        Raises:
+            NotFound: There is no such devbox or execution, or its output is no longer kept.
+        """
+
+    @abstractmethod
+    async def search_output(
+        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50
+    ) -> OutputMatches:
+        """The lines of an execution's output that a regular expression finds.
+
+        Raises:
+            NotFound: There is no such devbox or execution, or its output is no longer kept.
+            InvalidRequest: The pattern is no regular expression, or takes too long.
+        """
+
+    @abstractmethod
+    async def read_file(self, devbox_id: str, path: str, *, offset: int = 0, limit: int | None = None) -> FileContents:
+        """A regular file of the devbox; relative paths begin at its working directory, `~/` at its home.
+
+        Raises:
+            NotFound: There is no such devbox or file.
+            InvalidRequest: It is no regular file, or may not be read.
+        """
+
+    @abstractmethod
+    async def write_file(self, devbox_id: str, path: str, data: bytes) -> int:
+        """Writes a regular file whole, with the directories it needs; an existing file keeps its mode.
+
+        Returns:
+            How many bytes were written.
+
+        Raises:
+            NotFound: There is no such devbox.
+            InvalidRequest: It is no regular file, or may not be written.
+        """
+
+
+class Backend(ABC):
+    """Everything behind the faces. Enter it to start what it needs, leave it to stop that."""
+
+    scenarios: Scenarios
+    runs: Runs
+    devboxes: Devboxes
+
+    @abstractmethod
+    async def __aenter__(self) -> Self: ...
+
+    @abstractmethod
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,41 @@
+"""Ids as the wire has them: a prefix that names the kind, and 21 base-62 characters."""
+
+import hashlib
+import secrets
+import string
+from enum import StrEnum
+
+_ALPHABET = string.digits + string.ascii_letters
+_LENGTH = 21
+
+
+class IdPrefix(StrEnum):
+    """The kinds of thing that have an id, by the prefix their ids carry."""
+
+    SCENARIO = "scn"
+    RUN = "scr"
+    SCORER = "scs"
+    DEVBOX = "dbx"
+    SNAPSHOT = "snp"
+    BLUEPRINT = "bpt"
+    BENCHMARK = "bmd"
+    BENCHMARK_RUN = "bmr"
+    EXECUTION = "exe"
+
+
+def new_id(prefix: IdPrefix) -> str:
+    """A new random id, from the operating system's source of randomness."""
+    return f"{prefix}_" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def stable_id(prefix: IdPrefix, *names: str) -> str:
+    """The id that these names always have, so that it survives reinstallation.
+
+    Used for scenarios loaded from folders: `stable_id(IdPrefix.SCENARIO, pack, folder)`.
+    """
+    number = int.from_bytes(hashlib.sha256("\0".join(names).encode()).digest(), "big")
+    characters = []
+    for _ in range(_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        characters.append(_ALPHABET[digit])
+    return f"{prefix}_" + "".join(characters)

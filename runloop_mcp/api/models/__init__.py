@@ -1,0 +1,1 @@
+"""The models of the wire, one module for each noun."""

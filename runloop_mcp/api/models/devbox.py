@@ -1,0 +1,161 @@
+"""Devboxes, and the commands that run on them."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from runloop_mcp.api.models.base import WireModel
+from runloop_mcp.api.models.scenario import LaunchParameters
+
+
+class DevboxStatus(StrEnum):
+    """The states of a devbox."""
+
+    QUEUED = "queued"
+    PROVISIONING = "provisioning"
+    INITIALIZING = "initializing"
+    RUNNING = "running"
+    SUSPENDING = "suspending"
+    SUSPENDED = "suspended"
+    RESUMING = "resuming"
+    FAILURE = "failure"
+    SHUTDOWN = "shutdown"
+
+
+class DevboxDetails(WireModel):
+    """What the wire has no field for."""
+
+    working_directory: str = ""
+    failure_message: str | None = None
+    """Why the devbox failed, with the output of the launch command that did."""
+    isolation: str | None = None
+
+
+class DevboxView(WireModel):
+    """A devbox."""
+
+    id: str
+    status: DevboxStatus | str
+    create_time_ms: int = 0
+    end_time_ms: int | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+    launch_parameters: LaunchParameters = Field(default_factory=LaunchParameters)
+    capabilities: list[str] = Field(default_factory=list)
+    state_transitions: list[dict[str, object]] = Field(default_factory=list)
+    name: str | None = None
+    failure_reason: str | None = None
+    shutdown_reason: str | None = None
+    x_runloop_mcp: DevboxDetails | None = None
+
+
+class ExecutionStatus(StrEnum):
+    """The states of an execution."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
+class OutputStream(StrEnum):
+    """The two streams of an execution, kept apart."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+class ExecutionDetails(WireModel):
+    """What the wire has no field for."""
+
+    command: str = ""
+    working_directory: str = ""
+    stdout_bytes: int = 0
+    """How many bytes of standard output are kept."""
+    stderr_bytes: int = 0
+    stdout_dropped_bytes: int = 0
+    """How many bytes came after the quota was used up and were not kept."""
+    stderr_dropped_bytes: int = 0
+    duration_ms: int | None = None
+    timed_out: bool = False
+    """The time limit ended the command and everything that it had started."""
+    killed: bool = False
+    """A caller, or the end of the devbox, ended the command."""
+    signal: int | None = None
+    """The signal that ended the command, where one did; `exit_status` is then 128 + signal."""
+    budget: dict[str, int | None] | None = None
+    """The run's budget after this command, where the devbox belongs to a run."""
+    notes: list[str] = Field(default_factory=list)
+    """What else the caller should know: that the devbox was booted again, that a limit was hit, …"""
+
+
+class ExecutionView(WireModel):
+    """A command on a devbox. `stdout` and `stderr` are the ends of the streams, as valid text."""
+
+    devbox_id: str
+    execution_id: str
+    status: ExecutionStatus | str
+    exit_status: int | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+    stdout_truncated: bool | None = None
+    stderr_truncated: bool | None = None
+    shell_name: str | None = None
+    x_runloop_mcp: ExecutionDetails | None = None
+
+
+class ExecuteParams(WireModel):
+    """A command for a devbox, run by bash."""
+
+    command: str
+    working_directory: str | None = None
+    """Where it starts; relative to the devbox's working directory. None: the working directory itself."""
+    timeout_seconds: float | None = Field(default=None, gt=0)
+    """Kills the command and everything it started after so many seconds. None: no limit but the run's."""
+    environment: dict[str, str] | None = None
+    """Variables for this command alone."""
+    stdin: str | None = None
+    """Text for its standard input, which is empty otherwise."""
+    last_n: int | None = None
+    """How many last lines of each stream the view holds; None: the last 32,000 bytes."""
+
+
+class OutputRange(WireModel):
+    """A range of one stream of an execution, as valid text."""
+
+    text: str
+    offset: int
+    """The first byte of the range."""
+    next_offset: int
+    """The byte just past it, to read on from."""
+    total_bytes: int
+    """How many bytes are kept so far."""
+    complete: bool
+    """Whether the stream has ended, so that no more can come."""
+
+
+class OutputMatch(WireModel):
+    """A line that a search of output found."""
+
+    line_number: int
+    """From 1."""
+    offset: int
+    """The byte where the line begins."""
+    text: str
+    """The line, cut at 500 characters."""
+
+
+class OutputMatches(WireModel):
+    """What a search of output found."""
+
+    matches: list[OutputMatch]
+    total_matches: int
+    total_bytes: int
+
+
+class FileContents(WireModel):
+    """A file of a devbox, or a part of it."""
+
+    path: str
+    data: bytes
+    """The bytes asked for."""
+    total_bytes: int
+    """How large the whole file is."""

@@ -1,0 +1,102 @@
+"""Runs: one execution of a scenario on a devbox."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from runloop_mcp.api.models.base import PageParams, WireModel
+from runloop_mcp.api.models.scoring import Disclosure, ScoringContractResult, ScoringMode
+
+
+class RunState(StrEnum):
+    """The states of a run: running → scoring → scored → completed, or an end without a score."""
+
+    RUNNING = "running"
+    SCORING = "scoring"
+    SCORED = "scored"
+    COMPLETED = "completed"
+    CANCELED = "canceled"
+    TIMEOUT = "timeout"
+    FAILED = "failed"
+
+
+class RunProfile(WireModel):
+    """What a run adds to the scenario's environment."""
+
+    env_vars: dict[str, str] | None = Field(default=None, alias="envVars")
+    purpose: str | None = None
+    secrets: dict[str, str] | None = None
+    """Environment variable name → name of the secret that it gets its value from."""
+
+
+class StartRunParams(WireModel):
+    """Starts a run of a scenario."""
+
+    scenario_id: str
+    run_name: str | None = None
+    metadata: dict[str, str] | None = None
+    benchmark_run_id: str | None = None
+    run_profile: RunProfile | None = Field(default=None, alias="runProfile")
+
+
+class Budget(WireModel):
+    """What a run has left. None where there is no limit."""
+
+    time_left_seconds: int | None = None
+    commands_left: int | None = None
+    attempts_left: int | None = None
+    """Further runs of this scenario that the principal may start."""
+
+
+class RunDetails(WireModel):
+    """What the wire has no field for."""
+
+    attempt: int = 1
+    """The how-manieth run of this scenario by this principal this is, from 1."""
+    principal: str = "local"
+    devbox_status: str | None = None
+    working_directory: str = ""
+    budget: Budget = Field(default_factory=Budget)
+    disclosure: Disclosure = Disclosure.NAMED
+    scoring_mode: ScoringMode | None = None
+    """The mode in which the run was scored, once it was."""
+    isolation: str | None = None
+    """The driver and its tier, as recorded when the run started."""
+    environment_hash: str | None = None
+    """Names the exact files, launch parameters and base that the run started from."""
+    end_time_ms: int | None = None
+    notes: list[str] = Field(default_factory=list)
+    """What happened to the run that its state does not say: why it failed, that its devbox was booted again, …"""
+    restored_files: list[str] = Field(default_factory=list)
+    """Protected files that the solver had changed and scoring put back, relative to the working directory."""
+
+
+class ScenarioRunView(WireModel):
+    """A run as an operator sees it."""
+
+    id: str
+    scenario_id: str
+    devbox_id: str
+    state: RunState | str
+    metadata: dict[str, str] = Field(default_factory=dict)
+    name: str | None = None
+    purpose: str | None = None
+    benchmark_run_id: str | None = None
+    start_time_ms: int | None = None
+    duration_ms: int | None = None
+    environment_variables: dict[str, str] | None = None
+    secrets_provided: dict[str, str] | None = None
+    scoring_contract_result: ScoringContractResult | None = None
+    score: float | None = None
+    """The total, once scored; one published example reads it here."""
+    x_runloop_mcp: RunDetails | None = None
+
+
+class RunListParams(PageParams):
+    """Which runs to list: filters are combined."""
+
+    name: str | None = None
+    scenario_id: str | None = None
+    benchmark_run_id: str | None = None
+    state: str | None = None
+    search: str | None = None

@@ -1,0 +1,1 @@
+"""Where commands run: the `Driver` port, and the drivers behind it."""

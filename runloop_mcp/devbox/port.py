@@ -1,0 +1,296 @@
+"""The port that every driver implements.
+
+A *driver* makes devboxes; a *devbox* is one place to run commands, with a disk of its own that outlives its processes.
+A devbox's disk has two parts that can be kept and handed on apart: its home and its working directory.
+
+    driver.probe()            what runs here, how isolated, and what is missing
+    driver.create(id, spec)   a new devbox, booted
+    driver.resume(id)         the same disk, booted again, after its processes or its server died
+    driver.snapshot(box, id)  keeps both parts as they are at one instant
+    driver.remove(id)         ends what runs and deletes the disk
+    devbox.start(command)     a process in it, with output drained for ever
+    devbox.read_file …        files, never outside the devbox
+    devbox.stop()             no process left; the disk stays
+
+Drivers raise the errors of `runloop_mcp.api.errors`, and nothing else on purpose.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+HOME = "/home/user"
+"""The home of the devbox's user, whose name is `user`."""
+
+DEFAULT_WORKING_DIRECTORY = "/home/user/work"
+
+OutputSink = Callable[[bytes], Awaitable[None]]
+"""Takes what a stream gives, in order, as it comes; never called again once the process has been waited for."""
+
+
+class Network(StrEnum):
+    """What a devbox reaches."""
+
+    NONE = "none"
+    """Its own loopback only."""
+    HOST = "host"
+    """What the host reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a devbox may use. None: no limit of its own."""
+
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    processes: int | None = 1024
+    disk_bytes: int | None = None
+    open_files: int | None = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files to lay out in the working directory: a folder of the host, copied once for each key and then shared."""
+
+    key: str
+    """Names the contents: the same key means the same files."""
+    source: Path
+
+
+@dataclass(frozen=True, slots=True)
+class DevboxSpec:
+    """What a devbox is made of."""
+
+    working_directory: str = DEFAULT_WORKING_DIRECTORY
+    files: Files | None = None
+    """What the working directory holds at first; not together with `work_snapshot`."""
+    home_snapshot: str | None = None
+    """The snapshot whose home this devbox's home begins as; None: an empty one."""
+    work_snapshot: str | None = None
+    """The snapshot whose working directory this devbox's begins as."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables for every command, over the driver's own few (HOME, PATH, LANG, USER, …)."""
+    limits: Limits = field(default_factory=Limits)
+    network: Network = Network.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A process to start."""
+
+    argv: Sequence[str]
+    """The program, found on the devbox's PATH, and its arguments. For a shell command: `("bash", "-c", …)`."""
+    working_directory: str | None = None
+    """Absolute, or relative to the devbox's working directory; None: that directory itself."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to the devbox's environment for this process alone."""
+    timeout_seconds: float | None = None
+    """After so long the process and everything it started are killed."""
+    stdin: bytes = b""
+    """All of its standard input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended."""
+
+    status: int
+    """Its exit status; 128 + signal where a signal ended it."""
+    signal: int | None = None
+    timed_out: bool = False
+    """Its time limit ended it."""
+    lost: bool = False
+    """The devbox ended under it, so that nobody saw how it ended; the status is then 137."""
+
+
+class Process(ABC):
+    """A process that was started in a devbox.
+
+    It has ended when the program that was started has exited: children that it left behind run on, and what they
+    still write is drained and handed to the sinks until 100 ms after the exit, then thrown away without blocking them.
+    """
+
+    @abstractmethod
+    async def wait(self) -> Exit:
+        """Waits for the end; all output that came before it has been handed to the sinks. Can be called repeatedly."""
+
+    @abstractmethod
+    async def kill(self) -> None:
+        """Ends the process and everything it started; returns once that is done. Does nothing to one that has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileData:
+    """A file, or a part of it."""
+
+    data: bytes
+    size: int
+    """The size of the whole file in bytes."""
+    mode: int
+    """Its permission bits."""
+
+
+class Devbox(ABC):
+    """One booted devbox. Whoever created or resumed it owns it and stops it."""
+
+    id: str
+    spec: DevboxSpec
+
+    @abstractmethod
+    async def start(self, command: Command, *, stdout: OutputSink, stderr: OutputSink) -> Process:
+        """Starts a process.
+
+        Raises:
+            InvalidRequest: The working directory or the program is not there.
+            Unavailable: The devbox has ended; `ended` tells why.
+        """
+
+    @abstractmethod
+    async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> FileData:
+        """Reads a regular file, opened inside the devbox; relative paths begin at the working directory.
+
+        Raises:
+            NotFound: There is no such file.
+            InvalidRequest: It is no regular file, or the devbox's user may not read it.
+            Unavailable: The devbox has ended.
+        """
+
+    @abstractmethod
+    async def write_file(self, path: str, data: bytes, *, mode: int | None = None) -> None:
+        """Writes a regular file whole, opened inside the devbox, with the directories that it needs.
+
+        Args:
+            path: Where; relative paths begin at the working directory.
+            data: The new contents.
+            mode: Permission bits; None keeps an existing file's and gives a new one 0o644.
+
+        Raises:
+            InvalidRequest: It is no regular file, or the devbox's user may not write it.
+            Unavailable: The devbox has ended, or its disk is full.
+        """
+
+    @abstractmethod
+    async def remove_file(self, path: str) -> None:
+        """Deletes a file or symbolic link; does nothing where there is none.
+
+        Raises:
+            InvalidRequest: It is a directory, or the devbox's user may not delete it.
+            Unavailable: The devbox has ended.
+        """
+
+    @abstractmethod
+    async def find_files(self, names: Sequence[str], *, below: str, limit: int = 10_000) -> list[str]:
+        """Files and symbolic links below a directory whose base name is one of `names`, as absolute paths, sorted.
+
+        Symbolic links are never followed, and a tree made to be slow is given up on with `Unavailable`.
+        """
+
+    @abstractmethod
+    def frozen(self) -> AbstractAsyncContextManager[None]:
+        """No process of the devbox runs inside this block."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Ends every process of the devbox, at once; the disk stays. Can be called repeatedly."""
+
+    @property
+    @abstractmethod
+    def alive(self) -> bool:
+        """Whether commands can be started."""
+
+    @abstractmethod
+    async def wait_ended(self) -> str:
+        """Waits until the devbox has ended, for whatever reason, and says why in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a driver looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    """What is there, or what is missing."""
+    remedy: str = ""
+    """How to mend it: a command where there is one."""
+    required: bool = True
+    """Whether devboxes are impossible without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a driver can do on this machine, found by trying."""
+
+    driver: str
+    tier: str
+    """How isolated its devboxes are, in a word: `namespaces`, `container`, `microvm`; `none` where it can't run."""
+    findings: Sequence[Finding]
+
+    @property
+    def available(self) -> bool:
+        """Whether devboxes can be made."""
+        return all(finding.ok for finding in self.findings if finding.required)
+
+
+class Driver(ABC):
+    """Makes devboxes. Enter it before use; leaving it stops every devbox that it booted, and their disks stay."""
+
+    name: str
+
+    @abstractmethod
+    async def __aenter__(self) -> Self: ...
+
+    @abstractmethod
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    @abstractmethod
+    async def probe(self) -> Capability:
+        """What can be done here, found by trying once; later calls answer from memory."""
+
+    @abstractmethod
+    async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:
+        """Makes a devbox and boots it. A failure leaves nothing behind.
+
+        Raises:
+            Conflict: There is one with this id already.
+            NotFound: A snapshot that the spec names is not there.
+            InvalidRequest: The working directory is not possible.
+            Unavailable: Devboxes can't be made here; the hint says how to mend it.
+        """
+
+    @abstractmethod
+    async def resume(self, devbox_id: str) -> Devbox:
+        """Boots a devbox again on its disk, as it was created.
+
+        Raises:
+            NotFound: Its disk is gone.
+            Conflict: It runs already.
+            Unavailable: Devboxes can't be made here.
+        """
+
+    @abstractmethod
+    async def snapshot(self, devbox_id: str, snapshot_id: str) -> None:
+        """Keeps home and working directory of a devbox, booted or stopped, as they are at one instant.
+
+        Processes are stopped for that instant and go on after it. A failure leaves nothing behind.
+
+        Raises:
+            NotFound: There is no such devbox.
+            Conflict: There is a snapshot with this id already.
+            Unavailable: The disk is full.
+        """
+
+    @abstractmethod
+    async def remove(self, devbox_id: str) -> None:
+        """Ends what runs and deletes the disk; does nothing where there is none."""
+
+    @abstractmethod
+    async def remove_snapshot(self, snapshot_id: str) -> None:
+        """Deletes a snapshot; does nothing where there is none. What was made from it keeps working."""

@@ -1,0 +1,1 @@
+"""The local driver: namespaces, overlays and a supervisor that stays inside."""

@@ -1,0 +1,1 @@
+"""The embedded engine: a `Backend` that keeps scenarios, runs and scores here."""

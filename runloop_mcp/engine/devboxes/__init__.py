@@ -1,0 +1,1 @@
+"""Devboxes as the engine keeps them: held, booted, executed on, ended."""

@@ -1,0 +1,1 @@
+"""Runs: their states, their moves, and what carries them out."""

@@ -1,0 +1,1 @@
+"""Scenarios: from folders and from callers."""
