@@ -1,0 +1,52 @@
+# `make` alone lists the targets. Each sets up what it needs, from a fresh clone with only Python 3.11 or newer, pip/venv and make.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix bench proof docker-check constraints clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+setup: $(READY) ## everything the other targets need, in .venv
+
+$(READY): pyproject.toml constraints.txt
+	@scripts/system-packages
+	@test -x $(BIN)/python || { python=$$(scripts/find-python) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV); }
+	@echo "Installing runloop-mcp and its development tools into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --constraint constraints.txt pip
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable . --group dev
+	@touch $@
+
+demo: $(READY) ## an agent's whole way through a scenario, over MCP, in your terminal
+	@$(BIN)/runloop-mcp demo
+
+test: check ## the checks and the whole suite
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+check: $(READY) ## format, lint, types, import rule
+	@$(BIN)/ruff format --check --quiet . || { echo "Some files are not formatted; run: make fix" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >/dev/null || { $(BIN)/lint-imports --no-logo; exit 1; }
+
+fix: $(READY) ## formats, and mends what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY) ## figures, as ratios to a floor measured in the same run
+	@$(BIN)/python benchmarks/run.py
+
+proof: $(READY) ## the long runs at full size, the installed size and the Docker image
+	@$(BIN)/python -m pytest -n $(WORKERS) --full-size
+
+docker-check: $(READY) ## builds the image from an imported base and drives it (needs root and Debian's docker.io)
+	@$(BIN)/python -m pytest --full-size tests/docker
+
+constraints: ## resolves all dependencies afresh into constraints.txt
+	@scripts/renew-constraints
+
+clean: ## removes what the other targets made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

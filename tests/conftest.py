@@ -1,0 +1,61 @@
+"""What every test lives by: a skipped test fails, and the long runs take part only with `--full-size`."""
+
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from pluggy import Result
+
+settings.register_profile("small", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("full-size", parent=settings.get_profile("small"), max_examples=2_000)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--full-size`."""
+    parser.addoption(
+        "--full-size", action="store_true", help="the long runs at full size, and the tests marked `proof` (make proof)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declares the marker and chooses how many examples property tests try."""
+    config.addinivalue_line("markers", "proof: takes part only with --full-size, as in `make proof`")
+    settings.load_profile("full-size" if config.getoption("full_size") else "small")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the tests marked `proof`, unless they were asked for."""
+    if config.getoption("full_size"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("proof")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("proof")]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Result[pytest.TestReport], None]:
+    """A skipped test proves nothing, so it fails; one that is expected to fail is not skipped."""
+    report = (yield).get_result()
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _fail(report)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report() -> Generator[None, Result[pytest.CollectReport], None]:
+    """Likewise a module that skips itself while it is read."""
+    report = (yield).get_result()
+    if report.skipped:
+        _fail(report)
+
+
+def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    report.outcome = "failed"
+    report.longrepr = f"{reason}. A skipped test proves nothing: make what it needs available, or remove the test."
+
+
+@pytest.fixture
+def full_size(request: pytest.FixtureRequest) -> bool:
+    """Whether long runs should be as long as they get (`make proof`), not just long enough to see them work."""
+    return bool(request.config.getoption("full_size"))

@@ -1,0 +1,40 @@
+"""The rules of the suite itself."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFTEST = Path(__file__).parents[1] / "conftest.py"
+
+
+def _run(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
+    shutil.copy(CONFTEST, folder)
+    (folder / "test_it.py").write_text(source)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", ".", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("source", "workers"),
+    [
+        ("import pytest\ndef test_skips(): pytest.skip('no weather')", "2"),
+        ("import pytest\n@pytest.mark.skip(reason='no weather')\ndef test_skips(): pass", "0"),
+        ("import pytest\npytest.skip('no weather', allow_module_level=True)", "0"),
+    ],
+)
+def test_a_skipped_test_fails_the_suite_and_is_named(tmp_path: Path, source: str, workers: str) -> None:
+    """Whichever way a test is skipped, the suite fails, names it and gives its reason."""
+    result = _run(tmp_path, source, "-n", workers)
+    assert result.returncode != 0
+    assert "no weather" in result.stdout
+    assert "test_it.py" in result.stdout.splitlines()[-2]
+
+
+def test_proof_runs_only_at_full_size(tmp_path: Path) -> None:
+    """A test marked `proof` is left out without being skipped, and takes part with --full-size."""
+    source = "import pytest\n@pytest.mark.proof\ndef test_long(full_size): assert full_size\ndef test_short(): pass"
+    assert "1 passed, 1 deselected" in _run(tmp_path, source).stdout
+    assert "2 passed" in _run(tmp_path, source, "--full-size").stdout
