@@ -1,7 +1,7 @@
 """The one port behind every face: what a backend can do, in the groups and words of the Runloop API.
 
-Every method raises only the errors of `runloop_mcp.api.errors`, takes and returns the models of `runloop_mcp.api.models`,
-and shows everything: what a solver may see is decided by the face, with `runloop_mcp.api.disclosure`.
+Every method raises only the errors of `runloop_mcp.api.errors`, takes and returns `runloop_mcp.api.models`, and
+shows everything: what a solver may see is decided by the face, with `runloop_mcp.api.disclosure`.
 Waits take `wait_seconds`, answer early when what they wait for has happened, and never raise because time ran out.
 """
 

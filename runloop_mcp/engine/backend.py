@@ -1,0 +1,233 @@
+"""The embedded engine: a `Backend` that keeps scenarios, runs and scores here and runs devboxes through a `Driver`."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from sqlite3 import Connection
+from types import TracebackType
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.api.backend import Backend, Scenarios
+from runloop_mcp.api.errors import ApiError, InvalidState, NotFound
+from runloop_mcp.api.models.base import Page
+from runloop_mcp.api.models.devbox import DevboxStatus
+from runloop_mcp.api.models.run import ScenarioRunView, StartRunParams
+from runloop_mcp.api.models.scenario import (
+    ScenarioCreateParams,
+    ScenarioListParams,
+    ScenarioUpdateParams,
+    ScenarioView,
+)
+from runloop_mcp.devbox.port import Driver, Files
+from runloop_mcp.engine.changes import Changes
+from runloop_mcp.engine.clock import now_ms
+from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.devboxes.executions import Executions
+from runloop_mcp.engine.devboxes.keeper import DevboxKeeper, Held
+from runloop_mcp.engine.devboxes.service import EngineDevboxes
+from runloop_mcp.engine.runs.launch import Launcher
+from runloop_mcp.engine.runs.service import EngineRuns
+from runloop_mcp.engine.runs.start import start_run
+from runloop_mcp.engine.scenarios.library import ScenarioLibrary
+from runloop_mcp.engine.secrets import Secrets
+from runloop_mcp.engine.settings import EngineSettings
+from runloop_mcp.engine.store import devboxes, executions, runs, versions
+from runloop_mcp.engine.store.database import Database
+from runloop_mcp.engine.store.devboxes import DevboxRow
+from runloop_mcp.engine.store.runs import RunRow
+from runloop_mcp.engine.trace import EngineTrace
+
+logger = logging.getLogger(__name__)
+
+_FIRST_LOOK_SECONDS = 0.5
+"""A server first answers its client; what a dead one left is carried on just after."""
+
+_SWEEP_SECONDS = 5.0
+
+
+class EngineScenarios(Scenarios):
+    """Scenarios of the embedded engine."""
+
+    def __init__(self, engine: EngineContext) -> None:
+        self._engine = engine
+
+    async def create(self, params: ScenarioCreateParams) -> ScenarioView:
+        """See `Scenarios.create`."""
+        return await self._engine.library.create(params)
+
+    async def retrieve(self, scenario_id: str) -> ScenarioView:
+        """See `Scenarios.retrieve`."""
+        return await self._engine.library.retrieve(scenario_id)
+
+    async def update(self, scenario_id: str, params: ScenarioUpdateParams) -> ScenarioView:
+        """See `Scenarios.update`."""
+        return await self._engine.library.update(scenario_id, params)
+
+    async def list(self, params: ScenarioListParams) -> Page[ScenarioView]:
+        """See `Scenarios.list`."""
+        return await self._engine.library.list(params)
+
+    async def archive(self, scenario_id: str) -> ScenarioView:
+        """See `Scenarios.archive`."""
+        return await self._engine.library.archive(scenario_id)
+
+    async def start_run(
+        self, params: StartRunParams, *, principal: Principal = LOCAL_OPERATOR, idempotency_key: str | None = None
+    ) -> ScenarioRunView:
+        """See `Scenarios.start_run`."""
+        return await start_run(self._engine, params, principal=principal, idempotency_key=idempotency_key)
+
+
+class EmbeddedEngine(Backend):
+    """The embedded engine.
+
+    Args:
+        state: The folder that everything is kept in; made where it is missing, readable by its owner alone.
+        driver: What makes devboxes; entered and left with the engine.
+        packs: Folders of scenario folders, beside the bundled pack.
+        settings: What can be set.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        driver: Driver,
+        *,
+        packs: Sequence[Path] = (),
+        settings: EngineSettings | None = None,
+        secrets: Secrets | None = None,
+    ) -> None:
+        self._state = state
+        self._driver = driver
+        self._packs = packs
+        self._settings = settings or EngineSettings()
+        self._secrets = secrets or Secrets()
+        self._stack = AsyncExitStack()
+        self._tasks: TaskGroup
+        self._engine: EngineContext
+        self._runs: EngineRuns
+
+    async def __aenter__(self) -> Self:
+        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database = await self._stack.enter_async_context(Database(self._state / "store.db"))
+        await self._stack.enter_async_context(self._driver)
+        self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
+        changes = Changes()
+        keeper = DevboxKeeper(self._state / "locks", self._boot)
+        keeper.tasks = self._tasks
+        self._engine = EngineContext(
+            settings=self._settings,
+            database=database,
+            driver=self._driver,
+            library=ScenarioLibrary(database, self._packs),
+            changes=changes,
+            executions=Executions(
+                database, self._state / "outputs", changes, quota_bytes=self._settings.output_quota_bytes
+            ),
+            keeper=keeper,
+            launcher=Launcher(self._driver, self._settings),
+            secrets=self._secrets,
+            tasks=self._tasks,
+        )
+        self.scenarios = EngineScenarios(self._engine)
+        self.devboxes = EngineDevboxes(self._engine)
+        self.runs = self._runs = EngineRuns(self._engine)
+        self.trace = EngineTrace(database)
+        self._tasks.start_soon(self._sweep)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._engine.keeper.close()
+        self._tasks.cancel_scope.cancel()
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def problems(self) -> Sequence[object]:
+        """Scenario folders that could not be loaded, with what is wrong in them."""
+        return await self._engine.library.problems()
+
+    async def _sweep(self) -> None:
+        await anyio.sleep(_FIRST_LOOK_SECONDS)
+        first = True
+        while True:
+            try:
+                if first:
+                    await self._runs.carry_on_all()
+                    first = False
+                await self._runs.expire()
+            except ApiError as error:
+                logger.warning("Looking after runs failed, and is tried again: %s", error)
+            await anyio.sleep(_SWEEP_SECONDS)
+
+    async def _boot(self, held: Held) -> None:
+        """Boots a held devbox: made and launched where it never was, else again on its disk."""
+        engine = self._engine
+        run, row = await engine.database.read(lambda connection: _rows(connection, held.id))
+        if row.status in (DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN):
+            raise InvalidState(
+                row.data.failure_message or f"The devbox is shut down, and its run is {run.state}.",
+                hint="Start a new run.",
+            )
+        held.run_id = run.id
+        held.environment = {**run.data.environment_variables, **engine.secrets.values(run.data.secrets)}
+        held.commands = await engine.database.read(lambda connection: executions.count(connection, held.id))
+        try:
+            if row.status is DevboxStatus.RUNNING:
+                await engine.executions.forget_lost(held.id)
+                await engine.launcher.resume(held, row)
+            else:
+                await self._launch(held, run, row)
+        except ApiError as error:
+            if isinstance(error, NotFound | InvalidState) or row.status is not DevboxStatus.RUNNING:
+                await self._give_up(held, row, error)
+            raise
+        if held.box is not None:
+            self._tasks.start_soon(self._watch, held)
+        engine.changes.notify(run.id, held.id)
+
+    async def _launch(self, held: Held, run: RunRow, row: DevboxRow) -> None:
+        engine = self._engine
+        scenario = await engine.database.read(lambda connection: versions.get(connection, run.data.scenario_version))
+        record = await engine.library.record(run.scenario_id)
+        files = Files(record.files.key, record.files.source) if record.files else None
+        await engine.launcher.create(held, row, scenario, files)
+        await engine.database.write(lambda connection: devboxes.save(connection, row, now_ms=now_ms()))
+
+    async def _give_up(self, held: Held, row: DevboxRow, error: ApiError) -> None:
+        """The devbox can't be used: its run fails with the reason."""
+        row.data.failure_reason = "execution_failed"
+        row.data.failure_message = str(error)
+        engine = self._engine
+        await engine.database.write(lambda connection: devboxes.save(connection, row, now_ms=now_ms()))
+        try:
+            await self._runs.fail(held.run_id, held, f"The devbox could not be used: {error}")
+        except InvalidState:
+            # Canceled or scored meanwhile: that stands.
+            logger.info("The devbox of run %s failed after the run had moved on: %s", held.run_id, error)
+
+    async def _watch(self, held: Held) -> None:
+        """Notes why a devbox ended that nobody ended; the next call boots it again."""
+        box = held.box
+        if box is None:
+            return
+        reason = await box.wait_ended()
+        if held.stopping or held.box is not box:
+            return
+        held.box = None
+        held.news.append(f"The devbox had ended ({reason}) and was booted again on its disk.")
+        await self._engine.database.write(
+            lambda connection: runs.note(connection, held.run_id, f"The devbox ended: {reason}", now_ms=now_ms())
+        )
+        self._engine.changes.notify(held.run_id, held.id)
+
+
+def _rows(connection: Connection, devbox_id: str) -> tuple[RunRow, DevboxRow]:
+    row = devboxes.get(connection, devbox_id)
+    return runs.get(connection, row.run_id), row

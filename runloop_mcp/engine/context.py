@@ -1,0 +1,31 @@
+"""What the engine's services share."""
+
+from dataclasses import dataclass
+
+from anyio.abc import TaskGroup
+
+from runloop_mcp.devbox.port import Driver
+from runloop_mcp.engine.changes import Changes
+from runloop_mcp.engine.devboxes.executions import Executions
+from runloop_mcp.engine.devboxes.keeper import DevboxKeeper
+from runloop_mcp.engine.runs.launch import Launcher
+from runloop_mcp.engine.scenarios.library import ScenarioLibrary
+from runloop_mcp.engine.secrets import Secrets
+from runloop_mcp.engine.settings import EngineSettings
+from runloop_mcp.engine.store.database import Database
+
+
+@dataclass(slots=True)
+class EngineContext:
+    """The parts of one engine; its `Backend` makes them and closes them."""
+
+    settings: EngineSettings
+    database: Database
+    driver: Driver
+    library: ScenarioLibrary
+    changes: Changes
+    executions: Executions
+    keeper: DevboxKeeper
+    launcher: Launcher
+    secrets: Secrets
+    tasks: TaskGroup

@@ -1,0 +1,253 @@
+"""Executions: commands started on a booted devbox, followed to their end, and kept."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from sqlite3 import Connection
+
+import anyio
+from anyio.abc import TaskGroup
+
+from runloop_mcp.api.errors import ApiError
+from runloop_mcp.api.ids import IdPrefix, new_id
+from runloop_mcp.api.models.devbox import (
+    ExecuteParams,
+    ExecutionDetails,
+    ExecutionStatus,
+    ExecutionView,
+    OutputStream,
+)
+from runloop_mcp.devbox.port import Command, Devbox, Exit, Process
+from runloop_mcp.engine.changes import Changes
+from runloop_mcp.engine.clock import now_ms
+from runloop_mcp.engine.devboxes.output import Output, tail
+from runloop_mcp.engine.store import events, executions, idempotency
+from runloop_mcp.engine.store.database import Database
+from runloop_mcp.engine.store.executions import ExecutionData, ExecutionRow, KeptOutput
+
+logger = logging.getLogger(__name__)
+
+_TAIL_BYTES = 32_000
+_LOST = "The devbox ended under this command, so nobody saw how it ended; 137 stands for its exit status."
+
+
+@dataclass(slots=True)
+class Running:
+    """An execution that this server follows."""
+
+    row: ExecutionRow
+    process: Process
+    stdout: Output
+    stderr: Output
+    run_id: str
+    began: float
+    kept: anyio.Event = field(default_factory=anyio.Event)
+    """Set once it is in the database, so that its id may be given away."""
+    done: anyio.Event = field(default_factory=anyio.Event)
+    killed: bool = False
+
+    def snapshot(self) -> ExecutionRow:
+        """The execution as it stands."""
+        if not self.done.is_set():
+            self.row.data.stdout = self.stdout.kept()
+            self.row.data.stderr = self.stderr.kept()
+        return self.row
+
+
+class Executions:
+    """Starts executions, follows them in tasks of the engine's, and keeps what they gave."""
+
+    def __init__(self, database: Database, folder: Path, changes: Changes, *, quota_bytes: int) -> None:
+        self._database = database
+        self._folder = folder
+        self._changes = changes
+        self._quota = quota_bytes
+
+    def path(self, devbox_id: str, execution_id: str, stream: OutputStream) -> Path:
+        """Where a stream is kept when it is too large for the execution's row."""
+        return self._folder / devbox_id / f"{execution_id}.{stream}"
+
+    async def start(
+        self,
+        tasks: TaskGroup,
+        box: Devbox,
+        run_id: str,
+        params: ExecuteParams,
+        *,
+        environment: Mapping[str, str],
+        key: str | None,
+        notes: list[str],
+    ) -> Running:
+        """Starts a command.
+
+        Raises:
+            InvalidRequest: The working directory is not there.
+            Unavailable: The devbox has ended.
+        """
+        execution_id = new_id(IdPrefix.EXECUTION)
+        stdout = Output(self.path(box.id, execution_id, OutputStream.STDOUT), quota_bytes=self._quota)
+        stderr = Output(self.path(box.id, execution_id, OutputStream.STDERR), quota_bytes=self._quota)
+        started_ms, began = now_ms(), anyio.current_time()
+        process = await box.start(
+            Command(
+                argv=("bash", "-c", params.command),
+                working_directory=params.working_directory,
+                environment={**environment, **(params.environment or {})},
+                timeout_seconds=params.timeout_seconds,
+                stdin=(params.stdin or "").encode("utf-8", "surrogatepass"),
+            ),
+            stdout=stdout.write,
+            stderr=stderr.write,
+        )
+        row = ExecutionRow(
+            id=execution_id,
+            devbox_id=box.id,
+            status=ExecutionStatus.RUNNING,
+            exit_status=None,
+            start_time_ms=started_ms,
+            end_time_ms=None,
+            data=ExecutionData(
+                details=ExecutionDetails(
+                    command=params.command,
+                    working_directory=params.working_directory or box.spec.working_directory,
+                    notes=notes,
+                ),
+                last_n=params.last_n,
+            ),
+        )
+        running = Running(row, process, stdout, stderr, run_id, began)
+        # The task is the execution's owner from here on: it closes the outputs, whatever becomes of the caller.
+        tasks.start_soon(self._follow, running, key, idempotency.fingerprint(params) if key else "")
+        return running
+
+    async def _follow(self, running: Running, key: str | None, arguments: str) -> None:
+        row = running.row
+        begun = row.model_copy(deep=True)
+
+        def keep_start(connection: Connection) -> None:
+            executions.save(connection, begun)
+            if key is not None:
+                idempotency.keep(connection, f"execute:{row.devbox_id}", key, arguments, row.id, row.start_time_ms)
+
+        async def keep_begun() -> None:
+            await self._keep(running, keep_start)
+            running.kept.set()
+
+        try:
+            async with anyio.create_task_group() as group:
+                # Beside the command, not before it: what is written first is in the database first all the same.
+                group.start_soon(keep_begun)
+                end = await running.process.wait()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await running.process.kill()
+                running.stdout.close()
+                running.stderr.close()
+            running.done.set()
+            raise
+        self._finish(running, end)
+        await self._keep(running, lambda connection: _keep_end(connection, running))
+        running.done.set()
+        self._changes.notify(row.id)
+
+    async def _keep(self, running: Running, work: Callable[[Connection], None]) -> None:
+        try:
+            await self._database.write(work)
+        except ApiError as error:
+            # The caller still gets the result, and is told that it will not be found again.
+            logger.warning("Execution %s could not be kept: %s", running.row.id, error)
+            running.row.data.details.notes.append(f"This execution could not be kept: {error}")
+
+    @staticmethod
+    def _finish(running: Running, end: Exit) -> None:
+        row = running.row
+        details = row.data.details
+        row.status = ExecutionStatus.COMPLETED
+        row.exit_status = end.status
+        row.end_time_ms = now_ms()
+        details.duration_ms = round((anyio.current_time() - running.began) * 1000)
+        details.timed_out = end.timed_out
+        details.signal = end.signal
+        details.killed = running.killed or end.lost
+        if end.lost:
+            details.notes.append(_LOST)
+        for stream in (running.stdout, running.stderr):
+            if stream.failure is not None:
+                details.notes.append(stream.failure)
+        row.data.stdout = running.stdout.close()
+        row.data.stderr = running.stderr.close()
+
+    async def forget_lost(self, devbox_id: str) -> None:
+        """Ends the executions of a devbox that a dead server left running: their processes died with it."""
+
+        def work(connection: Connection) -> None:
+            for execution_id in executions.running(connection, devbox_id):
+                row = executions.get(connection, devbox_id, execution_id)
+                row.status = ExecutionStatus.COMPLETED
+                row.exit_status = 137
+                row.end_time_ms = now_ms()
+                row.data.details.killed = True
+                row.data.details.notes.append(_LOST)
+                for stream, kept in ((OutputStream.STDOUT, row.data.stdout), (OutputStream.STDERR, row.data.stderr)):
+                    path = self.path(devbox_id, execution_id, stream)
+                    if path.exists():
+                        kept.inline, kept.total_bytes = None, path.stat().st_size
+                executions.save(connection, row)
+
+        await self._database.write(work)
+
+    async def view(self, row: ExecutionRow, *, last_n: int | None = None) -> ExecutionView:
+        """An execution as the wire has it."""
+        ends: list[tuple[str, bool]] = []
+        lines = last_n if last_n is not None else row.data.last_n
+        for stream, kept in ((OutputStream.STDOUT, row.data.stdout), (OutputStream.STDERR, row.data.stderr)):
+            path = self.path(row.devbox_id, row.id, stream)
+            ends.append(await tail(kept, path, limit=_TAIL_BYTES, last_lines=lines))
+        details = row.data.details.model_copy(
+            update={
+                "stdout_bytes": row.data.stdout.total_bytes,
+                "stderr_bytes": row.data.stderr.total_bytes,
+                "stdout_dropped_bytes": row.data.stdout.dropped_bytes,
+                "stderr_dropped_bytes": row.data.stderr.dropped_bytes,
+                "duration_ms": row.data.details.duration_ms
+                if row.data.details.duration_ms is not None
+                else (row.end_time_ms or now_ms()) - row.start_time_ms,
+            }
+        )
+        return ExecutionView(
+            devbox_id=row.devbox_id,
+            execution_id=row.id,
+            status=row.status,
+            exit_status=row.exit_status,
+            stdout=ends[0][0],
+            stdout_truncated=ends[0][1],
+            stderr=ends[1][0],
+            stderr_truncated=ends[1][1],
+            x_runloop_mcp=details,
+        )
+
+
+def _keep_end(connection: Connection, running: Running) -> None:
+    row = running.row
+    executions.save(connection, row)
+    events.append(
+        connection,
+        running.run_id,
+        "execution",
+        row.end_time_ms or row.start_time_ms,
+        {
+            "execution_id": row.id,
+            "command": row.data.details.command,
+            "exit_status": row.exit_status,
+            "duration_ms": row.data.details.duration_ms,
+            "stdout_bytes": row.data.stdout.total_bytes,
+            "stderr_bytes": row.data.stderr.total_bytes,
+            "timed_out": row.data.details.timed_out,
+        },
+    )
+
+
+def stream_of(row: ExecutionRow, stream: OutputStream) -> KeptOutput:
+    """Where one stream of an execution is kept."""
+    return row.data.stdout if stream is OutputStream.STDOUT else row.data.stderr

@@ -1,0 +1,157 @@
+"""The devboxes that this server holds: each under its lock, booted when it is needed, and let go at the end."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from runloop_mcp.api.errors import ApiError, Conflict, Unavailable
+from runloop_mcp.devbox.port import Devbox
+from runloop_mcp.engine.devboxes.executions import Running
+from runloop_mcp.engine.devboxes.lock import DevboxLock
+
+logger = logging.getLogger(__name__)
+
+_STOP_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Boot:
+    """A boot under way, or done."""
+
+    done: anyio.Event = field(default_factory=anyio.Event)
+    error: ApiError | None = None
+
+
+@dataclass(slots=True)
+class Held:
+    """A devbox that this server holds."""
+
+    id: str
+    lock: DevboxLock
+    fresh: bool = False
+    """Made by this server just now, so that no other can have left anything of it behind."""
+    box: Devbox | None = None
+    boot: Boot | None = None
+    running: dict[str, Running] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables for every command, values of secrets among them: never kept on disk."""
+    commands: int = 0
+    commands_limit: int | None = None
+    run_id: str = ""
+    news: list[str] = field(default_factory=list)
+    """What the next execution should tell its caller."""
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Idempotency key → arguments and id of the execution that it started."""
+    stopping: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether commands can be started now."""
+        return self.box is not None and self.box.alive and (self.boot is None or self.boot.done.is_set())
+
+
+class DevboxKeeper:
+    """Holds devboxes for this server.
+
+    Args:
+        folder: Where the locks are.
+        boot: Boots a held devbox that has no living box, by making it or from its disk; sets `held.box`.
+    """
+
+    def __init__(self, folder: Path, boot: Callable[[Held], Awaitable[None]]) -> None:
+        self._folder = folder
+        self._boot = boot
+        self._held: dict[str, Held] = {}
+        self._taking: dict[str, anyio.Lock] = {}
+        self.tasks: TaskGroup
+        """The engine's task group; set before the first use."""
+
+    def lock(self, devbox_id: str) -> DevboxLock:
+        """The lock of a devbox."""
+        return DevboxLock(self._folder / f"{devbox_id}.lock")
+
+    def get(self, devbox_id: str) -> Held | None:
+        """The devbox, if this server holds it."""
+        return self._held.get(devbox_id)
+
+    async def hold(self, devbox_id: str, *, fresh: bool = False) -> Held:
+        """Takes hold of a devbox, without booting it.
+
+        Raises:
+            Conflict: Another server holds it.
+        """
+        if devbox_id in self._held:
+            return self._held[devbox_id]
+        async with self._taking.setdefault(devbox_id, anyio.Lock()):
+            if devbox_id not in self._held:
+                lock = self.lock(devbox_id)
+                await to_thread.run_sync(lock.acquire)
+                self._held[devbox_id] = Held(devbox_id, lock, fresh=fresh)
+        self._taking.pop(devbox_id, None)
+        return self._held[devbox_id]
+
+    async def ready(self, devbox_id: str, *, seconds: float = 20) -> Held:
+        """The devbox, booted.
+
+        Raises:
+            Conflict: Another server holds it, or it is still booting after so many seconds.
+            ApiError: It can't be booted; the error says why.
+        """
+        held = await self.hold(devbox_id)
+        if held.ready:
+            return held
+        boot = self.begin_boot(held)
+        with anyio.move_on_after(seconds) as scope:
+            await boot.done.wait()
+        if scope.cancelled_caught:
+            raise Conflict("The devbox is still booting.", hint="Call again in a few seconds.", retry_after=1)
+        if boot.error is not None:
+            raise boot.error
+        if not held.ready:
+            raise Unavailable("The devbox ended while it was booting.", hint="Call again.", retryable=True)
+        return held
+
+    def begin_boot(self, held: Held) -> Boot:
+        """Boots a devbox in a task of the engine's, unless one is at it already; whoever waits may go away."""
+        if held.boot is None or held.boot.done.is_set():
+            held.boot = Boot()
+            self.tasks.start_soon(self._carry_out, held, held.boot)
+        return held.boot
+
+    async def _carry_out(self, held: Held, boot: Boot) -> None:
+        try:
+            await self._boot(held)
+        except ApiError as error:
+            boot.error = error
+        except Exception:
+            # The boundary of a background task: one devbox's defect must not end the server.
+            logger.exception("Booting devbox %s failed", held.id)
+            boot.error = Unavailable("The devbox could not be booted: an error of ours, see the server's log.")
+        finally:
+            boot.done.set()
+
+    async def stop(self, held: Held) -> None:
+        """Ends the devbox's processes and waits until their executions have been kept."""
+        held.stopping = True
+        if held.box is not None:
+            await held.box.stop()
+        with anyio.move_on_after(_STOP_SECONDS):
+            for running in list(held.running.values()):
+                await running.done.wait()
+        held.box = None
+
+    async def release(self, held: Held, *, forget: bool) -> None:
+        """Lets a devbox go; with `forget` for ever."""
+        if self._held.pop(held.id, None) is not None:
+            await to_thread.run_sync(lambda: held.lock.release(forget=forget))
+
+    async def close(self) -> None:
+        """Stops and lets go everything; disks stay."""
+        for held in list(self._held.values()):
+            await self.stop(held)
+            await self.release(held, forget=False)

@@ -1,0 +1,87 @@
+"""Each devbox is held by one server: a file lock that the kernel lets go when the server dies, however it dies."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from runloop_mcp.api.errors import Conflict
+from runloop_mcp.engine.clock import now_ms
+
+
+class DevboxLock:
+    """The lock of one devbox. Blocking calls: short, on a local disk, but for a thread all the same."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Takes the lock.
+
+        Raises:
+            Conflict: A live server holds it; the message names that server.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        while True:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = _holder(descriptor)
+                os.close(descriptor)
+                raise Conflict(
+                    f"This devbox is held by another runloop-mcp server ({holder}).",
+                    hint="Go on with the run there, or stop that server and call again.",
+                    retry_after=1,
+                ) from None
+            # Whoever released it may have deleted the file between our opening and our locking: then we hold nothing.
+            if _is_still(descriptor, self._path):
+                break
+            os.close(descriptor)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "since_ms": now_ms()}).encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self, *, forget: bool) -> None:
+        """Lets the lock go; with `forget` its file is deleted, for a devbox that is no more."""
+        if self._descriptor is None:
+            return
+        if forget:
+            self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+        self._descriptor = None
+
+    def held_elsewhere(self) -> bool:
+        """Whether a live server other than this one holds it now."""
+        if self._descriptor is not None:
+            return False
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            return False
+        finally:
+            os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        written = json.loads(os.pread(descriptor, 200, 0))
+        return f"process {int(written['pid'])}"
+    except (ValueError, KeyError, TypeError):
+        return "its process id is not known yet"
+
+
+def _is_still(descriptor: int, path: Path) -> bool:
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    ours = os.fstat(descriptor)
+    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)

@@ -1,0 +1,194 @@
+"""The output of an execution: kept whole up to a quota, as bytes, and made valid text at the edge."""
+
+import base64
+import os
+import time
+from pathlib import Path
+
+from anyio import to_thread
+
+from runloop_mcp.api.errors import InvalidRequest, NotFound
+from runloop_mcp.api.models.devbox import OutputMatch, OutputMatches, OutputRange
+from runloop_mcp.engine.store.executions import KeptOutput
+
+INLINE_BYTES = 8_192
+"""Output up to this size is kept in the execution's row: one write, and no file for each short command."""
+
+_SEARCH_SECONDS = 2.0
+_LINE_CHARACTERS = 500
+
+
+class Output:
+    """One stream while its execution runs: a sink that keeps small output in memory and the rest in a file."""
+
+    def __init__(self, path: Path, *, quota_bytes: int) -> None:
+        self._path = path
+        self._quota = quota_bytes
+        self._memory = bytearray()
+        self._file: int | None = None
+        self._failure: str | None = None
+        self.total = 0
+        """Bytes kept."""
+        self.dropped = 0
+        """Bytes that came after the quota was used up, or that the host's disk did not take."""
+
+    async def write(self, data: bytes) -> None:
+        """Takes what the stream gives. Never raises: a full host disk drops output, it does not stop a command."""
+        kept = data[: max(self._quota - self.total, 0)]
+        self.dropped += len(data) - len(kept)
+        if not kept:
+            return
+        if self._file is None and self.total + len(kept) <= INLINE_BYTES:
+            self._memory += kept
+            self.total += len(kept)
+            return
+        written = await to_thread.run_sync(self._append, kept)
+        self.total += written
+        self.dropped += len(kept) - written
+
+    def _append(self, data: bytes) -> int:
+        try:
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                _write_all(self._file, bytes(self._memory))
+                self._memory.clear()
+            _write_all(self._file, data)
+        except OSError as error:
+            self._failure = f"Output was lost: {error.strerror}."
+            return 0
+        return len(data)
+
+    @property
+    def failure(self) -> str | None:
+        """Why output was lost on our side, if it was."""
+        return self._failure
+
+    def close(self) -> KeptOutput:
+        """Ends the stream and says where it is kept."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+            return KeptOutput(total_bytes=self.total, dropped_bytes=self.dropped)
+        return self.kept()
+
+    def kept(self) -> KeptOutput:
+        """Where the output is kept so far."""
+        inline = base64.b64encode(self._memory).decode() if self._file is None else None
+        return KeptOutput(inline=inline, total_bytes=self.total, dropped_bytes=self.dropped)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+async def read_bytes(kept: KeptOutput, path: Path, offset: int, limit: int) -> bytes:
+    """A range of a kept stream.
+
+    Raises:
+        NotFound: Its file is gone.
+    """
+    if kept.inline is not None:
+        return base64.b64decode(kept.inline)[offset : offset + limit]
+    if kept.total_bytes == 0:
+        return b""
+    return await to_thread.run_sync(_read_file, path, offset, min(limit, kept.total_bytes - offset))
+
+
+def _read_file(path: Path, offset: int, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(max(limit, 0))
+    except FileNotFoundError as error:
+        raise NotFound("This output is no longer kept.", hint="Outputs are kept for a limited time.") from error
+
+
+async def tail(kept: KeptOutput, path: Path, *, limit: int, last_lines: int | None) -> tuple[str, bool]:
+    """The end of a stream as text, and whether something before it was left out."""
+    start = max(kept.total_bytes - limit, 0)
+    text = decode(await read_bytes(kept, path, start, limit))
+    cut = start > 0
+    if last_lines is not None:
+        lines = text.splitlines(keepends=True)
+        if len(lines) > last_lines:
+            text = "".join(lines[len(lines) - last_lines :])
+            cut = True
+    return text, cut or kept.dropped_bytes > 0
+
+
+async def read_range(kept: KeptOutput, path: Path, *, offset: int, limit: int, complete: bool) -> OutputRange:
+    """A range of a stream as text, cut between characters; a negative offset counts from the end."""
+    if limit < 1:
+        raise InvalidRequest("The limit must be at least 1 byte.")
+    begin = max(kept.total_bytes + offset, 0) if offset < 0 else min(offset, kept.total_bytes)
+    data = await read_bytes(kept, path, begin, limit)
+    if begin + len(data) < kept.total_bytes or not complete:
+        data = data[: _whole_characters(data)] or data
+    return OutputRange(
+        text=decode(data),
+        offset=begin,
+        next_offset=begin + len(data),
+        total_bytes=kept.total_bytes,
+        complete=complete,
+    )
+
+
+def _whole_characters(data: bytes) -> int:
+    """How many bytes remain when an unfinished UTF-8 character at the end is left for the next range."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte < 0x80:  # a whole character of one byte
+            return len(data)
+        if byte >= 0xC0:  # the first byte of a character: how long should it be?
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(data) - back if needed > back else len(data)
+    return len(data)
+
+
+def decode(data: bytes) -> str:
+    """Valid text from any bytes: what is not UTF-8 becomes U+FFFD, and NUL as well, which JSON readers trip over."""
+    return data.decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+async def search(kept: KeptOutput, path: Path, pattern: str, *, limit: int) -> OutputMatches:
+    """The lines of a stream in which a regular expression is found.
+
+    Raises:
+        InvalidRequest: The pattern is no regular expression, or takes too long.
+        NotFound: The output's file is gone.
+    """
+    data = await read_bytes(kept, path, 0, kept.total_bytes)
+    return await to_thread.run_sync(_search, data, pattern, limit)
+
+
+def _search(data: bytes, pattern: str, limit: int) -> OutputMatches:
+    import regex  # noqa: PLC0415 - 15 ms that only a search needs
+
+    try:
+        # The standard library's engine can't be stopped: a hostile pattern would hang the server for ever.
+        compiled = regex.compile(pattern)
+    except regex.error as error:
+        raise InvalidRequest(
+            f"The pattern is no regular expression: {error}.", hint="Escape special characters to find them literally."
+        ) from error
+    matches: list[OutputMatch] = []
+    total = offset = 0
+    end = time.monotonic() + _SEARCH_SECONDS
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        # Time that is used up becomes the shortest time-out there is, so that running out has one way.
+        left = max(end - time.monotonic(), 1e-6)
+        try:
+            text = decode(line)
+            if compiled.search(text, timeout=left, concurrent=len(text) > 1000):
+                total += 1
+                if len(matches) < limit:
+                    matches.append(OutputMatch(line_number=number, offset=offset, text=text[:_LINE_CHARACTERS]))
+        except TimeoutError as error:
+            raise InvalidRequest(
+                f"The search took longer than {_SEARCH_SECONDS:g} s.", hint="Use a simpler pattern."
+            ) from error
+        offset += len(line) + 1
+    return OutputMatches(matches=matches, total_matches=total, total_bytes=len(data))

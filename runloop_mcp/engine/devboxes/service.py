@@ -1,0 +1,291 @@
+"""The `Devboxes` port of the embedded engine: commands, their output, and files."""
+
+import posixpath
+from collections.abc import Collection
+from dataclasses import dataclass
+from sqlite3 import Connection
+
+import anyio
+
+from runloop_mcp.api.backend import Devboxes
+from runloop_mcp.api.errors import Conflict, InvalidRequest, InvalidState
+from runloop_mcp.api.models.devbox import (
+    DevboxDetails,
+    DevboxStatus,
+    DevboxView,
+    ExecuteParams,
+    ExecutionStatus,
+    ExecutionView,
+    FileContents,
+    OutputMatches,
+    OutputRange,
+    OutputStream,
+)
+from runloop_mcp.api.models.run import RunState
+from runloop_mcp.api.models.scoring import ScoringMode
+from runloop_mcp.devbox.port import HOME, Devbox
+from runloop_mcp.engine.clock import now_ms
+from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.devboxes import output
+from runloop_mcp.engine.devboxes.executions import Running, stream_of
+from runloop_mcp.engine.devboxes.keeper import Held
+from runloop_mcp.engine.runs.states import ENDED, next_calls
+from runloop_mcp.engine.store import devboxes, events, executions, idempotency, runs, versions
+from runloop_mcp.engine.store.devboxes import DevboxRow
+from runloop_mcp.engine.store.executions import ExecutionRow
+from runloop_mcp.engine.store.runs import RunRow
+
+_BOOT_SECONDS = 20.0
+_KILL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Usable:
+    """A devbox that may be used now."""
+
+    held: Held
+    run: RunRow
+
+
+class EngineDevboxes(Devboxes):
+    """Devboxes of the embedded engine."""
+
+    def __init__(self, engine: EngineContext) -> None:
+        self._engine = engine
+
+    async def retrieve(self, devbox_id: str) -> DevboxView:
+        """See `Devboxes.retrieve`."""
+        return _view(await self._row(devbox_id))
+
+    async def wait(self, devbox_id: str, *, until: Collection[DevboxStatus], wait_seconds: float) -> DevboxView:
+        """See `Devboxes.wait`."""
+        row = await self._engine.changes.wait(
+            devbox_id, lambda: self._row(devbox_id), lambda seen: seen.status in until, seconds=wait_seconds
+        )
+        return _view(row)
+
+    async def execute(
+        self, devbox_id: str, params: ExecuteParams, *, wait_seconds: float = 20, idempotency_key: str | None = None
+    ) -> ExecutionView:
+        """See `Devboxes.execute`."""
+        if "\0" in params.command:
+            raise InvalidRequest("The command holds a NUL character.", hint="Send the command without it.")
+        if idempotency_key is not None:
+            begun = await self._begun(devbox_id, params, idempotency_key)
+            if begun is not None:
+                return await self.execution(devbox_id, begun, wait_seconds=wait_seconds)
+        usable = await self._usable(devbox_id)
+        running = await self._start(usable, params, idempotency_key)
+        try:
+            with anyio.move_on_after(wait_seconds):
+                await running.done.wait()
+            await running.kept.wait()
+        except BaseException:
+            # Nobody learned the execution's id, so nobody else could end it.
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_KILL_SECONDS):
+                running.killed = True
+                await running.process.kill()
+            raise
+        view = await self._engine.executions.view(running.snapshot())
+        return _with_budget(view, usable)
+
+    async def _begun(self, devbox_id: str, params: ExecuteParams, key: str) -> str | None:
+        held = self._engine.keeper.get(devbox_id)
+        arguments = idempotency.fingerprint(params)
+        if held is not None:
+            known = held.keys.get(key)
+            if known is not None and known[0] == arguments:
+                return known[1]
+        return await self._engine.database.read(
+            lambda connection: idempotency.find(connection, f"execute:{devbox_id}", key, arguments)
+        )
+
+    async def _start(self, usable: _Usable, params: ExecuteParams, key: str | None) -> Running:
+        held, run = usable.held, usable.run
+        limit = run.data.commands_limit
+        if limit is not None and held.commands >= limit:
+            raise InvalidState(
+                f"All {limit} commands of this run are used up.",
+                hint="Files can still be read and written; then score the run.",
+            )
+        # Counted before the start, so that commands side by side can't pass the limit together.
+        held.commands += 1
+        news, held.news = held.news, []
+        try:
+            running = await self._engine.executions.start(
+                self._engine.tasks, _box(held), run.id, params, environment=held.environment, key=key, notes=news
+            )
+        except BaseException:
+            held.commands -= 1
+            held.news = news + held.news
+            raise
+        held.running[running.row.id] = running
+        if key is not None:
+            held.keys[key] = (idempotency.fingerprint(params), running.row.id)
+        return running
+
+    async def execution(self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0) -> ExecutionView:
+        """See `Devboxes.execution`."""
+        row = await self._engine.changes.wait(
+            execution_id,
+            lambda: self._execution_row(devbox_id, execution_id),
+            lambda seen: seen.status == ExecutionStatus.COMPLETED,
+            seconds=wait_seconds,
+        )
+        return await self._engine.executions.view(row)
+
+    async def kill(self, devbox_id: str, execution_id: str) -> ExecutionView:
+        """See `Devboxes.kill`."""
+        row = await self._execution_row(devbox_id, execution_id)
+        held = self._engine.keeper.get(devbox_id)
+        running = held.running.get(execution_id) if held else None
+        if running is not None and not running.done.is_set():
+            running.killed = True
+            await running.process.kill()
+            with anyio.move_on_after(_KILL_SECONDS):
+                await running.done.wait()
+            row = running.snapshot()
+        elif row.status != ExecutionStatus.COMPLETED:
+            await self._engine.keeper.hold(devbox_id)
+        return await self._engine.executions.view(row)
+
+    async def read_output(
+        self, devbox_id: str, execution_id: str, stream: OutputStream, *, offset: int = 0, limit: int = 32_000
+    ) -> OutputRange:
+        """See `Devboxes.read_output`."""
+        row = await self._execution_row(devbox_id, execution_id)
+        return await output.read_range(
+            stream_of(row, stream),
+            self._engine.executions.path(devbox_id, execution_id, stream),
+            offset=offset,
+            limit=limit,
+            complete=row.status == ExecutionStatus.COMPLETED,
+        )
+
+    async def search_output(
+        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50
+    ) -> OutputMatches:
+        """See `Devboxes.search_output`."""
+        row = await self._execution_row(devbox_id, execution_id)
+        path = self._engine.executions.path(devbox_id, execution_id, stream)
+        return await output.search(stream_of(row, stream), path, pattern, limit=limit)
+
+    async def read_file(self, devbox_id: str, path: str, *, offset: int = 0, limit: int | None = None) -> FileContents:
+        """See `Devboxes.read_file`."""
+        usable = await self._usable(devbox_id)
+        place = _place(path)
+        file = await _box(usable.held).read_file(place, offset=offset, limit=limit)
+        return FileContents(path=place, data=file.data, total_bytes=file.size)
+
+    async def write_file(self, devbox_id: str, path: str, data: bytes) -> int:
+        """See `Devboxes.write_file`."""
+        usable = await self._usable(devbox_id)
+        place = _place(path)
+        await _box(usable.held).write_file(place, data)
+        event: dict[str, object] = {"path": place, "bytes": len(data)}
+        await self._engine.database.write(
+            lambda connection: events.append(connection, usable.run.id, "file", now_ms(), event)
+        )
+        return len(data)
+
+    async def _row(self, devbox_id: str) -> DevboxRow:
+        return await self._engine.database.read(lambda connection: devboxes.get(connection, devbox_id))
+
+    async def _execution_row(self, devbox_id: str, execution_id: str) -> ExecutionRow:
+        held = self._engine.keeper.get(devbox_id)
+        running = held.running.get(execution_id) if held else None
+        if running is not None:
+            return running.snapshot()
+        row = await self._engine.database.read(lambda connection: executions.get(connection, devbox_id, execution_id))
+        if row.status != ExecutionStatus.COMPLETED and held is None:
+            await self._forget_lost(devbox_id)
+            row = await self._engine.database.read(
+                lambda connection: executions.get(connection, devbox_id, execution_id)
+            )
+        return row
+
+    async def _forget_lost(self, devbox_id: str) -> None:
+        """Takes over a devbox whose server has died, so that its executions are seen to have ended."""
+        try:
+            held = await self._engine.keeper.hold(devbox_id)
+        except Conflict:
+            return  # its server lives, and follows them
+        await self._engine.executions.forget_lost(devbox_id)
+        if not held.ready and held.boot is None:
+            await self._engine.keeper.release(held, forget=False)
+
+    async def _usable(self, devbox_id: str) -> _Usable:
+        """The devbox, booted, with the run that it belongs to.
+
+        Raises:
+            NotFound: There is no such devbox.
+            InvalidState: Its run has ended, or it is being scored in place.
+            Conflict: Another server holds it, or it is still booting.
+        """
+        run, live = await self._engine.database.read(lambda connection: _run_of(connection, devbox_id))
+        if run.state is RunState.RUNNING and run.expires_ms <= now_ms():
+            raise InvalidState("The run's time has run out.", hint="Start a new run to try again.")
+        if run.state in ENDED:
+            raise InvalidState(f"The run is {run.state}, and its devbox is shut down.", hint=next_calls(run.state))
+        if run.state is RunState.SCORING and live:
+            raise Conflict(
+                "The run is being scored in its own devbox, which nobody may use meanwhile.",
+                hint="Wait for its score.",
+                retry_after=1,
+            )
+        return _Usable(await self._engine.keeper.ready(devbox_id, seconds=_BOOT_SECONDS), run)
+
+
+def _box(held: Held) -> Devbox:
+    if held.box is None:
+        raise Conflict("The devbox has just ended.", hint="Call again.", retry_after=1)
+    return held.box
+
+
+def _run_of(connection: Connection, devbox_id: str) -> tuple[RunRow, bool]:
+    """The run that a devbox belongs to, and whether it is scored in the devbox itself (asked only while it is)."""
+    run = runs.get(connection, devboxes.get(connection, devbox_id).run_id)
+    if run.state is not RunState.SCORING:
+        return run, False
+    scenario = versions.get(connection, run.data.scenario_version)
+    return run, scenario.metadata.get("scoring") == ScoringMode.LIVE
+
+
+def _place(path: str) -> str:
+    """A path of a caller, made ready for the driver."""
+    if not path or "\0" in path:
+        raise InvalidRequest("The path is empty or holds a NUL character.", hint="Give the path of a file.")
+    if path == "~" or path.startswith("~/"):
+        return posixpath.join(HOME, path[2:])
+    return path
+
+
+def _with_budget(view: ExecutionView, usable: _Usable) -> ExecutionView:
+    run, details = usable.run, view.x_runloop_mcp
+    if details is not None:
+        limit = run.data.commands_limit
+        time_left = max(run.expires_ms - now_ms(), 0) // 1000 if run.state is RunState.RUNNING else None
+        details.budget = {
+            "time_left_seconds": time_left,
+            "commands_left": max(limit - usable.held.commands, 0) if limit is not None else None,
+        }
+    return view
+
+
+def _view(row: DevboxRow) -> DevboxView:
+    data = row.data
+    return DevboxView(
+        id=row.id,
+        status=row.status,
+        create_time_ms=row.create_time_ms,
+        end_time_ms=row.end_time_ms,
+        launch_parameters=data.launch_parameters,
+        state_transitions=[transition.model_dump(mode="json") for transition in data.transitions],
+        failure_reason=data.failure_reason,
+        shutdown_reason=data.shutdown_reason,
+        x_runloop_mcp=DevboxDetails(
+            working_directory=data.working_directory,
+            failure_message=data.failure_message,
+            isolation=data.isolation,
+        ),
+    )

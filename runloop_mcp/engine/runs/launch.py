@@ -1,0 +1,149 @@
+"""From a devbox's row to a devbox that commands can run on: made and launched, or booted again on its disk."""
+
+import base64
+import platform
+
+import anyio
+
+from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound, Unavailable
+from runloop_mcp.api.ids import IdPrefix, new_id
+from runloop_mcp.api.models.devbox import DevboxStatus
+from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioView
+from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, Limits
+from runloop_mcp.engine.devboxes.keeper import Held
+from runloop_mcp.engine.devboxes.output import decode
+from runloop_mcp.engine.scoring.protected import capture_protected, protected_names
+from runloop_mcp.engine.settings import DEFAULT_SIZE, SIZES, EngineSettings
+from runloop_mcp.engine.store.devboxes import DevboxRow, PristineFile
+
+_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+_OUTPUT_BYTES = 8_000
+BOOTED_AGAIN = (
+    "The devbox was booted again on its disk, because the server that held it had ended: files are as they were,"
+    " processes that ran are gone."
+)
+
+
+def refuse_unsupported(launch: LaunchParameters) -> None:
+    """Refuses what a local devbox can't honour and what would change how the scenario behaves.
+
+    Raises:
+        InvalidRequest: The scenario asks for such a thing; the message names it.
+    """
+    machine = _MACHINES.get(platform.machine().lower(), platform.machine())
+    if launch.architecture is not None and launch.architecture != machine:
+        raise InvalidRequest(
+            f"The scenario needs architecture {launch.architecture}, and this machine is {machine}.",
+            hint="Run it on such a machine.",
+        )
+    if launch.required_services:
+        raise InvalidRequest(
+            f"The scenario needs services that a local devbox has not: {', '.join(launch.required_services)}.",
+            hint="Start what it needs in its launch commands instead of launch_parameters.required_services.",
+        )
+    if launch.resource_size_request not in (None, "CUSTOM_SIZE", *SIZES):
+        raise InvalidRequest(
+            f"{launch.resource_size_request!r} is no size of a devbox.",
+            hint=f"The sizes are {', '.join(SIZES)} and CUSTOM_SIZE.",
+        )
+
+
+def limits_of(launch: LaunchParameters) -> Limits:
+    """What a devbox of this size may use."""
+    size = launch.resource_size_request or DEFAULT_SIZE
+    if size != "CUSTOM_SIZE":
+        return SIZES[size]
+    default = SIZES[DEFAULT_SIZE]
+    gib = 1024**3
+    return Limits(
+        cpus=launch.custom_cpu_cores or default.cpus,
+        memory_bytes=launch.custom_gb_memory * gib if launch.custom_gb_memory else default.memory_bytes,
+        disk_bytes=launch.custom_disk_size * gib if launch.custom_disk_size else default.disk_bytes,
+    )
+
+
+class LaunchFailed(InvalidState):
+    """A launch command failed, so that the devbox can't be used."""
+
+
+class Launcher:
+    """Makes and boots devboxes of runs."""
+
+    def __init__(self, driver: Driver, settings: EngineSettings) -> None:
+        self._driver = driver
+        self._settings = settings
+
+    async def create(self, held: Held, row: DevboxRow, scenario: ScenarioView, files: Files | None) -> None:
+        """Makes the devbox, lays out files, runs launch commands, remembers what scoring needs of the pristine disk.
+
+        Raises:
+            LaunchFailed: A launch command failed.
+            ApiError: The driver could not make it.
+        """
+        if not held.fresh:
+            # A server that died while launching left a disk in an unknown state: begin again.
+            await self._driver.remove(row.id)
+        held.fresh = False
+        launch = row.data.launch_parameters
+        held.box = box = await self._driver.create(
+            row.id,
+            DevboxSpec(
+                working_directory=row.data.working_directory,
+                files=files,
+                limits=limits_of(launch),
+                network=self._settings.network,
+            ),
+        )
+        if launch.launch_commands:
+            await self._run_launch_commands(box, launch.launch_commands, held.environment)
+        captured = await capture_protected(box, protected_names(scenario.metadata))
+        row.data.pristine = {
+            path: PristineFile(data=base64.b64encode(file.data).decode(), mode=file.mode)
+            for path, file in captured.items()
+        }
+        if launch.launch_commands:
+            snapshot = new_id(IdPrefix.SNAPSHOT)
+            await self._driver.snapshot(box.id, snapshot)
+            row.data.pristine_home_snapshot = snapshot
+        row.status = DevboxStatus.RUNNING
+
+    async def resume(self, held: Held, row: DevboxRow) -> None:
+        """Boots the devbox again on its disk.
+
+        Raises:
+            NotFound: Its disk is gone.
+            ApiError: The driver could not boot it.
+        """
+        try:
+            held.box = await self._driver.resume(row.id)
+        except NotFound as error:
+            raise NotFound("The devbox's disk is gone.", hint="Start a new run.") from error
+        held.news.append(BOOTED_AGAIN)
+
+    async def _run_launch_commands(self, box: Devbox, commands: list[str], environment: dict[str, str]) -> None:
+        with anyio.move_on_after(self._settings.launch_seconds) as scope:
+            for number, command in enumerate(commands, start=1):
+                await self._run_launch_command(box, command, environment, f"{number} of {len(commands)}")
+        if scope.cancelled_caught:
+            raise LaunchFailed(f"The launch commands took longer than {self._settings.launch_seconds:g} s.")
+
+    async def _run_launch_command(self, box: Devbox, command: str, environment: dict[str, str], place: str) -> None:
+        output = bytearray()
+
+        async def take(data: bytes) -> None:
+            output.extend(data)
+            del output[:-_OUTPUT_BYTES]
+
+        process = await box.start(Command(("bash", "-c", command), environment=environment), stdout=take, stderr=take)
+        try:
+            end = await process.wait()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await process.kill()
+            raise
+        if end.lost:
+            raise Unavailable("The devbox ended while a launch command ran.", retryable=True)
+        if end.status != 0:
+            said = decode(bytes(output)).rstrip()
+            raise LaunchFailed(f"Launch command {place} failed with exit status {end.status}: {command}
+{said}")

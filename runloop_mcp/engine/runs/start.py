@@ -1,0 +1,207 @@
+"""Starting a run: everything that can be refused is refused before anything is made."""
+
+from collections.abc import Iterable
+from sqlite3 import Connection
+
+from runloop_mcp.api.access import Principal
+from runloop_mcp.api.disclosure import disclosure_of
+from runloop_mcp.api.errors import InvalidRequest, InvalidState, Unavailable
+from runloop_mcp.api.ids import IdPrefix, new_id
+from runloop_mcp.api.models.devbox import DevboxStatus
+from runloop_mcp.api.models.run import RunProfile, RunState, ScenarioRunView, StartRunParams
+from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioEnvironment, ScenarioStatus, ScenarioView
+from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Capability
+from runloop_mcp.engine.clock import now_ms
+from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.runs.launch import refuse_unsupported
+from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
+from runloop_mcp.engine.scenarios.library import ScenarioRecord
+from runloop_mcp.engine.store import devboxes, events, idempotency, runs, versions
+from runloop_mcp.engine.store.devboxes import DevboxData, DevboxRow
+from runloop_mcp.engine.store.runs import RunData, RunRow
+
+_IDEMPOTENCY_SCOPE = "start_run"
+
+
+async def start_run(
+    engine: EngineContext, params: StartRunParams, *, principal: Principal, idempotency_key: str | None
+) -> ScenarioRunView:
+    """Starts a run; see `Scenarios.start_run`."""
+    scope, arguments = f"{_IDEMPOTENCY_SCOPE}:{principal.id}", idempotency.fingerprint(params)
+    if idempotency_key is not None:
+        started = await engine.database.read(lambda c: idempotency.find(c, scope, idempotency_key, arguments))
+        if started is not None:
+            return view(await engine.database.read(lambda c: load(c, started)))
+    record = await engine.library.record(params.scenario_id)
+    _refuse_archived(record.view)
+    profile = params.run_profile or RunProfile()
+    _refuse_missing(engine, record.view, profile)
+    launch = (record.view.environment or ScenarioEnvironment()).launch_parameters or LaunchParameters()
+    refuse_unsupported(launch)
+    capability = await engine.driver.probe()
+    _refuse_impossible(capability)
+    await _refuse_missing_programs(engine, record.view)
+    row, devbox = _rows(engine, params, profile, principal, record, launch, capability)
+
+    def work(connection: Connection) -> RunRecord:
+        # Looked up once more inside the transaction: the same key may have come to another server meanwhile.
+        if idempotency_key is not None:
+            started = idempotency.find(connection, scope, idempotency_key, arguments)
+            if started is not None:
+                return load(connection, started)
+            idempotency.keep(connection, scope, idempotency_key, arguments, row.id, row.start_time_ms)
+        _count_attempt(connection, row)
+        row.data.scenario_version = versions.keep(connection, record.view)
+        runs.insert(connection, row)
+        devboxes.insert(connection, devbox)
+        events.append(
+            connection,
+            row.id,
+            "state",
+            row.start_time_ms,
+            {"move": "start", "state": row.state, "scenario_id": row.scenario_id, "attempt": row.attempt},
+        )
+        return surround(connection, row)
+
+    # Held before it can be seen in the store, so that no other server takes it for an abandoned one.
+    held = await engine.keeper.hold(devbox.id, fresh=True)
+    try:
+        started_record = await engine.database.write(work, durable=True)
+    except BaseException:
+        await engine.keeper.release(held, forget=True)
+        raise
+    if started_record.row.id != row.id:
+        await engine.keeper.release(held, forget=True)
+    else:
+        engine.keeper.begin_boot(held)
+    return view(started_record)
+
+
+def _rows(
+    engine: EngineContext,
+    params: StartRunParams,
+    profile: RunProfile,
+    principal: Principal,
+    record: ScenarioRecord,
+    launch: LaunchParameters,
+    capability: Capability,
+) -> tuple[RunRow, DevboxRow]:
+    now = now_ms()
+    scenario = record.view
+    working_directory = (scenario.environment or ScenarioEnvironment()).working_directory or DEFAULT_WORKING_DIRECTORY
+    isolation = f"{capability.driver}:{capability.tier}"
+    keep_alive = launch.keep_alive_time_seconds or engine.settings.keep_alive_seconds
+    run_id, devbox_id = new_id(IdPrefix.RUN), new_id(IdPrefix.DEVBOX)
+    row = RunRow(
+        id=run_id,
+        scenario_id=scenario.id,
+        devbox_id=devbox_id,
+        principal=principal.id,
+        attempt=1,
+        state=RunState.RUNNING,
+        name=params.run_name,
+        start_time_ms=now,
+        end_time_ms=None,
+        expires_ms=now + keep_alive * 1000,
+        data=RunData(
+            scenario_version="",
+            metadata=params.metadata or {},
+            purpose=profile.purpose,
+            benchmark_run_id=params.benchmark_run_id,
+            environment_variables=profile.env_vars or {},
+            secrets=profile.secrets or {},
+            working_directory=working_directory,
+            environment_hash=record.environment_hash,
+            isolation=isolation,
+            disclosure=disclosure_of(scenario),
+            commands_limit=_limit(scenario, "max_commands"),
+            attempts_limit=_limit(scenario, "max_attempts"),
+        ),
+        result=None,
+    )
+    devbox = DevboxRow(
+        id=devbox_id,
+        run_id=run_id,
+        status=DevboxStatus.PROVISIONING,
+        create_time_ms=now,
+        end_time_ms=None,
+        data=DevboxData(working_directory=working_directory, launch_parameters=launch, isolation=isolation),
+    )
+    return row, devbox
+
+
+def _limit(scenario: ScenarioView, key: str) -> int | None:
+    value = scenario.metadata.get(key)
+    return int(value) if value else None
+
+
+def _count_attempt(connection: Connection, row: RunRow) -> None:
+    row.attempt = runs.count_attempts(connection, row.scenario_id, row.principal) + 1
+    limit = row.data.attempts_limit
+    if limit is not None and row.attempt > limit:
+        raise InvalidState(
+            f"All {limit} attempts at this scenario are used up.",
+            hint="The scores of earlier runs stand; list the runs of the scenario to see them.",
+        )
+
+
+def _refuse_archived(scenario: ScenarioView) -> None:
+    if scenario.status == ScenarioStatus.ARCHIVED:
+        raise InvalidState(
+            f"The scenario {scenario.name!r} is archived, so it can't be started.",
+            hint="List the scenarios for those that can.",
+        )
+
+
+def _refuse_missing(engine: EngineContext, scenario: ScenarioView, profile: RunProfile) -> None:
+    """Names everything that is missing at once: variables, secrets, and values of secrets."""
+    given = profile.env_vars or {}
+    secrets = profile.secrets or {}
+    missing_variables = sorted(
+        {name for name in scenario.required_environment_variables or [] if name not in given and name not in secrets}
+    )
+    required_secrets = set(scenario.required_secret_names or [])
+    missing_secrets = sorted(required_secrets - set(secrets.values()))
+    without_value = engine.secrets.missing(required_secrets | set(secrets.values()))
+    problems = []
+    if missing_variables:
+        problems.append(f"environment variables {_names(missing_variables)} are required and not given")
+    if missing_secrets:
+        problems.append(f"secrets {_names(missing_secrets)} are required and not bound to a variable")
+    if without_value:
+        problems.append(f"secrets {_names(without_value)} have no value on this server")
+    if problems:
+        raise InvalidRequest(
+            f"The run can't start: {'; '.join(problems)}.",
+            hint=(
+                "Give variables as name and value, secrets as variable and name of the secret; the person who runs this"
+                " server sets a secret's value in its environment as RUNLOOP_MCP_SECRET_<NAME>."
+            ),
+        )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _refuse_impossible(capability: Capability) -> None:
+    if capability.available:
+        return
+    missing = [finding for finding in capability.findings if finding.required and not finding.ok]
+    raise Unavailable(
+        "No devbox can run on this machine: " + "; ".join(f"{finding.name}: {finding.detail}" for finding in missing),
+        hint=" ".join(dict.fromkeys(finding.remedy for finding in missing if finding.remedy))
+        + " Then check with: runloop-mcp doctor",
+    )
+
+
+async def _refuse_missing_programs(engine: EngineContext, scenario: ScenarioView) -> None:
+    names = [name for name in scenario.metadata.get("requires", "").replace(",", " ").split() if name]
+    if not names:
+        return
+    missing = await engine.driver.missing_programs(names)
+    if missing:
+        raise Unavailable(
+            f"The scenario {scenario.name!r} needs programs that devboxes here have not: {_names(missing)}.",
+            hint="Install them on the machine that runs the devboxes, or choose another scenario.",
+        )

@@ -1,0 +1,36 @@
+"""What can be set about the engine."""
+
+from dataclasses import dataclass
+
+from runloop_mcp.devbox.port import Limits, Network
+
+_GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What can be set about the engine; the defaults are the product's."""
+
+    network: Network = Network.NONE
+    """What devboxes reach."""
+    keep_alive_seconds: int = 3600
+    """How long a run may take where its scenario does not say."""
+    output_quota_bytes: int = 64 * 1024**2
+    """How much of each stream of an execution is kept."""
+    launch_seconds: float = 900
+    """How long all launch commands of a devbox may take together."""
+    scorer_timeout_seconds: int = 1800
+    """How long all scorers of a run may take together where the scenario does not say."""
+
+
+SIZES: dict[str, Limits] = {
+    "X_SMALL": Limits(cpus=0.5, memory_bytes=1 * _GIB, disk_bytes=4 * _GIB),
+    "SMALL": Limits(cpus=1, memory_bytes=2 * _GIB, disk_bytes=4 * _GIB),
+    "MEDIUM": Limits(cpus=2, memory_bytes=4 * _GIB, disk_bytes=8 * _GIB),
+    "LARGE": Limits(cpus=2, memory_bytes=8 * _GIB, disk_bytes=16 * _GIB),
+    "X_LARGE": Limits(cpus=4, memory_bytes=16 * _GIB, disk_bytes=16 * _GIB),
+    "XX_LARGE": Limits(cpus=8, memory_bytes=32 * _GIB, disk_bytes=16 * _GIB),
+}
+"""The wire's sizes of devboxes."""
+
+DEFAULT_SIZE = "SMALL"

@@ -1,0 +1,103 @@
+"""Devboxes in the database. Every function runs on the database's threads, inside its transaction."""
+
+import sqlite3
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from runloop_mcp.api.errors import NotFound
+from runloop_mcp.api.models.devbox import DevboxStatus
+from runloop_mcp.api.models.scenario import LaunchParameters
+
+
+class PristineFile(BaseModel):
+    """A protected file as the environment had it before the solver came."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    data: str
+    """Base 64."""
+    mode: int
+
+
+class Transition(BaseModel):
+    """A change of a devbox's status."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    status: DevboxStatus
+    transition_time_ms: int
+
+
+class DevboxData(BaseModel):
+    """What a devbox keeps beside the columns that are searched."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    working_directory: str
+    launch_parameters: LaunchParameters = Field(default_factory=LaunchParameters)
+    transitions: list[Transition] = Field(default_factory=list)
+    failure_reason: str | None = None
+    failure_message: str | None = None
+    shutdown_reason: str | None = None
+    isolation: str = ""
+    pristine: dict[str, PristineFile] = Field(default_factory=dict)
+    """Protected files by their path in the working directory."""
+    pristine_home_snapshot: str | None = None
+    """The home as launch commands left it; None where there were none, so that it was empty."""
+    frozen_snapshot: str | None = None
+    """The disk as scoring found it."""
+
+
+class DevboxRow(BaseModel):
+    """A devbox as it is stored."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    id: str
+    run_id: str
+    status: DevboxStatus
+    create_time_ms: int
+    end_time_ms: int | None
+    data: DevboxData
+
+
+def insert(connection: sqlite3.Connection, row: DevboxRow) -> None:
+    """Keeps a new devbox."""
+    row.data.transitions.append(Transition(status=row.status, transition_time_ms=row.create_time_ms))
+    connection.execute(
+        "INSERT INTO devboxes (id, run_id, status, create_time_ms, end_time_ms, data) VALUES (?,?,?,?,?,?)",
+        (row.id, row.run_id, row.status, row.create_time_ms, row.end_time_ms, row.data.model_dump_json()),
+    )
+
+
+def get(connection: sqlite3.Connection, devbox_id: str) -> DevboxRow:
+    """One devbox.
+
+    Raises:
+        NotFound: There is none with this id.
+    """
+    values = connection.execute(
+        "SELECT id, run_id, status, create_time_ms, end_time_ms, data FROM devboxes WHERE id = ?", (devbox_id,)
+    ).fetchone()
+    if values is None:
+        raise NotFound(f"There is no devbox {devbox_id!r}.", hint="A run names its devbox; devbox ids begin with dbx_.")
+    return DevboxRow(
+        id=values[0],
+        run_id=values[1],
+        status=values[2],
+        create_time_ms=values[3],
+        end_time_ms=values[4],
+        data=DevboxData.model_validate_json(values[5]),
+    )
+
+
+def save(connection: sqlite3.Connection, row: DevboxRow, *, now_ms: int) -> None:
+    """Keeps a devbox's status and data, and the transition where the status is new."""
+    if not row.data.transitions or row.data.transitions[-1].status != row.status:
+        row.data.transitions.append(Transition(status=row.status, transition_time_ms=now_ms))
+    if row.status in (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE):
+        row.end_time_ms = row.end_time_ms or now_ms
+    connection.execute(
+        "UPDATE devboxes SET status = ?, end_time_ms = ?, data = ? WHERE id = ?",
+        (row.status, row.end_time_ms, row.data.model_dump_json(), row.id),
+    )

@@ -1,0 +1,103 @@
+"""Executions in the database. Every function runs on the database's threads, inside its transaction."""
+
+import sqlite3
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from runloop_mcp.api.errors import NotFound
+from runloop_mcp.api.models.devbox import ExecutionDetails, ExecutionStatus
+
+
+class KeptOutput(BaseModel):
+    """Where one stream of an execution is kept."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    inline: str | None = None
+    """All of it in base 64, where it is small; otherwise it is a file."""
+    total_bytes: int = 0
+    dropped_bytes: int = 0
+
+
+class ExecutionData(BaseModel):
+    """What an execution keeps beside the columns that are searched."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    details: ExecutionDetails
+    stdout: KeptOutput = Field(default_factory=KeptOutput)
+    stderr: KeptOutput = Field(default_factory=KeptOutput)
+    last_n: int | None = None
+
+
+class ExecutionRow(BaseModel):
+    """An execution as it is stored."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    id: str
+    devbox_id: str
+    status: ExecutionStatus
+    exit_status: int | None
+    start_time_ms: int
+    end_time_ms: int | None
+    data: ExecutionData
+
+
+def save(connection: sqlite3.Connection, row: ExecutionRow) -> None:
+    """Keeps an execution, new or changed."""
+    connection.execute(
+        "INSERT INTO executions (id, devbox_id, status, exit_status, start_time_ms, end_time_ms, data)"
+        " VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET status = excluded.status,"
+        " exit_status = excluded.exit_status, end_time_ms = excluded.end_time_ms, data = excluded.data",
+        (
+            row.id,
+            row.devbox_id,
+            row.status,
+            row.exit_status,
+            row.start_time_ms,
+            row.end_time_ms,
+            row.data.model_dump_json(),
+        ),
+    )
+
+
+def get(connection: sqlite3.Connection, devbox_id: str, execution_id: str) -> ExecutionRow:
+    """One execution of a devbox.
+
+    Raises:
+        NotFound: There is none with this id on this devbox.
+    """
+    values = connection.execute(
+        "SELECT id, devbox_id, status, exit_status, start_time_ms, end_time_ms, data FROM executions"
+        " WHERE id = ? AND devbox_id = ?",
+        (execution_id, devbox_id),
+    ).fetchone()
+    if values is None:
+        raise NotFound(
+            f"There is no execution {execution_id!r} on this devbox.",
+            hint="Execution ids begin with exe_ and come with the answer to the command that they are of.",
+        )
+    return ExecutionRow(
+        id=values[0],
+        devbox_id=values[1],
+        status=values[2],
+        exit_status=values[3],
+        start_time_ms=values[4],
+        end_time_ms=values[5],
+        data=ExecutionData.model_validate_json(values[6]),
+    )
+
+
+def count(connection: sqlite3.Connection, devbox_id: str) -> int:
+    """How many commands were started on a devbox."""
+    (number,) = connection.execute("SELECT count(*) FROM executions WHERE devbox_id = ?", (devbox_id,)).fetchone()
+    return int(number)
+
+
+def running(connection: sqlite3.Connection, devbox_id: str) -> list[str]:
+    """The executions of a devbox that nobody has seen end."""
+    rows = connection.execute(
+        "SELECT id FROM executions WHERE devbox_id = ? AND status != ?", (devbox_id, ExecutionStatus.COMPLETED)
+    ).fetchall()
+    return [row[0] for row in rows]

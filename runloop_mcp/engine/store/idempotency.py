@@ -1,0 +1,39 @@
+"""Idempotency keys: a thing that was asked for twice with one key happens once."""
+
+import hashlib
+import sqlite3
+
+from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.models.base import WireModel
+
+
+def fingerprint(params: WireModel) -> str:
+    """Names the arguments, so that a key that comes back with others is noticed."""
+    return hashlib.sha256(params.model_dump_json(by_alias=True).encode()).hexdigest()
+
+
+def find(connection: sqlite3.Connection, scope: str, key: str, arguments: str) -> str | None:
+    """The id of what this key was used for, if it was.
+
+    Raises:
+        InvalidRequest: It was used with other arguments.
+    """
+    row = connection.execute(
+        "SELECT fingerprint, target_id FROM idempotency_keys WHERE scope = ? AND key = ?", (scope, key)
+    ).fetchone()
+    if row is None:
+        return None
+    if row[0] != arguments:
+        raise InvalidRequest(
+            "This idempotency key was used with other arguments.",
+            hint="Use a new key for a new request; the same key only to repeat the very same one.",
+        )
+    return str(row[1])
+
+
+def keep(connection: sqlite3.Connection, scope: str, key: str, arguments: str, target_id: str, now_ms: int) -> None:
+    """Remembers what a key was used for."""
+    connection.execute(
+        "INSERT INTO idempotency_keys (scope, key, fingerprint, target_id, create_time_ms) VALUES (?,?,?,?,?)",
+        (scope, key, arguments, target_id, now_ms),
+    )

@@ -1,0 +1,218 @@
+"""Runs in the database. Every function runs on the database's threads, inside its transaction."""
+
+import sqlite3
+from collections.abc import Callable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from runloop_mcp.api.errors import InvalidRequest, NotFound
+from runloop_mcp.api.models.run import RunListParams, RunState
+from runloop_mcp.api.models.scoring import Disclosure, ScoringContractResult, ScoringMode
+from runloop_mcp.engine.runs.states import Move, next_state
+from runloop_mcp.engine.store import events
+
+_COLUMNS = (
+    "id, scenario_id, devbox_id, principal, attempt, state, name, start_time_ms, end_time_ms, expires_ms, data, result"
+)
+
+
+class RunData(BaseModel):
+    """What a run keeps beside the columns that are searched."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    scenario_version: str
+    """The row of `scenario_versions` that holds the scenario as it was when the run started."""
+    metadata: dict[str, str] = Field(default_factory=dict)
+    purpose: str | None = None
+    benchmark_run_id: str | None = None
+    environment_variables: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict)
+    """Environment variable → name of the secret; the values are never kept with a run."""
+    working_directory: str
+    environment_hash: str
+    isolation: str
+    disclosure: Disclosure = Disclosure.NAMED
+    commands_limit: int | None = None
+    attempts_limit: int | None = None
+    scoring_mode: ScoringMode | None = None
+    notes: list[str] = Field(default_factory=list)
+    restored_files: list[str] = Field(default_factory=list)
+
+
+class RunRow(BaseModel):
+    """A run as it is stored."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    id: str
+    scenario_id: str
+    devbox_id: str
+    principal: str
+    attempt: int
+    state: RunState
+    name: str | None
+    start_time_ms: int
+    end_time_ms: int | None
+    expires_ms: int
+    """When its time runs out, in UTC milliseconds."""
+    data: RunData
+    result: ScoringContractResult | None
+
+
+def _row(values: tuple[object, ...]) -> RunRow:
+    names = [name.strip() for name in _COLUMNS.split(",")]
+    fields = dict(zip(names, values, strict=True))
+    fields["data"] = RunData.model_validate_json(str(fields["data"]))
+    if fields["result"] is not None:
+        fields["result"] = ScoringContractResult.model_validate_json(str(fields["result"]))
+    return RunRow.model_validate(fields)
+
+
+def insert(connection: sqlite3.Connection, row: RunRow) -> None:
+    """Keeps a new run."""
+    connection.execute(
+        f"INSERT INTO runs ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant column names
+        (
+            row.id,
+            row.scenario_id,
+            row.devbox_id,
+            row.principal,
+            row.attempt,
+            row.state,
+            row.name,
+            row.start_time_ms,
+            row.end_time_ms,
+            row.expires_ms,
+            row.data.model_dump_json(),
+            row.result.model_dump_json() if row.result else None,
+        ),
+    )
+
+
+def get(connection: sqlite3.Connection, run_id: str) -> RunRow:
+    """One run.
+
+    Raises:
+        NotFound: There is none with this id.
+    """
+    values = connection.execute(
+        f"SELECT {_COLUMNS} FROM runs WHERE id = ?",  # noqa: S608 - constant column names
+        (run_id,),
+    ).fetchone()
+    if values is None:
+        raise NotFound(
+            f"There is no run {run_id!r}.", hint="Run ids begin with scr_; list the runs to see those there are."
+        )
+    return _row(values)
+
+
+def move(
+    connection: sqlite3.Connection,
+    run_id: str,
+    step: Move,
+    *,
+    now_ms: int,
+    change: Callable[[RunData], None] | None = None,
+    result: ScoringContractResult | None = None,
+) -> RunRow:
+    """Carries out a move of the state machine, and records it, in one transaction.
+
+    Raises:
+        NotFound: There is no such run.
+        InvalidState: The move is not possible from the run's state.
+    """
+    row = get(connection, run_id)
+    row.state = next_state(row.state, step)
+    if row.state not in (RunState.RUNNING, RunState.SCORING):
+        row.end_time_ms = row.end_time_ms or now_ms
+    if change is not None:
+        change(row.data)
+    row.result = result or row.result
+    connection.execute(
+        "UPDATE runs SET state = ?, end_time_ms = ?, data = ?, result = ? WHERE id = ?",
+        (
+            row.state,
+            row.end_time_ms,
+            row.data.model_dump_json(),
+            row.result.model_dump_json() if row.result else None,
+            run_id,
+        ),
+    )
+    data: dict[str, object] = {"move": step, "state": row.state}
+    if result is not None:
+        data["score"] = result.score
+    events.append(connection, run_id, "state", now_ms, data)
+    return row
+
+
+def note(connection: sqlite3.Connection, run_id: str, text: str, *, now_ms: int) -> RunRow:
+    """Adds a note to a run and to its record."""
+    row = get(connection, run_id)
+    row.data.notes.append(text)
+    connection.execute("UPDATE runs SET data = ? WHERE id = ?", (row.data.model_dump_json(), run_id))
+    events.append(connection, run_id, "note", now_ms, {"text": text})
+    return row
+
+
+def count_attempts(connection: sqlite3.Connection, scenario_id: str, principal: str) -> int:
+    """How many runs of a scenario a principal has started."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM runs WHERE scenario_id = ? AND principal = ?", (scenario_id, principal)
+    ).fetchone()
+    return int(count)
+
+
+def in_state(connection: sqlite3.Connection, state: RunState, *, expired_at_ms: int | None = None) -> list[RunRow]:
+    """The runs in a state; with `expired_at_ms`, only those whose time had run out then."""
+    clause, values = "state = ?", [state.value]
+    if expired_at_ms is not None:
+        clause += " AND expires_ms <= ?"
+        values.append(str(expired_at_ms))
+    query = f"SELECT {_COLUMNS} FROM runs WHERE {clause}"  # noqa: S608 - constant column names
+    return [_row(row) for row in connection.execute(query, values).fetchall()]
+
+
+def page(connection: sqlite3.Connection, params: RunListParams) -> tuple[list[RunRow], int, bool]:
+    """One page of runs, newest first, how many match in all, and whether more follow.
+
+    Raises:
+        InvalidRequest: `starting_after` names no run, or `state` is none.
+    """
+    clauses: list[str] = []
+    values: list[object] = []
+    for column in ("name", "scenario_id"):
+        wanted = getattr(params, column)
+        if wanted is not None:
+            clauses.append(f"{column} = ?")
+            values.append(wanted)
+    if params.state is not None:
+        if params.state not in set(RunState):
+            raise InvalidRequest(
+                f"{params.state!r} is no state of a run.", hint=f"The states are {', '.join(RunState)}."
+            )
+        clauses.append("state = ?")
+        values.append(params.state)
+    if params.benchmark_run_id is not None:
+        clauses.append("json_extract(data, '$.benchmark_run_id') = ?")
+        values.append(params.benchmark_run_id)
+    for word in (params.search or "").split():
+        clauses.append("(id || ' ' || scenario_id || ' ' || coalesce(name, '')) LIKE ? ESCAPE '\\'")
+        escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values.append(f"%{escaped}%")
+    where = " WHERE " + " AND ".join(clauses) if clauses else ""
+    (total,) = connection.execute(f"SELECT count(*) FROM runs{where}", values).fetchone()  # noqa: S608
+    if params.starting_after is not None:
+        after = connection.execute("SELECT sequence FROM runs WHERE id = ?", (params.starting_after,)).fetchone()
+        if after is None:
+            raise InvalidRequest(
+                f"There is no run {params.starting_after!r} to start after.",
+                hint="Pass the id of the last run of the page before.",
+            )
+        where += (" AND " if clauses else " WHERE ") + "sequence < ?"
+        values.append(after[0])
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM runs{where} ORDER BY sequence DESC LIMIT ?",  # noqa: S608 - constant column names
+        [*values, params.limit + 1],
+    ).fetchall()
+    return [_row(row) for row in found[: params.limit]], int(total), len(found) > params.limit
