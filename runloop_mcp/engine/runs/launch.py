@@ -145,5 +145,4 @@ class Launcher:
             raise Unavailable("The devbox ended while a launch command ran.", retryable=True)
         if end.status != 0:
             said = decode(bytes(output)).rstrip()
-            raise LaunchFailed(f"Launch command {place} failed with exit status {end.status}: {command}
-{said}")
+            raise LaunchFailed(f"Launch command {place} failed with exit status {end.status}: {command}\n{said}")
