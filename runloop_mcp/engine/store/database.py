@@ -1,0 +1,233 @@
+"""The database: one thread that writes, one that reads, each with a connection of its own."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+import anyio
+
+from runloop_mcp.api.errors import Unavailable
+
+if TYPE_CHECKING:
+    import sqlite3
+
+T = TypeVar("T")
+
+_CLOSE_SECONDS = 30
+"""How long closing waits for work that has begun; longer than the busy time-out."""
+
+_left_behind: list[object] = []
+"""Connections of the process that this one was forked from: SQLite forbids even closing them here."""
+
+
+@dataclass(slots=True)
+class _Outcome(Generic[T]):
+    """What a piece of work gave: raised in the coroutine that asked, since a future can't carry every exception."""
+
+    value: T | None = None
+    error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    """A piece of work on its way to a thread, and who waits for it."""
+
+    work: "Callable[[sqlite3.Connection], T]"
+    durable: bool
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[_Outcome[T]]"
+
+    def run(self, worker: "_Worker") -> None:
+        if self.future.cancelled():
+            return
+        outcome: _Outcome[T] = _Outcome()
+        try:
+            outcome.value = worker.transaction(self.work, durable=self.durable)
+        except BaseException as error:  # noqa: BLE001 - every one of them belongs to whoever asked
+            outcome.error = error
+        try:
+            self.loop.call_soon_threadsafe(self._hand_back, outcome)
+        except RuntimeError:
+            return  # the event loop has ended, and nobody waits any more
+
+    def _hand_back(self, outcome: _Outcome[T]) -> None:
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+
+class _Worker:
+    """A thread that owns a connection, opened at the first job, and runs jobs in the order in which they come."""
+
+    def __init__(self, path: Path, *, name: str, read_only: bool, busy_timeout_seconds: float) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._connection: sqlite3.Connection | None = None
+        self._jobs: SimpleQueue[_Job[object] | None] = SimpleQueue()
+        self._ended = threading.Event()
+        # A daemon: a server that is told to go does not wait for the disk; what it acknowledged is kept all the same.
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    async def do(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Outcome[T]] = loop.create_future()
+        job: _Job[T] = _Job(work, durable, loop, future)
+        self._jobs.put(job)  # type: ignore[arg-type]  # a job hands its value to nobody but its own future
+        outcome = await future
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value  # type: ignore[return-value]  # the value of the work, None only where T has it
+
+    def transaction(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool) -> T:
+        """Runs work in a transaction of its own: committed when it returns, rolled back when it raises."""
+        from runloop_mcp.engine.store.connection import open_connection, translated  # noqa: PLC0415 - brings sqlite3
+
+        with translated(self._path):
+            if self._connection is None:
+                self._connection = open_connection(
+                    self._path, busy_timeout_seconds=self._busy_timeout_seconds, read_only=self._read_only
+                )
+            connection = self._connection
+            if durable:
+                connection.execute("PRAGMA synchronous = FULL")
+            try:
+                # Even reading has a transaction, so that all of one piece of work sees one state.
+                connection.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
+                value = work(connection)
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if durable:
+                    connection.execute("PRAGMA synchronous = NORMAL")
+            return value
+
+    def _run(self) -> None:
+        try:
+            while (job := self._jobs.get()) is not None:
+                job.run(self)
+                del job  # nothing of a finished job is kept while the thread waits for the next
+        finally:
+            try:
+                if self._connection is not None:
+                    self._connection.close()
+            finally:
+                self._ended.set()
+
+    def finish(self) -> None:
+        """Tells the thread to end after the jobs that it has."""
+        self._jobs.put(None)
+
+    async def ended(self) -> None:
+        """Waits until the thread has closed its connection."""
+        await anyio.to_thread.run_sync(self._ended.wait, _CLOSE_SECONDS, abandon_on_cancel=True)
+
+    def leave_behind(self) -> None:
+        """Keeps the connection from being closed by a process that only inherited it."""
+        _left_behind.append(self._connection)
+
+
+class Database:
+    """The state, in one SQLite file that several processes may use at once.
+
+    Opened at first use. What a write has acknowledged outlives a killed process; with `durable`, a power cut too.
+
+    Args:
+        path: The file; made with its directory where missing, readable by its owner alone.
+        busy_timeout_seconds: How long to wait for another process that writes, before `Conflict`.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_seconds: float = 10) -> None:
+        self.path = path
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._process = os.getpid()
+        self._writer: _Worker | None = None
+        self._reader: _Worker | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def open(self) -> None:
+        """Opens and migrates the database now instead of at first use.
+
+        Raises:
+            Unavailable: It can't be opened, or was made by a newer program.
+            Conflict: Another process holds it.
+        """
+        await self.write(lambda _: None)
+
+    async def read(self, work: "Callable[[sqlite3.Connection], T]") -> T:
+        """Runs `work` on the reading thread, on one consistent state that holds every write acknowledged before.
+
+        Raises:
+            Unavailable: The database can't be opened or read, or has been closed.
+            Conflict: Another process holds it.
+        """
+        self._check()
+        if self._reader is None:
+            self._reader = self._worker("reader", read_only=True)
+        return await self._reader.do(work, durable=False)
+
+    async def write(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool = False) -> T:
+        """Runs `work` on the writing thread in a transaction: kept when this returns, undone when `work` raises.
+
+        Writes happen one after the other, in the order of the calls. Where the caller is cancelled, the write happens
+        whole or not at all.
+
+        Args:
+            work: Called with the connection; must neither begin nor end a transaction.
+            durable: Whether it must outlast a power cut, which costs a flush of the disk.
+
+        Raises:
+            Unavailable: The disk is full, or the database can't be opened or written, or has been closed.
+            Conflict: Another process holds it.
+        """
+        self._check()
+        if self._writer is None:
+            self._writer = self._worker("writer", read_only=False)
+        return await self._writer.do(work, durable=durable)
+
+    async def aclose(self) -> None:
+        """Finishes the work that was asked for and closes the file. Can be called repeatedly."""
+        self._closed = True
+        if self._process != os.getpid():
+            return
+        # The reader first: the last to close folds the journal into the file, which only a writer may.
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            for worker in (self._reader, self._writer):
+                if worker is not None:
+                    worker.finish()
+                    await worker.ended()
+        self._reader = self._writer = None
+
+    def _worker(self, role: str, *, read_only: bool) -> _Worker:
+        return _Worker(
+            self.path,
+            name=f"runloop-store-{role}",
+            read_only=read_only,
+            busy_timeout_seconds=self._busy_timeout_seconds,
+        )
+
+    def _check(self) -> None:
+        if self._closed:
+            raise Unavailable("The state database is closed: the server is ending.", hint="Call again once it is back.")
+        if self._process != os.getpid():
+            # Threads do not live on in a forked process, and their connections must not be used there.
+            for worker in (self._reader, self._writer):
+                if worker is not None:
+                    worker.leave_behind()
+            self._reader = self._writer = None
+            self._process = os.getpid()

@@ -1,0 +1,56 @@
+"""Brings a database to the schema that this program works with.
+
+The schema's version is SQLite's `user_version`. Migration *n* takes a database from version *n* - 1 to *n*; each is one
+transaction, so that a process killed in the middle leaves the version before.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from runloop_mcp.api.errors import Unavailable
+from runloop_mcp.engine.store import schema_1
+
+MIGRATIONS: tuple[Sequence[str], ...] = (schema_1.STATEMENTS,)
+"""The statements of each migration, in order. Never change one that has been released: add another."""
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the database's schema; 0 where there is none yet."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def is_current(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> bool:
+    """Whether nothing is to be done.
+
+    Raises:
+        Unavailable: The database was made by a newer program.
+    """
+    version = version_of(connection)
+    if version > len(migrations):
+        raise Unavailable(
+            f"The state database has schema version {version}, made by a newer runloop-mcp; "
+            f"this one knows versions up to {len(migrations)}.",
+            hint="Upgrade runloop-mcp, or give this one another state directory.",
+        )
+    return version == len(migrations)
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    """Runs the migrations that the database lacks. The caller sees to it that nobody else does at the same time.
+
+    Raises:
+        Unavailable: The database was made by a newer program.
+    """
+    while not is_current(connection, migrations):
+        connection.execute("BEGIN EXCLUSIVE")
+        try:
+            version = version_of(connection)
+            for statement in migrations[version]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
