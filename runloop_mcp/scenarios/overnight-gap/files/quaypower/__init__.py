@@ -1,0 +1,3 @@
+"""Shore-power statements from pedestal counters."""
+
+__version__ = "2.4.1"

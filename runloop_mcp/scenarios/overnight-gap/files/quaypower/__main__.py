@@ -1,0 +1,5 @@
+import sys
+
+from quaypower.cli import main
+
+sys.exit(main())
