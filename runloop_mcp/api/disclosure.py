@@ -1,7 +1,17 @@
-"""What a solver may see. Pure functions, so that every face shows the same."""
+"""What a solver may see. Pure functions, so that every face shows the same.
 
-from runloop_mcp.api.models.run import ScenarioRunView
-from runloop_mcp.api.models.scenario import ScenarioView
+Each builds a new value from the fields that a solver may see; whatever else there is, known or not, stays behind.
+"""
+
+from dataclasses import dataclass
+
+from runloop_mcp.api.models.run import RunDetails, ScenarioRunView
+from runloop_mcp.api.models.scenario import (
+    InputContext,
+    LaunchParameters,
+    ScenarioEnvironment,
+    ScenarioView,
+)
 from runloop_mcp.api.models.scoring import (
     Disclosure,
     ScoringContract,
@@ -9,25 +19,64 @@ from runloop_mcp.api.models.scoring import (
     ScoringFunctionResult,
 )
 
+SOLVER_METADATA = frozenset({"summary", "tags", "difficulty", "minutes", "scoring", "disclosure", "language"})
+"""The metadata keys of a scenario that a solver sees; others may hold what their author never meant to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionOutline:
+    """What a solver may know of a scoring function before it is scored."""
+
+    name: str
+    weight: float
+
 
 def disclosure_of(scenario: ScenarioView) -> Disclosure:
-    """The scenario's disclosure: `metadata.disclosure`, by default `named`."""
-    return Disclosure(scenario.metadata.get("disclosure", Disclosure.NAMED))
+    """The scenario's disclosure: `metadata.disclosure`, by default `named`.
+
+    A value that is none of the levels counts as `sealed`: where the author's wish can't be read, nothing is shown.
+    """
+    try:
+        return Disclosure(scenario.metadata.get("disclosure", Disclosure.NAMED))
+    except ValueError:
+        return Disclosure.SEALED
 
 
 def scenario_for_solver(scenario: ScenarioView) -> ScenarioView:
-    """The scenario without its reference output, its scorers and what could name their contents."""
-    return scenario.model_copy(
-        update={
-            "reference_output": None,
-            "scoring_contract": ScoringContract(scoring_function_parameters=[]),
-            "metadata": {key: value for key, value in scenario.metadata.items() if key in SOLVER_METADATA},
-        }
+    """The scenario without its reference output, its scorers, its launch commands and other metadata."""
+    return ScenarioView(
+        id=scenario.id,
+        name=scenario.name,
+        status=scenario.status,
+        input_context=InputContext(
+            problem_statement=scenario.input_context.problem_statement,
+            additional_context=scenario.input_context.additional_context,
+        ),
+        scoring_contract=ScoringContract(scoring_function_parameters=[]),
+        metadata={key: value for key, value in scenario.metadata.items() if key in SOLVER_METADATA},
+        environment=scenario.environment and _environment_for_solver(scenario.environment),
+        is_public=scenario.is_public,
+        required_environment_variables=scenario.required_environment_variables,
+        required_secret_names=scenario.required_secret_names,
     )
 
 
-SOLVER_METADATA = frozenset({"summary", "tags", "difficulty", "minutes", "scoring", "disclosure", "language"})
-"""The metadata keys that a solver sees; others may hold what their author never meant to show."""
+def _environment_for_solver(environment: ScenarioEnvironment) -> ScenarioEnvironment:
+    launch = environment.launch_parameters
+    return ScenarioEnvironment(
+        working_directory=environment.working_directory,
+        launch_parameters=launch and LaunchParameters(keep_alive_time_seconds=launch.keep_alive_time_seconds),
+    )
+
+
+def functions_for_solver(scenario: ScenarioView) -> list[FunctionOutline]:
+    """The names and weights of the scoring functions, where the disclosure is `named` or `full`; else nothing."""
+    if disclosure_of(scenario) not in {Disclosure.NAMED, Disclosure.FULL}:
+        return []
+    return [
+        FunctionOutline(function.name, function.weight)
+        for function in scenario.scoring_contract.scoring_function_parameters
+    ]
 
 
 def result_for_solver(result: ScoringContractResult, disclosure: Disclosure) -> ScoringContractResult | None:
@@ -35,16 +84,46 @@ def result_for_solver(result: ScoringContractResult, disclosure: Disclosure) -> 
     if disclosure is Disclosure.SEALED:
         return None
     functions: list[ScoringFunctionResult] = []
-    if disclosure is not Disclosure.SUMMARY:
+    if disclosure in {Disclosure.NAMED, Disclosure.FULL}:
         functions = [
-            function if disclosure is Disclosure.FULL else function.model_copy(update={"output": ""})
+            ScoringFunctionResult(
+                scoring_function_name=function.scoring_function_name,
+                score=function.score,
+                state=function.state,
+                output=function.output if disclosure is Disclosure.FULL else "",
+                x_weight=function.x_weight,
+                x_duration_ms=function.x_duration_ms,
+            )
             for function in result.scoring_function_results
         ]
-    return result.model_copy(update={"scoring_function_results": functions})
+    return ScoringContractResult(score=result.score, scoring_function_results=functions, x_complete=result.x_complete)
 
 
 def run_for_solver(run: ScenarioRunView) -> ScenarioRunView:
-    """The run as its disclosure lets a solver see it."""
-    disclosure = run.x_runloop_mcp.disclosure if run.x_runloop_mcp else Disclosure.NAMED
+    """The run as its disclosure lets a solver see it, without what its operator noted in its metadata."""
+    details = run.x_runloop_mcp and _details_for_solver(run.x_runloop_mcp)
+    disclosure = details.disclosure if details else Disclosure.NAMED
     result = run.scoring_contract_result and result_for_solver(run.scoring_contract_result, disclosure)
-    return run.model_copy(update={"scoring_contract_result": result, "score": result.score if result else None})
+    return ScenarioRunView(
+        id=run.id,
+        scenario_id=run.scenario_id,
+        devbox_id=run.devbox_id,
+        state=run.state,
+        name=run.name,
+        start_time_ms=run.start_time_ms,
+        duration_ms=run.duration_ms,
+        environment_variables=run.environment_variables,
+        secrets_provided=run.secrets_provided,
+        scoring_contract_result=result,
+        score=result.score if result else None,
+        x_runloop_mcp=details,
+    )
+
+
+def _details_for_solver(details: RunDetails) -> RunDetails:
+    """The details; which files scoring put back tells of the scorers, so that is shown where they are named."""
+    named = details.disclosure in {Disclosure.NAMED, Disclosure.FULL}
+    return RunDetails.model_validate(
+        {name: getattr(details, name) for name in RunDetails.model_fields}
+        | {"restored_files": details.restored_files if named else []}
+    )

@@ -1,0 +1,135 @@
+"""The MCP server over a backend. Cheap to build: tools and all that they need are imported when first asked for.
+
+A server must answer `initialize` about as fast as one without tools; what it can do depends on none of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from mcp.server.extension import Extension
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context, MCPServer
+from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult, Prompt, Resource, ResourceTemplate, Tool
+from pydantic import AnyUrl
+
+from runloop_mcp import __version__
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.server.instructions import INSTRUCTIONS
+
+if TYPE_CHECKING:
+    from runloop_mcp.api.backend import Backend
+    from runloop_mcp.server.face import Face
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+class RunloopServer(MCPServer[Any]):
+    """An MCP server whose own tools, resources and prompts come from a `Face`; extensions add to them."""
+
+    def __init__(
+        self, backend: "Backend", principal: Principal, extensions: Sequence[Extension], log_level: LogLevel
+    ) -> None:
+        super().__init__(
+            name="runloop",
+            title="Runloop scenarios",
+            description="Coding scenarios in isolated devboxes, from start to score",
+            instructions=INSTRUCTIONS,
+            version=__version__,
+            extensions=extensions,
+            log_level=log_level,
+        )
+        self._backend = backend
+        self._principal = principal
+        self.completion()(self._complete)  # type: ignore[no-untyped-call]  # the SDK's decorator has no types
+
+    @cached_property
+    def _face(self) -> "Face":
+        from runloop_mcp.server.face import Face  # noqa: PLC0415 (see the docstring of this module)
+
+        return Face(self._backend, self._principal)
+
+    async def list_tools(self) -> list[Tool]:
+        """Our tools, then those of extensions."""
+        return [*self._face.tools(), *await super().list_tools()]
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Calls a tool of ours, or of an extension.
+
+        Raises:
+            ToolError: An expected failure, in words for the caller.
+        """
+        if self._face.has_tool(name):
+            meta = context.request_context.meta if context else None
+            report = context.report_progress if context else _unheard
+            return await self._face.call_tool(name, arguments, meta=dict(meta or {}), report=report)
+        others = [tool.name for tool in await super().list_tools()]
+        if name not in others:
+            raise self._face.unknown_tool(name, others)
+        return await super().call_tool(name, arguments, context)
+
+    async def list_resources(self) -> list[Resource]:
+        """Our resources, then those of extensions."""
+        return [*await self._face.resources(), *await super().list_resources()]
+
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        """The forms of our resources, then those of extensions."""
+        return [*self._face.resource_templates(), *await super().list_resource_templates()]
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Reads a resource of ours, which are all under `runloop://`, or of an extension.
+
+        Raises:
+            ResourceError: An expected failure, in words for the caller.
+        """
+        if not str(uri).startswith("runloop://"):
+            return await super().read_resource(uri, context)
+        contents = await self._face.read_resource(str(uri))
+        return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type)]
+
+    async def list_prompts(self) -> list[Prompt]:
+        """Our prompts."""
+        return self._face.prompts()
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """One of our prompts, filled in.
+
+        Raises:
+            MCPError: There is none of this name, or its scenario is not there.
+        """
+        del context  # nothing in our prompts depends on the request
+        return await self._face.get_prompt(name, arguments)
+
+    async def _complete(self, reference: Any, argument: Any, context: Any) -> Any:
+        """Offers values for an argument of a prompt or a resource's URI."""
+        del reference, context  # the argument's name tells what it is
+        return await self._face.complete(argument.name, argument.value)
+
+
+async def _unheard(progress: float, total: float | None = None, message: str | None = None) -> None:
+    """Progress of a call that came without a request."""
+
+
+def build_server(
+    backend: "Backend",
+    *,
+    principal: Principal = LOCAL_OPERATOR,
+    extensions: Sequence[Extension] = (),
+    log_level: LogLevel = "WARNING",
+) -> RunloopServer:
+    """The MCP server over a backend.
+
+    Args:
+        backend: What it works on. The caller enters it, around the time the server runs.
+        principal: Whoever calls: attempts count by it, and one bound to a run reaches no other run. In what they are
+            shown, all callers are solvers.
+        extensions: Extensions of the protocol, with their own tools.
+        log_level: From which level on messages go to standard error, where logging is not set up yet.
+    """
+    return RunloopServer(backend, principal, extensions, log_level)

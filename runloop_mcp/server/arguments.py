@@ -1,0 +1,128 @@
+"""Strict arguments: what a tool is not told in its own words is refused, with what would be right."""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from runloop_mcp.server.schemas import input_schema
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Arguments(BaseModel):
+    """The arguments of a tool. Absent and null mean the same."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True, hide_input_in_errors=True, frozen=True)
+
+
+RunId = Annotated[str, Field(description="The run's id, scr_…")]
+ExecutionId = Annotated[str, Field(description="exe_…, from exec_on_devbox")]
+ScenarioId = Annotated[str, Field(description="The scenario's id, scn_…")]
+Cursor = Annotated[str | None, Field(description="next_cursor of the page before")]
+Limit = Annotated[int, Field(ge=1, le=100, description="Most items to return")]
+WaitSeconds = Annotated[float, Field(ge=0, le=20)]
+
+A = TypeVar("A", bound=Arguments)
+
+
+def parse(tool: str, model: type[A], given: Mapping[str, Any]) -> A:
+    """The arguments of a call, checked.
+
+    Raises:
+        ToolError: They are not valid. The text names every argument at fault and what would be valid, and holds none of
+            the values, which may be secret.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    schema = input_schema(model)
+    properties: dict[str, dict[str, Any]] = schema["properties"]
+    for name, value in values.items():
+        if isinstance(value, str) and properties.get(name, {}).get("type") in {"object", "array"}:
+            values[name] = _decoded(value)
+    problems = [
+        f"`{name}` holds half of a surrogate pair (\\ud800 to \\udfff), which is no character: send valid Unicode."
+        for name, value in values.items()
+        if _broken(value)
+    ]
+    if not problems:
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            problems = _problems(tool, error, schema)
+    raise ToolError("\n".join(problems))
+
+
+def _decoded(value: str) -> Any:
+    """What a client meant that sends lists and objects as JSON in a string, as some do."""
+    try:
+        decoded = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return decoded if isinstance(decoded, list | dict) else value
+
+
+def _broken(value: object) -> bool:
+    if isinstance(value, str):
+        return _SURROGATE.search(value) is not None
+    if isinstance(value, dict):
+        return any(_broken(part) for item in value.items() for part in item)
+    return isinstance(value, list) and any(_broken(item) for item in value)
+
+
+def _problems(tool: str, error: ValidationError, schema: dict[str, Any]) -> list[str]:
+    """One sentence for each argument at fault, in the order of the arguments."""
+    properties: dict[str, dict[str, Any]] = schema["properties"]
+    found: dict[str, str] = {}
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        if fault["type"] == "extra_forbidden":
+            found[name] = _unknown(tool, name, list(properties))
+        elif fault["type"] == "missing":
+            meaning = properties[name].get("description", "")
+            found[name] = f"`{name}` is missing: it must be {describe(properties[name])}." + (
+                f" {meaning.rstrip('.')}." if meaning else ""
+            )
+        else:
+            found[name] = f"`{name}` must be {describe(properties.get(name, {}))}."
+    order = list(properties)
+    return [found[name] for name in sorted(found, key=lambda name: order.index(name) if name in order else len(order))]
+
+
+def _unknown(tool: str, name: str, valid: list[str]) -> str:
+    shown = name if re.fullmatch(r"[\w.-]{1,60}", name) else "One argument"
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5) or [v for v in valid if name in v or v in name][:1]
+    guess = f" Did you mean `{near[0]}`?" if near else ""
+    return f"`{shown}` is no argument of {tool}.{guess} Its arguments: {', '.join(valid)}."
+
+
+def describe(schema: Mapping[str, Any]) -> str:
+    """What a value of this JSON schema is, in words, as in "an integer from 1 to 100"."""
+    if "enum" in schema:
+        return "one of " + ", ".join(f'"{value}"' for value in schema["enum"])
+    kind = str(schema.get("type"))
+    if kind in {"integer", "number"}:
+        return _KINDS[kind] + _bounds(schema)
+    return "a non-empty string" if schema.get("minLength") else _KINDS.get(kind, "a string")
+
+
+_KINDS = {
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list of strings",
+    "object": 'an object with string values, as in {"NAME": "value"}',
+}
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    if low is not None:
+        return f" of at least {low:g}"
+    above = schema.get("exclusiveMinimum")
+    return f" above {above:g}" if above is not None else ""

@@ -1,0 +1,42 @@
+"""One call of a tool: what it works on, who makes it, and how it tells the caller that it is still at it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from runloop_mcp.api.access import Principal
+from runloop_mcp.api.backend import Backend
+
+Report = Callable[[float, float | None, str | None], Awaitable[None]]
+"""Tells the caller how far a call is: seconds spent, seconds it may take, and a sentence."""
+
+TOOL_USE_ID = "claudecode/toolUseId"
+"""The `_meta` key by which a client names one use of a tool, the same when it sends the call again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a tool."""
+
+    backend: Backend
+    principal: Principal
+    meta: Mapping[str, Any]
+    """The `_meta` of the request."""
+    report: Report
+
+    def idempotency_key(self, given: str | None) -> str | None:
+        """The key that makes a repeated call happen once: the caller's, else the client's own for this call."""
+        if given:
+            return given
+        use = self.meta.get(TOOL_USE_ID)
+        return f"tool-use:{use}" if isinstance(use, str) and use else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a tool answers: text for every client, and small typed values beside it where they help programs."""
+
+    text: str
+    structured: BaseModel | None = None

@@ -1,0 +1,172 @@
+"""What the server offers, once somebody asks for it: calls of tools, reads of resources, prompts.
+
+Kept apart from `app` so that `initialize` is answered before any of this is imported.
+"""
+
+import difflib
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedResourceError, UnexpectedToolError
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    Completion,
+    GetPromptResult,
+    Prompt,
+    Resource,
+    ResourceTemplate,
+    TextContent,
+)
+from mcp_types import Tool as ListedTool
+
+from runloop_mcp.api.access import Principal
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.disclosure import run_for_solver
+from runloop_mcp.api.errors import ApiError, InvalidState
+from runloop_mcp.server.arguments import parse
+from runloop_mcp.server.call import Call, Reply, Report
+from runloop_mcp.server.completions import complete
+from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
+from runloop_mcp.server.handles import find_run
+from runloop_mcp.server.printable import sendable, sendable_json
+from runloop_mcp.server.prompts import SOLVE_SCENARIO, solve_scenario
+from runloop_mcp.server.rendering.run import next_calls
+from runloop_mcp.server.resources import Contents, Resources
+from runloop_mcp.server.tools.catalogue import TOOLS
+
+_log = logging.getLogger(__name__)
+
+
+class Face:
+    """Tools, resources and prompts for one principal over one backend."""
+
+    def __init__(self, backend: Backend, principal: Principal) -> None:
+        self._backend = backend
+        self._principal = principal
+        self._tools = {tool.name: tool for tool in TOOLS}
+        self._resources = Resources(backend, principal)
+
+    def tools(self) -> list[ListedTool]:
+        """All tools, in their stable order."""
+        return [tool.listed() for tool in TOOLS]
+
+    def has_tool(self, name: str) -> bool:
+        """Whether there is a tool with this name."""
+        return name in self._tools
+
+    def unknown_tool(self, name: str, others: list[str]) -> ToolError:
+        """What a caller reads who names a tool that is not there."""
+        names = [*self._tools, *others]
+        near = difflib.get_close_matches(name, names, n=1)
+        return ToolError(
+            "There is no such tool."
+            + (f" Did you mean {near[0]}?" if near else "")
+            + f" The tools: {', '.join(names)}."
+        )
+
+    async def call_tool(
+        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], report: Report
+    ) -> CallToolResult:
+        """Calls a tool.
+
+        Raises:
+            ToolError: An expected failure, in words for the caller.
+            UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
+        """
+        tool = self._tools[name]
+        call = Call(self._backend, self._principal, meta, report)
+        try:
+            reply = await tool.run(call, parse(name, tool.arguments, arguments))
+        except ApiError as error:
+            raise tool_error(error, moves=await self._moves(error, arguments)) from error
+        except (ToolError, MCPError):
+            raise
+        except Exception as error:
+            raise UnexpectedToolError(
+                f"{name} failed by a defect of the server, not of your call. Its log tells more; get_run shows the run."
+            ) from error
+        return _result(reply)
+
+    async def _moves(self, error: ApiError, arguments: Mapping[str, Any]) -> str:
+        """The state of the run and its valid next calls, after a move that this state forbids."""
+        run_id = arguments.get("run_id")
+        if not isinstance(error, InvalidState) or not isinstance(run_id, str):
+            return ""
+        try:
+            return next_calls(run_for_solver(await find_run(self._backend, self._principal, run_id)))
+        except ApiError:
+            return ""
+
+    async def resources(self) -> list[Resource]:
+        """The resources worth listing one by one.
+
+        Raises:
+            MCPError: The backend can't be asked.
+        """
+        try:
+            return await self._resources.listed()
+        except ApiError as error:
+            raise MCPError(code=INTERNAL_ERROR, message=explain(error)) from error
+
+    def resource_templates(self) -> list[ResourceTemplate]:
+        """The forms of all other resources."""
+        return self._resources.templates()
+
+    async def read_resource(self, uri: str) -> Contents:
+        """Reads a resource.
+
+        Raises:
+            ResourceError: An expected failure, in words for the caller.
+            UnexpectedResourceError: A defect of ours.
+        """
+        try:
+            contents = await self._resources.read(uri)
+        except ApiError as error:
+            raise resource_error(error) from error
+        except (ResourceError, MCPError):
+            raise
+        except Exception as error:
+            raise UnexpectedResourceError("Reading this resource failed by a defect of the server.") from error
+        return Contents(sendable(contents.text), contents.mime_type)
+
+    def prompts(self) -> list[Prompt]:
+        """All prompts."""
+        return [SOLVE_SCENARIO]
+
+    async def get_prompt(self, name: str, arguments: Mapping[str, str] | None) -> GetPromptResult:
+        """A prompt, filled in.
+
+        Raises:
+            MCPError: There is no such prompt, or it can't be filled in.
+        """
+        if name != SOLVE_SCENARIO.name:
+            raise MCPError(
+                code=INVALID_PARAMS,
+                message=f"There is no such prompt. There is one: {SOLVE_SCENARIO.name}(scenario_id).",
+            )
+        try:
+            return await solve_scenario(self._backend, arguments)
+        except ApiError as error:
+            raise prompt_error(error) from error
+
+    async def complete(self, argument: str, begun: str) -> Completion:
+        """How an argument of a prompt or resource template may go on."""
+        try:
+            return await complete(self._backend, self._principal, argument, begun)
+        except ApiError as error:
+            _log.info("No completion of %s: %s", argument, error)
+            return Completion(values=[])
+
+
+def _result(reply: Reply) -> CallToolResult:
+    structured = None
+    if reply.structured is not None:
+        structured = sendable_json(reply.structured.model_dump(mode="json", exclude_none=True))
+    return CallToolResult(
+        content=[TextContent(type="text", text=sendable(reply.text))],
+        structured_content=structured,
+    )

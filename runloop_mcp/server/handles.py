@@ -1,0 +1,117 @@
+"""From what a caller names to the scenario, run or devbox meant: ids, the URIs of our resources, scenario names."""
+
+from typing import Final
+
+from runloop_mcp.api.access import Principal, Role
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.errors import InvalidRequest, NotFound
+from runloop_mcp.api.ids import IdPrefix
+from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
+from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioStatus, ScenarioView
+
+KINDS: Final = {
+    IdPrefix.SCENARIO: "a scenario",
+    IdPrefix.RUN: "a run",
+    IdPrefix.SCORER: "a scorer",
+    IdPrefix.DEVBOX: "a devbox",
+    IdPrefix.SNAPSHOT: "a snapshot",
+    IdPrefix.BLUEPRINT: "a blueprint",
+    IdPrefix.BENCHMARK: "a benchmark",
+    IdPrefix.BENCHMARK_RUN: "a benchmark run",
+    IdPrefix.EXECUTION: "an execution",
+}
+WHERE: Final = {
+    IdPrefix.SCENARIO: "Scenario ids look like scn_…; list_scenarios gives them.",
+    IdPrefix.RUN: "Run ids look like scr_…; start_run gives a new one, list_runs those there are.",
+    IdPrefix.EXECUTION: "Execution ids look like exe_…; exec_on_devbox gives them, and each belongs to one run.",
+}
+_RUNS_SEARCHED = 500
+
+
+async def find_scenario(backend: Backend, named: str) -> ScenarioView:
+    """The scenario with this id or resource URI, or the one with exactly this name.
+
+    Raises:
+        NotFound: There is none.
+        InvalidRequest: It is the id of something else, or several have this name.
+    """
+    scenario_id = _bare(named, IdPrefix.SCENARIO, "scenario_id")
+    if not scenario_id.startswith(IdPrefix.SCENARIO + "_"):
+        page = await backend.scenarios.list(ScenarioListParams(name=scenario_id, limit=2))
+        if len(page.items) == 1:
+            return page.items[0]
+        if page.items:
+            raise InvalidRequest("Several scenarios have this name.", hint="Give the id that list_scenarios shows.")
+        raise NotFound("There is no such scenario.", hint=WHERE[IdPrefix.SCENARIO])
+    try:
+        return await backend.scenarios.retrieve(scenario_id)
+    except NotFound as error:
+        raise NotFound(error.message, hint=WHERE[IdPrefix.SCENARIO]) from error
+
+
+async def find_run(backend: Backend, principal: Principal, named: str) -> ScenarioRunView:
+    """The run with this id or resource URI, or the one whose devbox has this id.
+
+    Raises:
+        NotFound: There is none that this principal may see.
+        InvalidRequest: It is the id of something else.
+    """
+    run_id = _bare(named, IdPrefix.RUN, "run_id", IdPrefix.DEVBOX)
+    try:
+        run = (
+            await _run_of_devbox(backend, run_id) if run_id.startswith("dbx_") else await backend.runs.retrieve(run_id)
+        )
+    except NotFound as error:
+        raise NotFound(error.message, hint=WHERE[IdPrefix.RUN]) from error
+    if not may_see(principal, run):
+        raise NotFound("There is no such run among those that you may see.", hint=_own(principal))
+    return run
+
+
+def may_see(principal: Principal, run: ScenarioRunView) -> bool:
+    """Whether the run is one that the principal may know of: an operator all, a solver its own."""
+    if principal.run_id is not None:
+        return run.id == principal.run_id
+    if principal.role is Role.OPERATOR:
+        return True
+    return run.x_runloop_mcp is not None and run.x_runloop_mcp.principal == principal.id
+
+
+def execution_id(named: str) -> str:
+    """An execution's id, from the id itself or the URI of its output.
+
+    Raises:
+        InvalidRequest: It is the id of something else.
+    """
+    return _bare(named, IdPrefix.EXECUTION, "execution_id")
+
+
+def scenario_archived(scenario: ScenarioView) -> bool:
+    """Whether the scenario can no longer be started."""
+    return scenario.status == ScenarioStatus.ARCHIVED
+
+
+def _own(principal: Principal) -> str:
+    return f"Yours is {principal.run_id}." if principal.run_id else WHERE[IdPrefix.RUN]
+
+
+def _bare(named: str, wanted: IdPrefix, argument: str, *also: IdPrefix) -> str:
+    """The id itself, without quotes or the rest of a URI; refuses the id of another kind of thing."""
+    named = named.strip().strip("\"'`")
+    if "/" in named:
+        parts = [part for part in named.split("/") if part.startswith(f"{wanted}_")]
+        named = parts[0] if parts else named
+    for prefix, kind in KINDS.items():
+        if prefix not in (wanted, *also) and named.startswith(f"{prefix}_"):
+            raise InvalidRequest(
+                f"`{argument}` is the id of {KINDS[wanted]}, and {prefix}_… is that of {kind}.", hint=WHERE[wanted]
+            )
+    return named
+
+
+async def _run_of_devbox(backend: Backend, devbox_id: str) -> ScenarioRunView:
+    page = await backend.runs.list(RunListParams(limit=_RUNS_SEARCHED))
+    for run in page.items:
+        if run.devbox_id == devbox_id:
+            return run
+    raise NotFound(f"No recent run has the devbox {devbox_id[:40]}.")

@@ -1,0 +1,1 @@
+"""What models and people read of scenarios, runs, executions, files and scores."""

@@ -1,0 +1,53 @@
+"""Numbers as people read them: spans of time, amounts of bytes, budgets, scores."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from runloop_mcp.api.models.run import Budget
+
+
+def span(seconds: float) -> str:
+    """A span of time, as in "0.42 s", "3 min 20 s" or "1 h 5 min"."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min" + (f" {rest} s" if rest else "")
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h" + (f" {minutes} min" if minutes else "")
+
+
+def amount(count: int, noun: str) -> str:
+    """A count with its noun, as in "1 byte" or "2,048 bytes"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def budget_line(budget: Budget | Mapping[str, int | None] | None) -> str:
+    """What is left, as in "Left: 42 min, 12 commands."; empty where nothing is limited."""
+    if budget is None:
+        return ""
+    if not isinstance(budget, Budget):
+        budget = Budget.model_validate({name: budget.get(name) for name in Budget.model_fields})
+    parts = []
+    if budget.time_left_seconds is not None:
+        parts.append(span(max(0, budget.time_left_seconds)) if budget.time_left_seconds >= 10 else "under 10 s")
+    if budget.commands_left is not None:
+        parts.append(amount(budget.commands_left, "command"))
+    if budget.attempts_left is not None:
+        parts.append(amount(budget.attempts_left, "further attempt"))
+    return f"Left: {', '.join(parts)}." if parts else ""
+
+
+def moment(time_ms: int | None) -> str | None:
+    """A moment in UTC, to the second."""
+    if time_ms is None:
+        return None
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def score_text(score: float) -> str:
+    """A score with as many digits as it needs: "1.0", "0.75", "0.333"."""
+    text = f"{score:.3f}".rstrip("0")
+    return text + "0" if text.endswith(".") else text

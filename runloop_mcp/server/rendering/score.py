@@ -1,0 +1,74 @@
+"""Score cards, as typed values and as text. Takes only what `runloop_mcp.api.disclosure` has passed."""
+
+from runloop_mcp.api.models.run import RunState, ScenarioRunView
+from runloop_mcp.api.models.scoring import Disclosure, ScoringFunctionResult, ScoringFunctionState
+from runloop_mcp.server.printable import printable, shortened
+from runloop_mcp.server.rendering.quantities import score_text
+from runloop_mcp.server.rendering.run import next_calls
+from runloop_mcp.server.results import FunctionScore, ScoreCard
+
+_OUTPUT = 4000
+"""Characters of one scorer's output."""
+_ALL_OUTPUT = 24_000
+"""Characters of all scorers' output together."""
+_FULL_SCORE = 1.0
+
+
+def score_card(run: ScenarioRunView) -> ScoreCard:
+    """The score card of a run, scored or not yet."""
+    details, result = run.x_runloop_mcp, run.scoring_contract_result
+    results = result.scoring_function_results if result else []
+    output_limit = min(_OUTPUT, _ALL_OUTPUT // max(1, len(results)))
+    return ScoreCard(
+        run_id=run.id,
+        state=run.state,
+        disclosure=details.disclosure if details else Disclosure.NAMED,
+        score=result.score if result else None,
+        complete=result.x_complete if result else None,
+        functions=[_function_score(each, output_limit) for each in results],
+        attempt=details.attempt if details else None,
+        scoring_mode=details.scoring_mode if details else None,
+        restored_files=details.restored_files if details else [],
+        notes=[shortened(note, _OUTPUT) for note in details.notes] if details else [],
+        next=next_calls(run),
+    )
+
+
+def _function_score(result: ScoringFunctionResult, output_limit: int) -> FunctionScore:
+    return FunctionScore(
+        name=result.scoring_function_name,
+        score=result.score,
+        weight=result.x_weight,
+        state=result.state,
+        output=shortened(printable(result.output), output_limit) or None,
+    )
+
+
+def score_card_text(card: ScoreCard) -> str:
+    """A score card as text: the total, each function with those that fail first named, and what comes next."""
+    lines = [_headline(card)]
+    for function in card.functions:
+        weight = f" of weight {score_text(function.weight)}" if function.weight is not None else ""
+        mark = "✓" if function.score >= _FULL_SCORE else "✗"
+        error = " (the scorer broke or timed out)" if function.state == ScoringFunctionState.ERROR else ""
+        lines.append(f"{mark} {function.name}: {score_text(function.score)}{weight}{error}")
+        if function.output:
+            lines += [f"    {line}" for line in function.output.splitlines()]
+    if card.complete is False:
+        lines.append("The score is incomplete: at least one scorer broke, and counts as 0.")
+    if card.restored_files:
+        lines.append(f"Protected files that were put back before scoring: {', '.join(card.restored_files)}.")
+    lines += [f"Note: {note}" for note in card.notes]
+    lines.append(card.next)
+    return "\n".join(lines)
+
+
+def _headline(card: ScoreCard) -> str:
+    attempt = f" (attempt {card.attempt})" if card.attempt else ""
+    if card.score is not None:
+        failing = [function.name for function in card.functions if function.score < _FULL_SCORE]
+        short = f" Short of full score: {', '.join(failing)}." if failing else ""
+        return f"Score {score_text(card.score)}{attempt}.{short}"
+    if card.state in {RunState.SCORED, RunState.COMPLETED}:
+        return f"Scored{attempt}. The score is kept sealed."
+    return f"No score{' yet' if card.state in {RunState.RUNNING, RunState.SCORING} else ''}{attempt}."

@@ -1,0 +1,214 @@
+"""Resources: scenarios, runs, scores and whole outputs, under `runloop://`."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp_types import Resource, ResourceTemplate
+from pydantic import BaseModel
+
+from runloop_mcp.api.access import Principal
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.disclosure import functions_for_solver, run_for_solver, scenario_for_solver
+from runloop_mcp.api.models.devbox import OutputStream
+from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
+from runloop_mcp.server.handles import find_run, find_scenario
+from runloop_mcp.server.printable import printable
+from runloop_mcp.server.rendering.quantities import amount
+from runloop_mcp.server.rendering.run import run_text
+from runloop_mcp.server.rendering.scenario import problem_text, scenario_line, scenario_text
+from runloop_mcp.server.rendering.score import score_card
+from runloop_mcp.server.results import ScenarioList
+
+_LISTED: Final = 100
+"""Scenarios that the list of resources names one by one."""
+_ALL: Final = 5000
+_WHOLE_OUTPUT: Final = 4 * 1024 * 1024
+"""Bytes of an output that one read gives; the rest is paged with get_execution."""
+_CHUNK: Final = 512 * 1024
+
+MARKDOWN: Final = "text/markdown"
+JSON: Final = "application/json"
+PLAIN: Final = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What reading a resource gives."""
+
+    text: str
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A family of resources: what the protocol shows of it, and how one is read."""
+
+    template: str
+    name: str
+    title: str
+    description: str
+    mime_type: str
+    read: Callable[["Resources", dict[str, str]], Awaitable[str]]
+
+    def match(self, uri: str) -> dict[str, str] | None:
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.template))
+        found = re.fullmatch(pattern, uri)
+        return found.groupdict() if found else None
+
+
+class Resources:
+    """The resources that one principal sees of one backend."""
+
+    def __init__(self, backend: Backend, principal: Principal) -> None:
+        self._backend = backend
+        self._principal = principal
+
+    async def listed(self) -> list[Resource]:
+        """The list of scenarios, and the problem statement of each of the newest."""
+        page = await self._backend.scenarios.list(ScenarioListParams(limit=_LISTED))
+        return [_SCENARIOS] + [
+            Resource(
+                uri=f"runloop://scenarios/{scenario.id}/problem",
+                name=scenario.name,
+                description=scenario_line(scenario_for_solver(scenario)).summary or None,
+                mime_type=MARKDOWN,
+            )
+            for scenario in page.items
+        ]
+
+    def templates(self) -> list[ResourceTemplate]:
+        """The families of resources, by the form of their URIs."""
+        return [
+            ResourceTemplate(
+                uri_template=kind.template,
+                name=kind.name,
+                title=kind.title,
+                description=kind.description,
+                mime_type=kind.mime_type,
+            )
+            for kind in _KINDS
+        ]
+
+    async def read(self, uri: str) -> Contents:
+        """The contents of the resource with this URI.
+
+        Raises:
+            ResourceNotFoundError: No resource has a URI of this form.
+            ApiError: What it names is not there, or can't be read.
+        """
+        if uri == _SCENARIOS.uri:
+            return Contents(await self._scenarios(), JSON)
+        for kind in _KINDS:
+            if (names := kind.match(uri)) is not None:
+                return Contents(await kind.read(self, names), kind.mime_type)
+        forms = ", ".join([_SCENARIOS.uri, *(kind.template for kind in _KINDS)])
+        raise ResourceNotFoundError(f"No resource has a URI of this form. The forms are: {forms}")
+
+    async def _scenarios(self) -> str:
+        page = await self._backend.scenarios.list(ScenarioListParams(limit=_ALL))
+        lines = [scenario_line(scenario_for_solver(scenario)) for scenario in page.items]
+        return _json(ScenarioList(scenarios=lines, total=page.total_count))
+
+    async def _find(self, names: dict[str, str]) -> ScenarioView:
+        return await find_scenario(self._backend, names["scenario_id"])
+
+    async def scenario(self, names: dict[str, str]) -> str:
+        """A scenario as markdown."""
+        scenario = await self._find(names)
+        return scenario_text(scenario_for_solver(scenario), functions_for_solver(scenario))
+
+    async def problem(self, names: dict[str, str]) -> str:
+        """A scenario's problem statement, whole."""
+        return problem_text(scenario_for_solver(await self._find(names)), limit=_WHOLE_OUTPUT)
+
+    async def run(self, names: dict[str, str]) -> str:
+        """A run as text."""
+        return run_text(run_for_solver(await find_run(self._backend, self._principal, names["run_id"])))
+
+    async def score(self, names: dict[str, str]) -> str:
+        """A run's score card as JSON."""
+        run = await find_run(self._backend, self._principal, names["run_id"])
+        return _json(score_card(run_for_solver(run)))
+
+    async def output(self, names: dict[str, str]) -> str:
+        """One stream of an execution, whole, up to a few MB."""
+        if names["stream"] not in set(OutputStream):
+            raise ResourceNotFoundError("The last part of the URI must be stdout or stderr.")
+        stream = OutputStream(names["stream"])
+        run = await find_run(self._backend, self._principal, names["run_id"])
+        parts: list[str] = []
+        offset = 0
+        while True:
+            part = await self._backend.devboxes.read_output(
+                run.devbox_id, names["execution_id"], stream, offset=offset, limit=min(_CHUNK, _WHOLE_OUTPUT - offset)
+            )
+            parts.append(part.text)
+            ended = part.next_offset <= offset or part.next_offset >= part.total_bytes
+            offset = part.next_offset
+            if ended or offset >= _WHOLE_OUTPUT:
+                break
+        text = printable("".join(parts))
+        if offset < part.total_bytes:
+            text += (
+                f"\n[… {amount(part.total_bytes - offset, 'more byte')}: get_execution(run_id, execution_id, "
+                f'stream="{stream}", offset={offset}) reads on …]'
+            )
+        return text
+
+
+def _json(value: BaseModel) -> str:
+    return value.model_dump_json(exclude_none=True, indent=2)
+
+
+_SCENARIOS: Final = Resource(
+    uri="runloop://scenarios",
+    name="scenarios",
+    title="All scenarios",
+    description="Every scenario that can be solved: id, name, summary, tags.",
+    mime_type=JSON,
+)
+_KINDS: Final = (
+    _Kind(
+        "runloop://scenarios/{scenario_id}",
+        "scenario",
+        "A scenario",
+        "What a scenario is, what a run of it gets, how it is scored, and its problem statement.",
+        MARKDOWN,
+        Resources.scenario,
+    ),
+    _Kind(
+        "runloop://scenarios/{scenario_id}/problem",
+        "problem",
+        "A problem statement",
+        "The problem statement of a scenario, whole.",
+        MARKDOWN,
+        Resources.problem,
+    ),
+    _Kind(
+        "runloop://runs/{run_id}",
+        "run",
+        "A run",
+        "A run: state, devbox, attempt, time left, what comes next.",
+        PLAIN,
+        Resources.run,
+    ),
+    _Kind(
+        "runloop://runs/{run_id}/score",
+        "score",
+        "A score",
+        "The score of a run, as far as its scenario discloses it.",
+        JSON,
+        Resources.score,
+    ),
+    _Kind(
+        "runloop://runs/{run_id}/executions/{execution_id}/{stream}",
+        "output",
+        "The output of a command",
+        "The whole output of a command on a run's devbox; stream is stdout or stderr.",
+        PLAIN,
+        Resources.output,
+    ),
+)

@@ -1,0 +1,155 @@
+"""Tools that run commands on a run's devbox."""
+
+import contextlib
+from typing import Annotated, Literal
+
+import anyio
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import Field
+
+from runloop_mcp.api.errors import ApiError
+from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams, ExecutionStatus, ExecutionView, OutputStream
+from runloop_mcp.server.arguments import Arguments, ExecutionId, RunId, WaitSeconds
+from runloop_mcp.server.call import Call, Reply
+from runloop_mcp.server.handles import execution_id, find_run
+from runloop_mcp.server.rendering.execution import OUTPUT_BUDGET, excerpts, execution_text, matches_text, range_text
+from runloop_mcp.server.tools.scenarios import devbox_ready
+from runloop_mcp.server.tools.tool import Tool
+from runloop_mcp.server.waiting import Patience, watch
+
+_FIRST_LOOK = 0.25
+"""Seconds of the first wait, within which most commands end; a call canceled in it leaves its command running."""
+_KILL_WITHIN = 3.0
+"""Seconds that ending the command of a canceled call may take."""
+
+
+class ExecOnDevbox(Arguments):
+    """What to run, where and how long."""
+
+    run_id: RunId
+    command: Annotated[str, Field(min_length=1, description="Run by bash; each command is a new shell")]
+    working_directory: Annotated[
+        str | None, Field(description="Where it starts, if not in the scenario's working directory")
+    ] = None
+    timeout_seconds: Annotated[
+        float | None, Field(gt=0, description="Kills it and all that it started after so long; no limit by default")
+    ] = None
+    background: Annotated[bool, Field(description="Returns at once, for servers and long jobs")] = False
+    stdin: Annotated[str | None, Field(description="Text for its standard input, else empty")] = None
+    idempotency_key: Annotated[str | None, Field(description="The same key runs it once only")] = None
+
+
+class GetExecution(Arguments):
+    """What to see of which execution."""
+
+    run_id: RunId
+    execution_id: ExecutionId
+    wait_seconds: Annotated[WaitSeconds, Field(description="Waits so long for its end")] = 20
+    stream: Literal["stdout", "stderr"] = "stdout"
+    offset: Annotated[int | None, Field(description="Shows the stream from this byte; below 0 from its end")] = None
+    limit: Annotated[int, Field(ge=1, le=40_000, description="Most bytes from offset")] = OUTPUT_BUDGET
+    search: Annotated[str | None, Field(description="Regular expression: shows the lines of the stream it finds")] = (
+        None
+    )
+    kill: Annotated[bool, Field(description="Ends it and all that it started")] = False
+
+
+async def exec_on_devbox(call: Call, arguments: ExecOnDevbox) -> Reply:
+    """Runs a command and waits up to 20 s for it."""
+    run = await find_run(call.backend, call.principal, arguments.run_id)
+    patience = Patience()
+    if run.x_runloop_mcp and run.x_runloop_mcp.devbox_status in {
+        DevboxStatus.QUEUED,
+        DevboxStatus.PROVISIONING,
+        DevboxStatus.INITIALIZING,
+        DevboxStatus.RESUMING,
+    }:
+        await devbox_ready(call, run.devbox_id, patience)
+        if not patience.left:
+            raise ToolError(f"The devbox of run {run.id} is still booting. Nothing was run; call again in a moment.")
+    params = ExecuteParams(
+        command=arguments.command,
+        working_directory=arguments.working_directory,
+        timeout_seconds=arguments.timeout_seconds,
+        stdin=arguments.stdin,
+    )
+    view = await call.backend.devboxes.execute(
+        run.devbox_id,
+        params,
+        wait_seconds=0 if arguments.background else min(_FIRST_LOOK, patience.left),
+        idempotency_key=call.idempotency_key(arguments.idempotency_key),
+    )
+    if not arguments.background:
+        view = await _ended_with_call(call, view, patience)
+    return await _shown(call, view, run.id)
+
+
+async def _ended_with_call(call: Call, view: ExecutionView, patience: Patience) -> ExecutionView:
+    """The execution, once it has ended or patience is over. If the caller cancels, the command is ended too."""
+    try:
+        return await _watched(call, view, patience)
+    except anyio.get_cancelled_exc_class():
+        with anyio.move_on_after(_KILL_WITHIN, shield=True):
+            with contextlib.suppress(ApiError):  # it has ended by itself, or its devbox has
+                await call.backend.devboxes.kill(view.devbox_id, view.execution_id)
+        raise
+
+
+async def _watched(call: Call, view: ExecutionView, patience: Patience) -> ExecutionView:
+    return await watch(
+        call,
+        view,
+        look=lambda seconds: call.backend.devboxes.execution(view.devbox_id, view.execution_id, wait_seconds=seconds),
+        done=lambda seen: seen.status == ExecutionStatus.COMPLETED,
+        patience=patience,
+        doing=lambda seen: f"The command is {seen.status}",
+    )
+
+
+async def get_execution(call: Call, arguments: GetExecution) -> Reply:
+    """An execution: how it stands, or a part of its output."""
+    run = await find_run(call.backend, call.principal, arguments.run_id)
+    devboxes, wanted = call.backend.devboxes, execution_id(arguments.execution_id)
+    stream = OutputStream(arguments.stream)
+    if arguments.kill:
+        return await _shown(call, await devboxes.kill(run.devbox_id, wanted), run.id)
+    if arguments.search is not None:
+        found = await devboxes.search_output(run.devbox_id, wanted, stream, arguments.search)
+        return Reply(matches_text(found, stream))
+    if arguments.offset is not None:
+        part = await devboxes.read_output(run.devbox_id, wanted, stream, offset=arguments.offset, limit=arguments.limit)
+        return Reply(range_text(part, stream))
+    view = await _watched(call, await devboxes.execution(run.devbox_id, wanted), Patience(arguments.wait_seconds))
+    return await _shown(call, view, run.id)
+
+
+async def _shown(call: Call, view: ExecutionView, run_id: str) -> Reply:
+    return Reply(execution_text(view, await excerpts(call.backend.devboxes, view), run_id=run_id))
+
+
+EXEC_ON_DEVBOX = Tool(
+    name="exec_on_devbox",
+    title="Run a command on the devbox",
+    description=(
+        "Runs a bash command on the run's devbox, in the scenario's working directory, and returns exit status, "
+        "stdout and stderr. Long output is cut in the middle; get_execution reads all of it. After 20 s the "
+        "command runs on and get_execution waits for it. Directory changes and variables do not carry over to the"
+        " next command."
+    ),
+    arguments=ExecOnDevbox,
+    run=exec_on_devbox,
+    destroys=True,
+    always_load=True,
+)
+GET_EXECUTION = Tool(
+    name="get_execution",
+    title="Show a command's output",
+    description=(
+        "Waits for a command that runs on, and shows its status and output; or reads its output from a byte "
+        "(offset), searches it (search), or ends it (kill)."
+    ),
+    arguments=GetExecution,
+    run=get_execution,
+    destroys=True,
+    repeatable=True,
+)

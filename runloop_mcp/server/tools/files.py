@@ -1,0 +1,164 @@
+"""Tools that read and change files of a run's devbox."""
+
+from typing import Annotated, Final
+from weakref import WeakValueDictionary
+
+import anyio
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import Field
+
+from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.server.arguments import Arguments, RunId
+from runloop_mcp.server.call import Call, Reply
+from runloop_mcp.server.handles import find_run
+from runloop_mcp.server.printable import sendable
+from runloop_mcp.server.rendering.files import numbered, split_lines
+from runloop_mcp.server.rendering.quantities import amount
+from runloop_mcp.server.tools.editing import replace
+from runloop_mcp.server.tools.tool import Tool
+
+_LARGEST: Final = 8 * 1024 * 1024
+"""Bytes of a file that these tools read; larger ones are work for commands."""
+_REPLY: Final = 24_000
+"""Characters of a file in one reply."""
+_AROUND: Final = 3
+"""Lines shown before and after an edit."""
+
+Path = Annotated[str, Field(min_length=1, description="Absolute, or relative to the working directory")]
+
+
+class ReadFile(Arguments):
+    """What to read."""
+
+    run_id: RunId
+    path: Path
+    start_line: Annotated[int, Field(ge=1)] = 1
+    end_line: Annotated[int | None, Field(ge=1, description="Last line to show")] = None
+
+
+class WriteFile(Arguments):
+    """What to write where."""
+
+    run_id: RunId
+    path: Path
+    content: Annotated[str, Field(description="The whole new content")]
+
+
+class EditFile(Arguments):
+    """What to replace by what."""
+
+    run_id: RunId
+    path: Path
+    old_string: Annotated[str, Field(description="Exact text to replace, without line numbers")]
+    new_string: str
+    replace_all: bool = False
+
+
+_changing: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+"""One lock for each devbox while a file of it is being changed: agents send edits side by side."""
+
+
+def _alone(devbox_id: str) -> anyio.Lock:
+    lock = _changing.get(devbox_id)
+    if lock is None:
+        lock = _changing[devbox_id] = anyio.Lock()
+    return lock
+
+
+async def read_file(call: Call, arguments: ReadFile) -> Reply:
+    """Lines of a file, numbered."""
+    run = await find_run(call.backend, call.principal, arguments.run_id)
+    found = await call.backend.devboxes.read_file(run.devbox_id, arguments.path, limit=_LARGEST)
+    if b"\0" in found.data[:8192]:
+        raise ToolError(
+            f"{sendable(found.path)} is binary ({amount(found.total_bytes, 'byte')}). "
+            "Look at it with exec_on_devbox: file, xxd, strings, python3."
+        )
+    lines = split_lines(found.data.decode(errors="replace"))
+    heading = f"{found.path}: {amount(len(lines), 'line')}, {amount(found.total_bytes, 'byte')}"
+    if found.total_bytes > len(found.data):
+        heading += (
+            f"; only the first {amount(len(found.data), 'byte')} are read, exec_on_devbox with sed reads the rest"
+        )
+    if not lines:
+        return Reply(f"{heading}. The file is empty.")
+    if arguments.start_line > len(lines):
+        raise ToolError(f"The file has {amount(len(lines), 'line')}; `start_line` is beyond its end.")
+    return Reply(f"{heading}\n{_window(lines, arguments)}")
+
+
+def _window(lines: list[str], arguments: ReadFile) -> str:
+    """The lines asked for, as far as one reply holds, and how to read on."""
+    end = min(arguments.end_line or len(lines), len(lines))
+    if end < arguments.start_line:
+        raise ToolError("`end_line` is before `start_line`.")
+    text = numbered([line.rstrip("\r") for line in lines[arguments.start_line - 1 : end]], arguments.start_line)
+    if len(text) > _REPLY:
+        text = text[: text.rfind("\n", 0, _REPLY)]
+        end = arguments.start_line + text.count("\n")
+    return text if end == len(lines) else f"{text}\nGo on with start_line={end + 1}."
+
+
+async def write_file(call: Call, arguments: WriteFile) -> Reply:
+    """Writes a file whole."""
+    run = await find_run(call.backend, call.principal, arguments.run_id)
+    async with _alone(run.devbox_id):
+        written = await call.backend.devboxes.write_file(run.devbox_id, arguments.path, arguments.content.encode())
+    return Reply(f"Wrote {amount(written, 'byte')} to {arguments.path}.")
+
+
+async def edit_file(call: Call, arguments: EditFile) -> Reply:
+    """Replaces text in a file."""
+    run = await find_run(call.backend, call.principal, arguments.run_id)
+    devboxes = call.backend.devboxes
+    async with _alone(run.devbox_id):
+        found = await devboxes.read_file(run.devbox_id, arguments.path, limit=_LARGEST)
+        if found.total_bytes > len(found.data):
+            raise InvalidRequest(
+                f"{found.path} is larger than {_LARGEST >> 20} MB.", hint="Change it with exec_on_devbox: sed, python3."
+            )
+        try:
+            text = found.data.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(
+                f"{found.path} is not UTF-8 text (byte {error.start}).",
+                hint="Change it with exec_on_devbox: sed, python3.",
+            ) from error
+        edit = replace(text, arguments.old_string, arguments.new_string, everywhere=arguments.replace_all)
+        await devboxes.write_file(run.devbox_id, arguments.path, edit.text.encode())
+    first = max(1, edit.first_line - _AROUND)
+    last = edit.first_line + arguments.new_string.count("\n") + _AROUND
+    shown = numbered([line.rstrip("\r") for line in split_lines(edit.text)[first - 1 : min(last, first + 40)]], first)
+    return Reply(f"Made {amount(edit.replacements, 'replacement')} in {arguments.path}.\n{shown}".rstrip())
+
+
+READ_FILE = Tool(
+    name="read_file",
+    title="Read a file of the devbox",
+    description=(
+        "Reads a text file of the run's devbox, whole or from start_line to end_line. Each line comes with its "
+        "number and a tab, which are not part of the file."
+    ),
+    arguments=ReadFile,
+    run=read_file,
+    reads_only=True,
+)
+WRITE_FILE = Tool(
+    name="write_file",
+    title="Write a file of the devbox",
+    description=(
+        "Writes a text file of the run's devbox whole, replaces one that is there, and makes the directories it needs."
+    ),
+    arguments=WriteFile,
+    run=write_file,
+    destroys=True,
+    repeatable=True,
+)
+EDIT_FILE = Tool(
+    name="edit_file",
+    title="Edit a file of the devbox",
+    description="Replaces exact text in a file of the run's devbox. old_string must occur once, unless replace_all.",
+    arguments=EditFile,
+    run=edit_file,
+    destroys=True,
+)

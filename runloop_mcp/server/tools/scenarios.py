@@ -1,0 +1,170 @@
+"""Tools that find scenarios and start runs of them."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import Field
+
+from runloop_mcp.api.disclosure import functions_for_solver, run_for_solver, scenario_for_solver
+from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
+from runloop_mcp.api.models.run import RunProfile, ScenarioRunView, StartRunParams
+from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
+from runloop_mcp.server.arguments import Arguments, Cursor, Limit, ScenarioId
+from runloop_mcp.server.call import Call, Reply
+from runloop_mcp.server.handles import find_run, find_scenario
+from runloop_mcp.server.printable import printable, shortened
+from runloop_mcp.server.rendering.quantities import budget_line
+from runloop_mcp.server.rendering.run import devbox_line, note_lines
+from runloop_mcp.server.rendering.scenario import problem_text, scenario_list, scenario_list_text, scenario_text
+from runloop_mcp.server.results import ScenarioList
+from runloop_mcp.server.tools.tool import Tool
+from runloop_mcp.server.waiting import Patience, watch
+
+_SETTLED = (DevboxStatus.RUNNING, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN, DevboxStatus.SUSPENDED)
+_FAILURE = 4000
+"""Characters of why a devbox failed: the output of a launch command ends there."""
+
+
+class ListScenarios(Arguments):
+    """Which scenarios to list."""
+
+    query: Annotated[str | None, Field(description="Words that must all occur in name, summary, tags or problem")] = (
+        None
+    )
+    tags: Annotated[list[str] | None, Field(description="Tags it must all carry")] = None
+    cursor: Cursor = None
+    limit: Limit = 20
+
+
+class GetScenario(Arguments):
+    """Which scenario to show."""
+
+    scenario_id: ScenarioId
+
+
+class StartRun(Arguments):
+    """What to start, and with what."""
+
+    scenario_id: ScenarioId
+    run_name: str | None = None
+    environment_variables: Annotated[
+        dict[str, str] | None, Field(description="Set in the devbox; get_scenario names those required")
+    ] = None
+    secrets: Annotated[dict[str, str] | None, Field(description="Environment variable: name of a stored secret")] = None
+    metadata: dict[str, str] | None = None
+    idempotency_key: Annotated[str | None, Field(description="The same key starts one run only")] = None
+
+
+async def list_scenarios(call: Call, arguments: ListScenarios) -> Reply:
+    """One page of scenarios."""
+    page = await call.backend.scenarios.list(
+        ScenarioListParams(
+            search=arguments.query, tags=arguments.tags, starting_after=arguments.cursor, limit=arguments.limit
+        )
+    )
+    page = page.model_copy(update={"items": [scenario_for_solver(scenario) for scenario in page.items]})
+    listed = scenario_list(page)
+    return Reply(scenario_list_text(listed), listed)
+
+
+async def get_scenario(call: Call, arguments: GetScenario) -> Reply:
+    """A scenario with its problem statement."""
+    scenario = await find_scenario(call.backend, arguments.scenario_id)
+    return Reply(scenario_text(scenario_for_solver(scenario), functions_for_solver(scenario)))
+
+
+async def start_run(call: Call, arguments: StartRun) -> Reply:
+    """Starts a run and waits for its devbox."""
+    if call.principal.run_id is not None:
+        raise ToolError(
+            f"You are bound to the run {call.principal.run_id} and can't start another. Go on with get_run."
+        )
+    scenario = await find_scenario(call.backend, arguments.scenario_id)
+    profile = RunProfile(env_vars=arguments.environment_variables, secrets=arguments.secrets)
+    params = StartRunParams(
+        scenario_id=scenario.id, run_name=arguments.run_name, metadata=arguments.metadata, run_profile=profile
+    )
+    run = await call.backend.scenarios.start_run(
+        params, principal=call.principal, idempotency_key=call.idempotency_key(arguments.idempotency_key)
+    )
+    devbox = await devbox_ready(call, run.devbox_id, Patience())
+    run = run_for_solver(await find_run(call.backend, call.principal, run.id))
+    if devbox.status == DevboxStatus.FAILURE:
+        raise ToolError(_failure(run, devbox))
+    return Reply(_started(run, devbox, scenario_for_solver(scenario)))
+
+
+async def devbox_ready(call: Call, devbox_id: str, patience: Patience) -> DevboxView:
+    """The devbox, once it is ready, has ended or patience is over."""
+    return await watch(
+        call,
+        await call.backend.devboxes.retrieve(devbox_id),
+        look=lambda seconds: call.backend.devboxes.wait(devbox_id, until=_SETTLED, wait_seconds=seconds),
+        done=lambda devbox: devbox.status in _SETTLED,
+        patience=patience,
+        doing=lambda devbox: f"The devbox is {devbox.status}",
+    )
+
+
+def _started(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> str:
+    details = run.x_runloop_mcp
+    attempt = f" Attempt {details.attempt}." if details else ""
+    lines = [f"Run {run.id} of {scenario.name} ({scenario.id}) has started.{attempt}"]
+    if devbox.status == DevboxStatus.RUNNING:
+        lines.append(devbox_line(run).removesuffix(".") + "; it is ready.")
+    else:
+        lines.append(f"Devbox {run.devbox_id} is {devbox.status}; the first command waits for it.")
+    lines += note_lines(run)
+    if details:
+        lines.append(budget_line(details.budget))
+    lines.append(
+        f'Go on with exec_on_devbox(run_id="{run.id}", command="…"), read_file, write_file and edit_file. '
+        "When you are done, score_run (once, final), then complete_run."
+    )
+    return "\n".join(line for line in lines if line) + "\n\n" + problem_text(scenario)
+
+
+def _failure(run: ScenarioRunView, devbox: DevboxView) -> str:
+    reason = (
+        (devbox.x_runloop_mcp and devbox.x_runloop_mcp.failure_message) or devbox.failure_reason or "no reason given"
+    )
+    lines = [f"Run {run.id} failed: its devbox could not be set up.", shortened(printable(reason), _FAILURE)]
+    lines += [note for note in note_lines(run) if reason not in note]
+    lines.append("The scenario's set-up is at fault, not you. start_run tries again; list_scenarios shows others.")
+    return "\n".join(lines)
+
+
+LIST_SCENARIOS = Tool(
+    name="list_scenarios",
+    title="List scenarios",
+    description="Lists the coding scenarios that can be solved, newest first, with id, summary and tags. Start here.",
+    arguments=ListScenarios,
+    run=list_scenarios,
+    result=ScenarioList,
+    reads_only=True,
+    always_load=True,
+)
+GET_SCENARIO = Tool(
+    name="get_scenario",
+    title="Show a scenario",
+    description=(
+        "Shows one scenario: problem statement, working directory, time limit, how it is scored, what start_run "
+        "needs. Starts nothing."
+    ),
+    arguments=GetScenario,
+    run=get_scenario,
+    reads_only=True,
+    always_load=True,
+)
+START_RUN = Tool(
+    name="start_run",
+    title="Start a run",
+    description=(
+        "Starts a run of a scenario on a fresh isolated devbox and waits until it is ready. Returns the run_id "
+        "that the other tools take, the working directory, the time limit and the problem statement. Every start "
+        "counts as an attempt."
+    ),
+    arguments=StartRun,
+    run=start_run,
+    always_load=True,
+)
