@@ -1,0 +1,99 @@
+"""The devbox that a run is scored in. Why it is made so: docs/decisions/0003-scoring.md."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+
+import anyio
+
+from runloop_mcp.api.errors import ApiError, Conflict, Unavailable
+from runloop_mcp.api.ids import IdPrefix, stable_id
+from runloop_mcp.api.models.scoring import ScoringMode
+from runloop_mcp.devbox.port import Devbox, Driver, FileData, Network
+from runloop_mcp.engine.scoring.environment import harmless
+from runloop_mcp.engine.scoring.protected import restore_protected
+
+_REMOVE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedScoring:
+    """A devbox that scorers can run in."""
+
+    devbox: Devbox
+    restored_files: list[str]
+    """Protected files that were not as they had been and were put back, relative to the working directory."""
+    mode: ScoringMode
+
+
+@asynccontextmanager
+async def scoring_devbox(
+    driver: Driver,
+    solver: Devbox,
+    *,
+    mode: ScoringMode,
+    frozen_snapshot_id: str,
+    pristine_home_snapshot_id: str | None,
+    protected_names: Sequence[str],
+    pristine: Mapping[str, FileData],
+) -> AsyncIterator[PreparedScoring]:
+    """Prepares a devbox for scoring; it is gone after the block, and the frozen snapshot stays.
+
+    Args:
+        driver: Makes it.
+        solver: The solver's devbox, booted or stopped.
+        mode: What it is made of.
+        frozen_snapshot_id: Names the solver's disk at the instant when its score was asked for. Where there is such a
+            snapshot already, an interrupted scoring begins again, and that snapshot is what counts.
+        pristine_home_snapshot_id: The snapshot with the home as it was before the solver came; None: an empty one.
+        protected_names: The base names of the protected files.
+        pristine: Those files as they were before the solver came, by path relative to the working directory.
+
+    Raises:
+        Unavailable: It can't be prepared, so nothing is scored.
+    """
+    if mode is ScoringMode.LIVE:
+        restored = await restore_protected(solver, protected_names, pristine)
+        yield PreparedScoring(solver, restored, mode)
+        return
+    # The same for every attempt, so that what an attempt that was killed left behind is found and removed.
+    devbox_id = stable_id(IdPrefix.DEVBOX, "scoring", frozen_snapshot_id)
+    try:
+        with _preparing():
+            await _freeze(driver, solver, frozen_snapshot_id)
+            await driver.remove(devbox_id)
+            home = pristine_home_snapshot_id if mode is ScoringMode.CLEAN else frozen_snapshot_id
+            spec = replace(
+                solver.spec,
+                files=None,
+                home_snapshot=home,
+                work_snapshot=frozen_snapshot_id,
+                environment=harmless(solver.spec.environment),
+                network=Network.NONE,
+            )
+            devbox = await driver.create(devbox_id, spec)
+            restored = await restore_protected(devbox, protected_names, pristine)
+        yield PreparedScoring(devbox, restored, mode)
+    finally:
+        with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
+            await driver.remove(devbox_id)
+
+
+async def _freeze(driver: Driver, solver: Devbox, snapshot_id: str) -> None:
+    try:
+        await driver.snapshot(solver.id, snapshot_id)
+    except Conflict:  # it was taken when the score was asked for; what was changed since does not count
+        return
+
+
+@contextmanager
+def _preparing() -> Iterator[None]:
+    """What goes wrong in here is ours, whatever the driver calls it."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except ApiError as error:
+        raise Unavailable(
+            f"The scoring devbox could not be made: {error}", hint="Score the run again.", retryable=True
+        ) from error
