@@ -108,6 +108,7 @@ class ScoringJobs:
                 prepared.devbox,
                 timeout_seconds=scenario.scorer_timeout_sec or engine.settings.scorer_timeout_seconds,
                 environment=held.environment,
+                mode=prepared.mode,
             )
 
         def change(data: RunData) -> None:
