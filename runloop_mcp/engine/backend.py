@@ -144,10 +144,17 @@ class EmbeddedEngine(Backend):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        keeper = self._engine.keeper
         with anyio.CancelScope(shield=True):
-            await self._engine.keeper.close()
+            # Scoring first: a devbox that ends under its scorers would look like a defect, and not like our end.
+            await self._runs.stop_scoring()
+            await keeper.stop_all()
         self._tasks.cancel_scope.cancel()
-        await self._stack.__aexit__(kind, error, trace)
+        try:
+            await self._stack.__aexit__(kind, error, trace)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await keeper.release_all()
 
     async def problems(self) -> Sequence[object]:
         """Scenario folders that could not be loaded, with what is wrong in them."""
@@ -161,10 +168,11 @@ class EmbeddedEngine(Backend):
                 if first:
                     await self._runs.carry_on_all()
                     first = False
-                await self._runs.expire()
+                due = await self._runs.expire()
             except ApiError as error:
                 logger.warning("Looking after runs failed, and is tried again: %s", error)
-            await anyio.sleep(_SWEEP_SECONDS)
+                due = _SWEEP_SECONDS
+            await anyio.sleep(min(due, _SWEEP_SECONDS))
 
     async def _boot(self, held: Held) -> None:
         """Boots a held devbox: made and launched where it never was, else again on its disk."""

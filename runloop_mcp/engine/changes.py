@@ -35,6 +35,8 @@ class Changes:
             seen = await look()
             left = deadline - anyio.current_time()
             if done(seen) or left <= 0:
+                if self._events.get(changing) is event and not event.statistics().tasks_waiting:
+                    del self._events[changing]  # nobody else waits, and what has ended changes no more
                 return seen
             with anyio.move_on_after(min(left, _LOOK_AGAIN_SECONDS)):
                 await event.wait()

@@ -78,8 +78,9 @@ class Executions:
         environment: Mapping[str, str],
         key: str | None,
         notes: list[str],
+        followed: dict[str, Running],
     ) -> Running:
-        """Starts a command.
+        """Starts a command, which is in `followed` until it has ended and is kept.
 
         Raises:
             InvalidRequest: The working directory is not there.
@@ -118,10 +119,11 @@ class Executions:
         )
         running = Running(row, process, stdout, stderr, run_id, began)
         # The task is the execution's owner from here on: it closes the outputs, whatever becomes of the caller.
-        tasks.start_soon(self._follow, running, key, idempotency.fingerprint(params) if key else "")
+        followed[execution_id] = running
+        tasks.start_soon(self._follow, running, followed, key, idempotency.fingerprint(params) if key else "")
         return running
 
-    async def _follow(self, running: Running, key: str | None, arguments: str) -> None:
+    async def _follow(self, running: Running, followed: dict[str, Running], key: str | None, arguments: str) -> None:
         row = running.row
         begun = row.model_copy(deep=True)
 
@@ -147,17 +149,20 @@ class Executions:
             running.done.set()
             raise
         self._finish(running, end)
-        await self._keep(running, lambda connection: _keep_end(connection, running))
+        if await self._keep(running, lambda connection: _keep_end(connection, running)):
+            followed.pop(row.id, None)  # it is in the store now; a thousand commands must not stay in memory
         running.done.set()
         self._changes.notify(row.id)
 
-    async def _keep(self, running: Running, work: Callable[[Connection], None]) -> None:
+    async def _keep(self, running: Running, work: Callable[[Connection], None]) -> bool:
         try:
             await self._database.write(work)
         except ApiError as error:
             # The caller still gets the result, and is told that it will not be found again.
             logger.warning("Execution %s could not be kept: %s", running.row.id, error)
             running.row.data.details.notes.append(f"This execution could not be kept: {error}")
+            return False
+        return True
 
     @staticmethod
     def _finish(running: Running, end: Exit) -> None:

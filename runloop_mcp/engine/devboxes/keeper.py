@@ -88,12 +88,15 @@ class DevboxKeeper:
         if devbox_id in self._held:
             return self._held[devbox_id]
         async with self._taking.setdefault(devbox_id, anyio.Lock()):
-            if devbox_id not in self._held:
-                lock = self.lock(devbox_id)
-                await to_thread.run_sync(lock.acquire)
-                self._held[devbox_id] = Held(devbox_id, lock, fresh=fresh)
+            held = self._held.get(devbox_id) or await self._take(devbox_id, fresh=fresh)
         self._taking.pop(devbox_id, None)
-        return self._held[devbox_id]
+        return held
+
+    async def _take(self, devbox_id: str, *, fresh: bool) -> Held:
+        lock = self.lock(devbox_id)
+        await to_thread.run_sync(lock.acquire)
+        held = self._held[devbox_id] = Held(devbox_id, lock, fresh=fresh)
+        return held
 
     async def ready(self, devbox_id: str, *, seconds: float = 20) -> Held:
         """The devbox, booted.
@@ -150,8 +153,13 @@ class DevboxKeeper:
         if self._held.pop(held.id, None) is not None:
             await to_thread.run_sync(lambda: held.lock.release(forget=forget))
 
-    async def close(self) -> None:
-        """Stops and lets go everything; disks stay."""
+    async def stop_all(self) -> None:
+        """Stops everything; disks stay, and the locks are kept until `release_all`."""
+        async with anyio.create_task_group() as group:
+            for held in list(self._held.values()):
+                group.start_soon(self.stop, held)
+
+    async def release_all(self) -> None:
+        """Lets everything go, so that another server can take it over."""
         for held in list(self._held.values()):
-            await self.stop(held)
             await self.release(held, forget=False)

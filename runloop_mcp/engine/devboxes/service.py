@@ -113,13 +113,19 @@ class EngineDevboxes(Devboxes):
         news, held.news = held.news, []
         try:
             running = await self._engine.executions.start(
-                self._engine.tasks, _box(held), run.id, params, environment=held.environment, key=key, notes=news
+                self._engine.tasks,
+                _box(held),
+                run.id,
+                params,
+                environment=held.environment,
+                key=key,
+                notes=news,
+                followed=held.running,
             )
         except BaseException:
             held.commands -= 1
             held.news = news + held.news
             raise
-        held.running[running.row.id] = running
         if key is not None:
             held.keys[key] = (idempotency.fingerprint(params), running.row.id)
         return running

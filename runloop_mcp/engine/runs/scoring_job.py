@@ -67,6 +67,11 @@ class ScoringJobs:
             job.scope.cancel()
             await job.done.wait()
 
+    async def stop_all(self) -> None:
+        """Stops all scoring; the runs stay `scoring`, so that the next server starts it again."""
+        for run_id in list(self._jobs):
+            await self.stop(run_id)
+
     async def _carry_out(self, run_id: str, held: Held, job: _Job) -> None:
         try:
             with job.scope:

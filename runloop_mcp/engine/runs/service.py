@@ -1,10 +1,11 @@
 """Runs through their states: the `Runs` port of the embedded engine."""
 
+import math
 from collections.abc import Callable, Collection
 from sqlite3 import Connection
 
 from runloop_mcp.api.backend import Runs
-from runloop_mcp.api.errors import ApiError, Conflict
+from runloop_mcp.api.errors import Conflict, InvalidState
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
@@ -16,6 +17,8 @@ from runloop_mcp.engine.runs.states import WITH_SCORE, Move, next_state
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
 from runloop_mcp.engine.store import devboxes, runs
 from runloop_mcp.engine.store.runs import RunData, RunRow
+
+_BOOT_SECONDS = 20.0
 
 
 class EngineRuns(Runs):
@@ -56,7 +59,7 @@ class EngineRuns(Runs):
         else:
             next_state(record.state, Move.SCORE)
             # A devbox that is still booting is waited for; one that can't boot fails its run, which is then the answer.
-            held = await self._engine.keeper.ready(record.row.devbox_id, seconds=wait_seconds)
+            held = await self._engine.keeper.ready(record.row.devbox_id, seconds=_BOOT_SECONDS)
             await self._move(run_id, Move.SCORE)
             self._jobs.begin(run_id, held)
         return await self.wait(run_id, leaving={RunState.SCORING}, wait_seconds=wait_seconds)
@@ -114,19 +117,53 @@ class EngineRuns(Runs):
         await self._move(run_id, Move.FAIL, change=change)
         await self._end_devbox(held, reason=None, keep_disk=False)
 
-    async def expire(self) -> None:
-        """Ends the runs whose time has run out, except those whose devbox another server holds: that one does it."""
-        now = now_ms()
-        for row in await self._engine.database.read(
-            lambda connection: runs.in_state(connection, RunState.RUNNING, expired_at_ms=now)
-        ):
-            try:
-                held = await self._engine.keeper.hold(row.devbox_id)
-                await self._move(row.id, Move.EXPIRE)
-            except ApiError:
-                continue  # held elsewhere, or moved on between the look and the move
-            # The disk stays: work that was not scored in time is not thrown away by a clock.
-            await self._end_devbox(held, reason="keep_alive_timeout", keep_disk=True)
+    async def stop_scoring(self) -> None:
+        """Stops all scoring of this server, which another one starts again."""
+        await self._jobs.stop_all()
+
+    async def expire(self) -> float:
+        """Ends what the time has run out of, except what another server holds: that one does it.
+
+        Returns:
+            Seconds until the next run's time is out; infinity where there is none.
+        """
+        engine, now = self._engine, now_ms()
+        running, scored, next_ms = await engine.database.read(
+            lambda connection: (
+                runs.expired(connection, RunState.RUNNING, now),
+                runs.expired(connection, RunState.SCORED, now),
+                runs.next_expiry(connection, now),
+            )
+        )
+        for row in running:
+            await self._expire_run(row)
+        for row in scored:
+            await self._expire_devbox(row)
+        return math.inf if next_ms is None else max(next_ms - now_ms(), 0) / 1000
+
+    async def _expire_run(self, row: RunRow) -> None:
+        held_before = self._engine.keeper.get(row.devbox_id) is not None
+        try:
+            held = await self._engine.keeper.hold(row.devbox_id)
+        except Conflict:
+            return
+        try:
+            await self._move(row.id, Move.EXPIRE)
+        except InvalidState:
+            # It moved on between the look and the move.
+            if not held_before:
+                await self._engine.keeper.release(held, forget=False)
+            return
+        # The disk stays: work that was not scored in time is not thrown away by a clock.
+        await self._end_devbox(held, reason="keep_alive_timeout", keep_disk=True)
+
+    async def _expire_devbox(self, row: RunRow) -> None:
+        """A scored run keeps its score for ever, but not its devbox."""
+        try:
+            held = await self._engine.keeper.hold(row.devbox_id)
+        except Conflict:
+            return
+        await self._end_devbox(held, reason="keep_alive_timeout", keep_disk=False)
 
     async def carry_on_all(self) -> None:
         """Starts all interrupted scoring again, when a server starts."""
@@ -150,8 +187,9 @@ class EngineRuns(Runs):
 
         def work(connection: Connection) -> str | None:
             row = devboxes.get(connection, held.id)
-            row.status = DevboxStatus.SHUTDOWN if reason else DevboxStatus.FAILURE
-            row.data.shutdown_reason = reason
+            if row.status not in (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE):
+                row.status = DevboxStatus.SHUTDOWN if reason else DevboxStatus.FAILURE
+                row.data.shutdown_reason = reason
             devboxes.save(connection, row, now_ms=now_ms())
             return row.data.pristine_home_snapshot
 

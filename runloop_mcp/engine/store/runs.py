@@ -163,14 +163,31 @@ def count_attempts(connection: sqlite3.Connection, scenario_id: str, principal: 
     return int(count)
 
 
-def in_state(connection: sqlite3.Connection, state: RunState, *, expired_at_ms: int | None = None) -> list[RunRow]:
-    """The runs in a state; with `expired_at_ms`, only those whose time had run out then."""
-    clause, values = "state = ?", [state.value]
-    if expired_at_ms is not None:
-        clause += " AND expires_ms <= ?"
-        values.append(str(expired_at_ms))
-    query = f"SELECT {_COLUMNS} FROM runs WHERE {clause}"  # noqa: S608 - constant column names
+def in_state(connection: sqlite3.Connection, state: RunState) -> list[RunRow]:
+    """The runs in a state."""
+    return _select(connection, "state = ?", (state,))
+
+
+def expired(connection: sqlite3.Connection, state: RunState, now_ms: int) -> list[RunRow]:
+    """The runs in a state whose time has run out and whose devbox has not been shut down yet."""
+    return _select(
+        connection,
+        "state = ? AND expires_ms <= ? AND devbox_id IN (SELECT id FROM devboxes WHERE end_time_ms IS NULL)",
+        (state, now_ms),
+    )
+
+
+def _select(connection: sqlite3.Connection, condition: str, values: tuple[object, ...]) -> list[RunRow]:
+    query = f"SELECT {_COLUMNS} FROM runs WHERE {condition}"  # noqa: S608 - constant conditions of this module
     return [_row(row) for row in connection.execute(query, values).fetchall()]
+
+
+def next_expiry(connection: sqlite3.Connection, now_ms: int) -> int | None:
+    """When the time of the next running run is out, in UTC milliseconds."""
+    (soonest,) = connection.execute(
+        "SELECT min(expires_ms) FROM runs WHERE state = ? AND expires_ms > ?", (RunState.RUNNING, now_ms)
+    ).fetchone()
+    return None if soonest is None else int(soonest)
 
 
 def page(connection: sqlite3.Connection, params: RunListParams) -> tuple[list[RunRow], int, bool]:

@@ -1,0 +1,104 @@
+"""The contract of scenarios: kept, found, changed, archived."""
+
+import pytest
+from backend_cases import OpenBackend
+from greeting_scenario import GREETING_IS_RIGHT, contract, greeting, run_command, started
+
+from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound
+from runloop_mcp.api.models.run import StartRunParams
+from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioUpdateParams
+
+
+async def test_a_scenario_is_kept_as_it_was_given(open_backend: OpenBackend) -> None:
+    """What was created is retrieved, also by another opening of the same state."""
+    async with open_backend() as backend:
+        created = await backend.scenarios.create(greeting(metadata={"tags": "files,easy", "summary": "Says hello"}))
+    async with open_backend() as backend:
+        kept = await backend.scenarios.retrieve(created.id)
+    assert kept.model_dump() == created.model_dump()
+    assert kept.input_context.problem_statement == "Write hello into greeting.txt."
+    assert kept.reference_output == "echo hello > greeting.txt"
+    assert kept.id.startswith("scn_")
+
+
+async def test_weights_must_sum_to_one(open_backend: OpenBackend) -> None:
+    """The error says the sum."""
+    async with open_backend() as backend:
+        with pytest.raises(InvalidRequest, match=r"0\.9"):
+            await backend.scenarios.create(
+                greeting(scoring_contract=contract(("a", 0.4, GREETING_IS_RIGHT), ("b", 0.5, GREETING_IS_RIGHT)))
+            )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "named"),
+    [({"scoring": "dirty"}, "clean"), ({"disclosure": "all"}, "sealed"), ({"max_attempts": "many"}, "max_attempts")],
+)
+async def test_choices_are_checked(open_backend: OpenBackend, metadata: dict[str, str], named: str) -> None:
+    """A metadata key of ours with a value that is none is refused with those that are."""
+    async with open_backend() as backend:
+        with pytest.raises(InvalidRequest, match=named):
+            await backend.scenarios.create(greeting(metadata=metadata))
+
+
+async def test_pages_and_filters(open_backend: OpenBackend) -> None:
+    """Pages give every scenario once, newest first; search and tags narrow the list."""
+    async with open_backend() as backend:
+        ids = [
+            (await backend.scenarios.create(greeting(name=f"case-{n}", metadata={"tags": f"t{n % 2}"}))).id
+            for n in range(5)
+        ]
+        params = ScenarioListParams(search="case", limit=2)
+        first = await backend.scenarios.list(params)
+        assert ([s.id for s in first.items], first.total_count, first.has_more) == (ids[:2:-1], 5, True)
+        walked = [s.id for s in first.items]
+        while len(walked) < 5:
+            page = await backend.scenarios.list(params.model_copy(update={"starting_after": walked[-1]}))
+            walked += [s.id for s in page.items]
+        assert walked == ids[::-1]
+        tagged = await backend.scenarios.list(ScenarioListParams(search="case", tags=["t1"]))
+        assert [s.id for s in tagged.items] == [ids[3], ids[1]]
+        named = await backend.scenarios.list(ScenarioListParams(name="case-4"))
+        assert [s.id for s in named.items] == [ids[4]]
+
+
+async def test_an_update_replaces_what_is_given(open_backend: OpenBackend) -> None:
+    """Absent keeps, given replaces whole, and a run that has started keeps what it started from."""
+    async with open_backend() as backend:
+        run = await started(backend)
+        await run_command(backend, run, "echo hello > greeting.txt")
+        changed = await backend.scenarios.update(
+            run.scenario_id,
+            ScenarioUpdateParams(
+                name="renamed",
+                scoring_contract=contract(("never", 1.0, {"type": "command_scorer", "command": "false"})),
+            ),
+        )
+        assert changed.name == "renamed"
+        assert changed.input_context.problem_statement == "Write hello into greeting.txt."
+        assert (await backend.runs.score(run.id)).score == 1.0
+        with pytest.raises(InvalidRequest, match="name"):
+            await backend.scenarios.update(run.scenario_id, ScenarioUpdateParams(name=" "))
+
+
+async def test_an_archived_scenario_is_not_started(open_backend: OpenBackend) -> None:
+    """It leaves the list, stays retrievable, and its runs go on."""
+    async with open_backend() as backend:
+        run = await started(backend)
+        archived = await backend.scenarios.archive(run.scenario_id)
+        assert archived.status == "archived"
+        assert run.scenario_id not in {s.id for s in (await backend.scenarios.list(ScenarioListParams())).items}
+        with pytest.raises(InvalidState, match="archived"):
+            await backend.scenarios.start_run(StartRunParams(scenario_id=run.scenario_id))
+        assert (await run_command(backend, run, "true")).exit_status == 0
+        with pytest.raises(NotFound):
+            await backend.scenarios.archive("scn_none")
+
+
+@pytest.mark.parametrize("directory", ["relative/path", "/usr/share/work", "/proc/1", "/"])
+async def test_an_impossible_working_directory_is_named(open_backend: OpenBackend, directory: str) -> None:
+    """A working directory that no devbox can have is refused when the scenario is created or started."""
+    async with open_backend() as backend:
+        with pytest.raises(InvalidRequest, match=directory):
+            run = await started(backend, greeting(working_directory=directory))
+            raise InvalidRequest(" ".join(run.x_runloop_mcp.notes if run.x_runloop_mcp else []))
