@@ -49,8 +49,7 @@ class Held:
     """Idempotency key → arguments and id of the execution that it started."""
     stopping: bool = False
 
-    @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether commands can be started now."""
         return self.box is not None and self.box.alive and (self.boot is None or self.boot.done.is_set())
 
@@ -106,7 +105,7 @@ class DevboxKeeper:
             ApiError: It can't be booted; the error says why.
         """
         held = await self.hold(devbox_id)
-        if held.ready:
+        if held.is_ready():
             return held
         boot = self.begin_boot(held)
         with anyio.move_on_after(seconds) as scope:
@@ -115,7 +114,7 @@ class DevboxKeeper:
             raise Conflict("The devbox is still booting.", hint="Call again in a few seconds.", retry_after=1)
         if boot.error is not None:
             raise boot.error
-        if not held.ready:
+        if not held.is_ready():
             raise Unavailable("The devbox ended while it was booting.", hint="Call again.", retryable=True)
         return held
 

@@ -217,7 +217,7 @@ class EngineDevboxes(Devboxes):
         except Conflict:
             return  # its server lives, and follows them
         await self._engine.executions.forget_lost(devbox_id)
-        if not held.ready and held.boot is None:
+        if not held.is_ready() and held.boot is None:
             await self._engine.keeper.release(held, forget=False)
 
     async def _usable(self, devbox_id: str) -> _Usable:

@@ -89,7 +89,7 @@ class ScoringJobs:
 
     async def _score(self, run_id: str, held: Held) -> None:
         engine = self._engine
-        if not held.ready:
+        if not held.is_ready():
             held = await engine.keeper.ready(held.id, seconds=_BOOT_SECONDS)
         task = await engine.database.write(lambda connection: _prepare(connection, run_id))
         box, row, scenario = held.box, task.devbox, task.scenario
