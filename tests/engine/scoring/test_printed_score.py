@@ -89,9 +89,23 @@ def test_numbers_that_count(output: bytes, score: float) -> None:
 
 @pytest.mark.parametrize(
     "output",
-    [b"", b" \r\n", b"done", b"0.5\ndone", b"score = 0.5", b"score=high", b"1_0", b"0x1", b"50%", b"0,5", "\u0660".encode(),
-     b"1 0", b"0" * 5000, b"score=0." + b"5" * 5000],
-)  # fmt: skip
+    [
+        b"",
+        b" \r\n",
+        b"done",
+        b"0.5\ndone",
+        b"score = 0.5",
+        b"score=high",
+        b"1_0",
+        b"0x1",
+        b"50%",
+        b"0,5",
+        "\u0660".encode(),
+        b"1 0",
+        b"0" * 5000,
+        b"score=0." + b"5" * 5000,
+    ],
+)
 def test_what_is_no_score_is_an_error(output: bytes) -> None:
     """Output without a score is an error that says what is expected."""
     with pytest.raises(NoPrintedScore, match="score=<number>"):
