@@ -1,0 +1,65 @@
+"""Fixtures for the tests of devboxes; every test that asks for one runs over every driver."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from boxes import Workshop, entered
+from driver_cases import CASES, DriverCase
+
+from runloop_mcp.devbox.port import Capability, Devbox, Driver
+
+# Root runs everything a second time as a user without privileges; such a user has nothing to add.
+collect_ignore = [] if os.geteuid() == 0 else ["test_unprivileged.py"]
+
+_probed: dict[str, Capability] = {}
+
+
+@pytest.fixture(scope="session")
+def driver_state() -> Iterator[Path]:
+    """A folder for the state of drivers, private to its owner, that lasts as long as the session.
+
+    It is none of pytest's own temporary folders, because those are deleted by code that a devbox's disk can defeat.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
+    yield folder
+    subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
+    subprocess.run(["rm", "-rf", "--", folder], check=True)
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.name)
+def driver_case(request: pytest.FixtureRequest) -> DriverCase:
+    """The driver under test."""
+    case: DriverCase = request.param
+    return case
+
+
+@pytest_asyncio.fixture
+async def driver(driver_case: DriverCase, driver_state: Path) -> AsyncIterator[Driver]:
+    """The driver under test, entered; where it can't run, the test fails with what mends that."""
+    async with entered(driver_case.open(driver_state)) as driver:
+        if driver_case.name not in _probed:
+            _probed[driver_case.name] = await driver.probe()
+        capability = _probed[driver_case.name]
+        if not capability.available:
+            missing = (f"- {item.name}: {item.detail} {item.remedy}" for item in capability.findings if not item.ok)
+            pytest.fail("\n".join([f"No {driver_case.name} devboxes here:", *missing]), pytrace=False)
+        yield driver
+
+
+@pytest_asyncio.fixture
+async def workshop(driver: Driver) -> AsyncIterator[Workshop]:
+    """Makes devboxes that are gone after the test."""
+    workshop = Workshop(driver)
+    yield workshop
+    await workshop.clear()
+
+
+@pytest_asyncio.fixture
+async def devbox(workshop: Workshop) -> Devbox:
+    """A devbox as it comes."""
+    return await workshop.create()

@@ -1,0 +1,143 @@
+"""Driver contract: limits, the network, and what a driver says of itself."""
+
+import socket
+from pathlib import Path
+
+import anyio
+import pytest
+from boxes import PATIENCE_SECONDS, Workshop, entered, python, run, start, succeed
+from driver_cases import DriverCase
+
+from runloop_mcp.devbox.port import Devbox, Driver, Limits, Network
+
+MEGABYTE = 2**20
+
+FORKS = """
+import os, signal
+children = 0
+try:
+    while children < 2000:
+        if os.fork() == 0:
+            signal.pause()
+        children += 1
+except OSError:
+    pass
+print(children, flush=True)
+signal.pause()
+"""
+
+
+async def test_a_fork_bomb_is_bounded(workshop: Workshop, devbox: Devbox) -> None:
+    """A devbox gets no more processes than its limit, others don't notice, and it works again once they are killed."""
+    bombed = await workshop.create(limits=Limits(processes=64))
+    bomb = await start(bombed, python(FORKS))
+    await bomb.stdout.until(b"\n")
+    assert 10 <= int(bomb.stdout.data) <= 64
+    assert await succeed(devbox, "echo unharmed | cat") == "unharmed"
+    with anyio.fail_after(PATIENCE_SECONDS):
+        await bomb.process.kill()
+    assert await succeed(bombed, "echo works | cat") == "works"
+
+
+async def test_a_wild_fork_bomb_ends_with_its_time_limit(workshop: Workshop) -> None:
+    """The shell's own bomb, which nobody waits for, is gone after its time limit, and the devbox works."""
+    devbox = await workshop.create(limits=Limits(processes=48))
+    ran = await run(devbox, "bomb() { bomb | bomb & bomb; }; bomb 2>/dev/null", timeout_seconds=1)
+    assert ran.status != 0
+    assert await succeed(devbox, "echo works | cat | cat") == "works"
+
+
+HUNGRY = """
+import os, sys, time
+for _ in range(int(sys.argv[1]) - 1):
+    if os.fork() == 0:
+        break
+held = []
+for _ in range(int(sys.argv[2])):
+    held.append(b"x" * 2**20)
+os.wait()
+print("all held")
+"""
+
+
+@pytest.mark.parametrize(("processes", "megabytes"), [(1, 2000), (5, 400)], ids=["one", "many"])
+async def test_memory_is_bounded(workshop: Workshop, processes: int, megabytes: int) -> None:
+    """Processes that take more memory than the devbox has don't get it, and the devbox works on."""
+    devbox = await workshop.create(limits=Limits(memory_bytes=256 * MEGABYTE))
+    ran = await run(devbox, python(HUNGRY, str(processes), str(megabytes)), timeout_seconds=20)
+    assert b"all held" not in ran.stdout
+    assert not ran.exit.timed_out
+    assert await succeed(devbox, "echo works") == "works"
+
+
+async def test_memory_below_the_limit_is_granted(workshop: Workshop) -> None:
+    """A process that stays below the limit notices nothing of it."""
+    devbox = await workshop.create(limits=Limits(memory_bytes=256 * MEGABYTE))
+    held = "held = [b'x' * 2**20 for _ in range(100)]; print(len(held))"
+    assert await succeed(devbox, python(held)) == "100"
+
+
+async def test_open_files_are_bounded(workshop: Workshop) -> None:
+    """A process may have as many files open as the limit says, and can't raise it."""
+    devbox = await workshop.create(limits=Limits(open_files=100))
+    assert await succeed(devbox, "ulimit -n; ulimit -Hn; ulimit -n 200 2>/dev/null; ulimit -n") == "100\n100\n100"
+
+
+async def test_a_devbox_reaches_its_own_loopback_only(devbox: Devbox) -> None:
+    """By default there is one interface, the loopback, and nothing beyond it can be reached."""
+    interfaces = "import socket; print(*(name for _, name in socket.if_nameindex()))"
+    assert (await succeed(devbox, python(interfaces))).split()[0] == "lo"
+    reach = "exec 3<>/dev/tcp/192.0.2.1/80"
+    ran = await run(devbox, reach, timeout_seconds=10)
+    assert ran.status == 1
+    assert b"unreachable" in ran.stderr
+
+
+async def test_the_hosts_network_can_be_asked_for(workshop: Workshop) -> None:
+    """With `Network.HOST` a devbox reaches what the host reaches; without, it doesn't."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        port = listener.getsockname()[1]
+        connect = f"exec 3<>/dev/tcp/127.0.0.1/{port}"
+        assert (await run(await workshop.create(), connect)).status == 1
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        assert (await run(await workshop.create(network=Network.HOST), connect)).status == 0
+        listener.accept()[0].close()
+
+
+async def test_the_probe_says_what_is_there(driver_case: DriverCase, driver: Driver) -> None:
+    """Where devboxes can be made the probe says so, how isolated they are, and what it looked at."""
+    capability = await driver.probe()
+    assert (capability.driver, capability.tier, capability.available) == (driver_case.name, driver_case.tier, True)
+    assert driver.name == driver_case.name
+    assert capability.findings
+    for finding in capability.findings:
+        assert finding.name
+        assert finding.detail
+        assert finding.ok or finding.remedy, f"{finding.name} says what is wrong, not how to mend it"
+
+
+async def test_the_probe_answers_from_memory(driver: Driver) -> None:
+    """A second probe gives what the first found."""
+    assert await driver.probe() is await driver.probe()
+
+
+async def test_devboxes_have_what_scenarios_need(devbox: Devbox) -> None:
+    """A shell, Python and the usual tools are there, with a user, a host name and a place for temporary files."""
+    for line in (
+        "bash --version", "python3 -c 'import sqlite3, json, venv'", "id -un | grep -x user", "hostname | grep .",
+        "test -w /tmp -a -w /var/tmp -a -w /dev/shm", "echo x > /dev/null", "head -c 1 /dev/urandom",
+        "getent hosts localhost",
+        "mktemp", "git --version || ! command -v git", "echo <(true)", "ls /proc/self/fd", "date", "stty -a || true",
+        "python3 -c 'import multiprocessing as m; m.Lock(); m.Queue()'", "python3 -c 'import os; os.openpty()'",
+        "python3 -c 'import tempfile; tempfile.TemporaryFile()'", "touch ~/.profile", "test $(pwd) = ~/work",
+    ):  # fmt: skip
+        ran = await run(devbox, line)
+        assert ran.status == 0, f"{line}: {ran.stderr.decode()}"
+
+
+async def test_a_driver_is_entered_and_left_without_use(driver_case: DriverCase, tmp_path: Path) -> None:
+    """A driver that makes nothing can be entered and left, also with a state directory that is not there yet."""
+    async with entered(driver_case.open(tmp_path / "new" / "state")) as driver:
+        assert driver.name == driver_case.name
