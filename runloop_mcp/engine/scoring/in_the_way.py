@@ -48,6 +48,8 @@ set -eu
 shopt -s nullglob
 while IFS= read -r -d '' kept && IFS= read -r -d '' path; do
   if [ "$kept" ]; then
+    rm -rf -- "$path"
+    mkdir -p -- "${path%/*}"
     mv -T -- "$kept" "$path"
   else
     rm -rf -- "$path"

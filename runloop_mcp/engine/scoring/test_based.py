@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import anyio
 
-from runloop_mcp.api.errors import InvalidRequest, Unavailable
+from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.scoring import ScorerTestFile, TestBasedScorer
 from runloop_mcp.devbox.port import Devbox
 from runloop_mcp.engine.scoring.in_the_way import Aside, move_aside, put_back
@@ -50,8 +50,8 @@ async def _take_out(devbox: Devbox, aside: Aside) -> None:
     try:
         await put_back(devbox, aside)
     except ScriptFailed as error:
-        # Never a score while hidden files may lie in a devbox that the solver works in.
-        raise Unavailable(f"The test files could not be taken out of the devbox: {error}") from error
+        # The code under test may have seen to that: no score, and no second try either.
+        raise ScorerFailed(f"The test files could not be taken out of the devbox again: {error}") from error
 
 
 def _relative(path: str) -> str:
