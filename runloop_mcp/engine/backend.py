@@ -34,6 +34,7 @@ from runloop_mcp.engine.runs.launch import Launcher
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
+from runloop_mcp.engine.scenarios.pack import FolderProblem
 from runloop_mcp.engine.secrets import Secrets
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.engine.store import devboxes, executions, runs, versions
@@ -156,7 +157,7 @@ class EmbeddedEngine(Backend):
             with anyio.CancelScope(shield=True):
                 await keeper.release_all()
 
-    async def problems(self) -> Sequence[object]:
+    async def problems(self) -> Sequence[FolderProblem]:
         """Scenario folders that could not be loaded, with what is wrong in them."""
         return await self._engine.library.problems()
 

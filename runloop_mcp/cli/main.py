@@ -1,0 +1,113 @@
+"""The `runloop-mcp` command: its subcommands, and the one place where errors become a sentence and an exit code.
+
+Exit codes: 0 done; 1 it could not be done, or what was looked at is not in order; 2 the command line was not
+understood; 130 interrupted.
+"""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from runloop_mcp import __version__
+from runloop_mcp.api.errors import ApiError
+
+INTERRUPTED = 130
+DEBUG_VARIABLE = "RUNLOOP_MCP_DEBUG"
+
+_COMMANDS = {
+    "serve": ("serve", "Serve MCP over stdio (the default), streamable HTTP or SSE."),
+    "demo": ("demo", "Watch an agent's way through a scenario, from the list to the score."),
+    "validate": ("validate", "Prove scenarios: untouched below 1.0, the reference exactly 1.0."),
+    "doctor": ("doctor", "What works on this machine, what is missing, and how to mend it."),
+    "scenarios": ("scenarios", "List and show scenarios."),
+    "runs": ("runs", "List and show runs."),
+    "config": ("config", "The settings in force, and where each comes from."),
+}
+"""Name: the module that holds it, and the line that `--help` shows, so that help imports none of them."""
+
+
+class _Commands(click.Group):
+    """Imports a subcommand's module only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"runloop_mcp.cli.{_COMMANDS[cmd_name][0]}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.command(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="runloop-mcp", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Coding scenarios for LLM agents, over MCP: start a run, solve it on a devbox, get a score.
+
+    Without a command it serves MCP over stdio, which is how MCP clients start it.
+    """
+    if ctx.invoked_subcommand is None:
+        command = cli.get_command(ctx, "serve")
+        assert command is not None  # noqa: S101 - it stands in the table above
+        ctx.invoke(command)
+
+
+def main() -> None:
+    """Runs the command line and ends the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command line; every failure ends as a sentence on stderr and an exit code."""
+    try:
+        result = cli.main(args=arguments, prog_name="runloop-mcp", standalone_mode=False)
+    except BaseException as error:
+        if isinstance(error, SystemExit) or os.environ.get(DEBUG_VARIABLE):
+            raise
+        return _report(_first(error))
+    return result if isinstance(result, int) else 0
+
+
+def _first(error: BaseException) -> BaseException:
+    """What was raised first in a group of errors that ended together; an interrupt before all others."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [_first(inner) for inner in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, KeyboardInterrupt)), leaves[0])
+
+
+def _report(error: BaseException) -> int:
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output has gone; without this Python complains once more as it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(error, ApiError):
+        complain(error.message, error.hint)
+    elif isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        complain(f"The system refused: {error.strerror or error}{where}.", "runloop-mcp doctor looks at the machine.")
+    else:
+        complain(
+            f"runloop-mcp met an error that it did not expect: {type(error).__name__}: {error}",
+            f"Please report it; {DEBUG_VARIABLE}=1 shows where it happened.",
+        )
+    return 1
+
+
+def complain(message: str, hint: str = "") -> None:
+    """Says on stderr what went wrong and what to do next."""
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)

@@ -1,0 +1,126 @@
+"""`runloop-mcp runs list|show`."""
+
+from datetime import UTC, datetime
+
+import anyio
+import click
+
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.errors import NotFound
+from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
+from runloop_mcp.cli.options import backend_options, json_option
+from runloop_mcp.cli.settings import Settings, load_settings
+from runloop_mcp.cli.terminal import console, print_json, print_table
+from runloop_mcp.cli.validation import VALIDATION
+from runloop_mcp.cli.wiring import backend_for
+
+_PAGE = 200
+
+
+@click.group()
+def runs() -> None:
+    """List and show runs."""
+
+
+@runs.command("list")
+@click.option("--state", type=click.Choice(list(RunState)), help="Only runs in this state.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
+@click.option("--all", "everyone", is_flag=True, help="Runs of validation too.")
+@backend_options
+@json_option
+def list_command(
+    *, flags: dict[str, object], state: RunState | None, limit: int, everyone: bool, as_json: bool
+) -> None:
+    """The runs that there were, newest first."""
+    found = anyio.run(_list, load_settings(**flags), state, limit, everyone)
+    if as_json:
+        print_json([run for run, _ in found])
+        return
+    rows = [
+        (run.id, name, str(run.state), _score(run), str(_attempt(run)), _time(run.start_time_ms), _duration(run))
+        for run, name in found
+    ]
+    print_table(("run", "scenario", "state", "score", "attempt", "started (UTC)", "took"), rows)
+
+
+async def _list(
+    settings: Settings, state: RunState | None, limit: int, everyone: bool
+) -> list[tuple[ScenarioRunView, str]]:
+    found: list[ScenarioRunView] = []
+    params = RunListParams(state=state, limit=_PAGE)
+    async with backend_for(settings) as backend:
+        while True:
+            page = await backend.runs.list(params)
+            found += [run for run in page.items if everyone or run.purpose != VALIDATION]
+            if len(found) >= limit or not page.has_more or not page.items:
+                break
+            params = params.model_copy(update={"starting_after": page.items[-1].id})
+        names = {run.scenario_id: await _scenario_name(backend, run.scenario_id) for run in found[:limit]}
+    return [(run, names[run.scenario_id]) for run in found[:limit]]
+
+
+async def _scenario_name(backend: Backend, scenario_id: str) -> str:
+    try:
+        return (await backend.scenarios.retrieve(scenario_id)).name
+    except NotFound:
+        # Its folder is gone; the run stays.
+        return scenario_id
+
+
+@runs.command("show")
+@click.argument("run_id")
+@backend_options
+@json_option
+def show_command(*, flags: dict[str, object], run_id: str, as_json: bool) -> None:
+    """One run: its state, its score and what happened to it."""
+    run, scenario = anyio.run(_show, load_settings(**flags), run_id)
+    if as_json:
+        print_json(run)
+        return
+    details = run.x_runloop_mcp
+    rows = [
+        ("scenario", scenario),
+        ("state", str(run.state)),
+        ("attempt", str(_attempt(run))),
+        ("started (UTC)", _time(run.start_time_ms)),
+        ("took", _duration(run)),
+        ("devbox", f"{run.devbox_id}  {(details and details.devbox_status) or ''}".rstrip()),
+        ("isolation", (details and details.isolation) or "-"),
+        ("notes", " ".join(details.notes) if details and details.notes else "-"),
+    ]
+    print_table(("run", run.id), rows)
+    if run.scoring_contract_result:
+        from runloop_mcp.cli.score_card import score_card
+
+        console().print(score_card(run.scoring_contract_result, title=scenario, notes=_outputs(run)))
+
+
+async def _show(settings: Settings, run_id: str) -> tuple[ScenarioRunView, str]:
+    async with backend_for(settings) as backend:
+        run = await backend.runs.retrieve(run_id)
+        return run, await _scenario_name(backend, run.scenario_id)
+
+
+def _outputs(run: ScenarioRunView) -> list[str]:
+    result = run.scoring_contract_result
+    functions = result.scoring_function_results if result else []
+    return [f"\n{each.scoring_function_name}:\n{each.output.rstrip()}" for each in functions if each.output.strip()]
+
+
+def _attempt(run: ScenarioRunView) -> int:
+    return run.x_runloop_mcp.attempt if run.x_runloop_mcp else 1
+
+
+def _score(run: ScenarioRunView) -> str:
+    return "-" if run.score is None else f"{run.score:.4g}"
+
+
+def _time(time_ms: int | None) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") if time_ms else "-"
+
+
+def _duration(run: ScenarioRunView) -> str:
+    if run.duration_ms is None:
+        return "-"
+    seconds = run.duration_ms / 1000
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"

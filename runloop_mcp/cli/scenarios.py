@@ -1,0 +1,103 @@
+"""`runloop-mcp scenarios list|show`. A person at the command line sees all of a scenario."""
+
+import anyio
+import click
+
+from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioStatus, ScenarioView
+from runloop_mcp.api.reference import reference_kind
+from runloop_mcp.cli.lookup import all_scenarios, find_scenario
+from runloop_mcp.cli.options import backend_options, json_option
+from runloop_mcp.cli.settings import Settings, load_settings
+from runloop_mcp.cli.terminal import console, print_json, print_table
+from runloop_mcp.cli.wiring import backend_for
+
+
+@click.group()
+def scenarios() -> None:
+    """List and show scenarios."""
+
+
+@scenarios.command("list")
+@click.option("--query", metavar="WORDS", help="Words that must all occur.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag that it must carry; repeatable.")
+@click.option("--archived", is_flag=True, help="Archived ones too.")
+@backend_options
+@json_option
+def list_command(
+    *, flags: dict[str, object], query: str | None, tags: tuple[str, ...], archived: bool, as_json: bool
+) -> None:
+    """The scenarios that there are."""
+    params = ScenarioListParams(
+        search=query, tags=list(tags) or None, status=None if archived else ScenarioStatus.ACTIVE
+    )
+    found = anyio.run(_list, load_settings(**flags), params)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (each.name, each.metadata.get("difficulty", "-"), each.metadata.get("tags", "-"), each.id, _summary(each))
+        for each in found
+    ]
+    print_table(("name", "difficulty", "tags", "id", "summary"), rows)
+
+
+async def _list(settings: Settings, params: ScenarioListParams) -> list[ScenarioView]:
+    async with backend_for(settings) as backend:
+        return [scenario async for scenario in all_scenarios(backend, params)]
+
+
+def _summary(scenario: ScenarioView) -> str:
+    lines = scenario.input_context.problem_statement.strip().splitlines() or [""]
+    return scenario.metadata.get("summary") or lines[0].lstrip("# ")
+
+
+@scenarios.command("show")
+@click.argument("scenario")
+@backend_options
+@json_option
+def show_command(*, flags: dict[str, object], scenario: str, as_json: bool) -> None:
+    """One scenario, by its name or id: the problem, the scoring contract, the environment."""
+    found = anyio.run(_show, load_settings(**flags), scenario)
+    if as_json:
+        print_json(found)
+    else:
+        _draw(found)
+
+
+async def _show(settings: Settings, called: str) -> ScenarioView:
+    async with backend_for(settings) as backend:
+        return await find_scenario(backend, called)
+
+
+def _draw(scenario: ScenarioView) -> None:
+    from rich.markdown import Markdown
+    from rich.rule import Rule
+
+    drawn = console()
+    drawn.print(f"{scenario.name}  {scenario.id}  {scenario.status}", style="bold", markup=False)
+    drawn.print(_summary(scenario), style="dim", markup=False)
+    drawn.print(Rule("Problem", style="dim"))
+    problem = scenario.input_context.problem_statement
+    drawn.print(Markdown(problem) if drawn.is_terminal else problem, markup=False)
+    drawn.print(Rule("Scoring contract", style="dim"))
+    functions = scenario.scoring_contract.scoring_function_parameters
+    print_table(
+        ("function", "weight", "scorer"), [(each.name, f"{each.weight:.4g}", each.scorer.type) for each in functions]
+    )
+    drawn.print(Rule("Environment", style="dim"))
+    print_table(("what", "value"), _environment(scenario))
+
+
+def _environment(scenario: ScenarioView) -> list[tuple[str, str]]:
+    environment = scenario.environment
+    launch = environment.launch_parameters if environment else None
+    rows = [
+        ("working directory", environment.working_directory if environment else None),
+        ("launch commands", "; ".join(launch.launch_commands or []) if launch else None),
+        ("required variables", ", ".join(scenario.required_environment_variables or [])),
+        ("required secrets", ", ".join(scenario.required_secret_names or [])),
+        ("validation", f"{scenario.validation_type or 'FORWARD'}, reference: {reference_kind(scenario)}"),
+        ("scoring", scenario.metadata.get("scoring", "clean")),
+        ("disclosure", scenario.metadata.get("disclosure", "named")),
+    ]
+    return [(name, value) for name, value in rows if value]

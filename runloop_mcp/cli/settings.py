@@ -1,0 +1,110 @@
+"""What can be set, and from where: flags beat the environment, the environment beats the defaults."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.devbox.port import Network
+
+PREFIX = "RUNLOOP_MCP_"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. The description of each field is what `runloop-mcp config` and the README show."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, populate_by_name=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    state_dir: Path = Field(
+        default_factory=lambda: user_data_path("runloop-mcp", appauthor=False),
+        description="Where runs, devboxes and their outputs are kept.",
+    )
+    scenarios: Annotated[list[Path], NoDecode] = Field(
+        default_factory=list, description=f"Further folders of scenarios, separated by `{os.pathsep}`."
+    )
+    backend: Literal["local", "cloud"] = Field(
+        default="local", description="Who keeps scenarios, runs and scores: `local` or `cloud`."
+    )
+    devbox_network: Network = Field(
+        default=Network.NONE, description="What local devboxes reach: `none` (their own loopback) or `host`."
+    )
+    host: str = Field(default="127.0.0.1", description="Where the HTTP server listens.")
+    port: int = Field(default=8787, ge=0, le=65_535, description="The HTTP server's port.")
+    api_key: SecretStr | None = Field(
+        default=None, validation_alias="RUNLOOP_API_KEY", description="Key of the Runloop API, for the cloud backend."
+    )
+    base_url: str = Field(
+        default="https://api.runloop.ai",
+        validation_alias="RUNLOOP_BASE_URL",
+        description="Where the Runloop API is, for the cloud backend.",
+    )
+
+    @field_validator("scenarios", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("state_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("scenarios")
+    @classmethod
+    def _folders(cls, value: list[Path]) -> list[Path]:
+        folders = [path.expanduser().absolute() for path in value]
+        missing = next((path for path in folders if not path.is_dir()), None)
+        if missing:
+            raise ValueError(f"there is no folder {missing}")
+        return folders
+
+
+def variable(field: str) -> str:
+    """The environment variable that sets a field."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias) if alias else PREFIX + field.upper()
+
+
+def load_settings(**flags: object) -> Settings:
+    """The settings in force.
+
+    Args:
+        flags: Values from the command line; None where a flag was not given.
+
+    Raises:
+        InvalidRequest: A flag or variable has a value that is not valid.
+    """
+    given = {name: value for name, value in flags.items() if value is not None and value != ()}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # values are checked here, by pydantic
+    except ValidationError as error:
+        raise _explained(error, given) from None
+
+
+def _explained(error: ValidationError, flags: dict[str, object]) -> InvalidRequest:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = str(first["loc"][0])
+    name = f"--{field.replace('_', '-')}" if field in flags else _variable_of(field)
+    message = first["msg"].removeprefix("Value error, ")
+    return InvalidRequest(f"{name} is not valid: {message[0].lower()}{message[1:]}.", hint="See runloop-mcp config.")
+
+
+def _variable_of(field: str) -> str:
+    return variable(field) if field in Settings.model_fields else field
+
+
+def sources(settings: Settings, flags: dict[str, object]) -> dict[str, str]:
+    """Where each field's value comes from: `flag`, the name of a variable, or `default`."""
+    found = {}
+    for field in Settings.model_fields:
+        if flags.get(field) not in (None, ()):
+            found[field] = "flag"
+        else:
+            found[field] = variable(field) if field in settings.model_fields_set else "default"
+    return found

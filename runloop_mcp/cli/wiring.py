@@ -1,0 +1,70 @@
+"""The only place that puts a backend behind a face."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.errors import Unavailable
+from runloop_mcp.cli.settings import Settings
+from runloop_mcp.devbox.port import Driver
+
+if TYPE_CHECKING:
+    from runloop_mcp.engine.scenarios.pack import FolderProblem
+
+
+def driver_for(settings: Settings) -> Driver:
+    """The driver that devboxes run with; enter it before use."""
+    from runloop_mcp.devbox.sandbox.driver import SandboxDriver
+
+    return SandboxDriver(settings.state_dir)
+
+
+def backend_for(settings: Settings) -> Backend:
+    """The backend that the settings name; enter it before use.
+
+    Raises:
+        Unavailable: There is no such backend yet.
+    """
+    if settings.backend == "cloud":
+        raise Unavailable(
+            "The cloud backend comes in a later version; this one runs everything on this machine.",
+            hint="Leave --backend out, or give --backend local.",
+        )
+    from runloop_mcp.engine.backend import EmbeddedEngine
+    from runloop_mcp.engine.settings import EngineSettings
+
+    return EmbeddedEngine(
+        settings.state_dir,
+        driver_for(settings),
+        packs=settings.scenarios,
+        settings=EngineSettings(network=settings.devbox_network),
+    )
+
+
+async def folder_problems(backend: Backend) -> "Sequence[FolderProblem]":
+    """Scenario folders that could not be loaded, where the backend loads folders."""
+    from runloop_mcp.engine.backend import EmbeddedEngine
+
+    return await backend.problems() if isinstance(backend, EmbeddedEngine) else []
+
+
+async def serve_over_stdio(settings: Settings) -> None:
+    """Serves MCP over stdio until the client goes or a signal comes."""
+    from runloop_mcp.server.app import build_server
+    from runloop_mcp.server.transports.signals import stop_on_signals
+    from runloop_mcp.server.transports.stdio import serve_stdio
+
+    parent = os.getppid()
+    with stop_on_signals() as stop:
+        async with backend_for(settings) as backend:
+            await serve_stdio(build_server(backend), stop=stop, parent_pid=parent)
+
+
+async def serve_over_http(settings: Settings) -> None:
+    """Serves MCP over streamable HTTP at /mcp and over SSE at /sse until a signal comes."""
+    from runloop_mcp.server.app import build_server
+    from runloop_mcp.server.transports.http import serve_http
+
+    async with backend_for(settings) as backend:
+        await serve_http(build_server(backend), host=settings.host, port=settings.port)
