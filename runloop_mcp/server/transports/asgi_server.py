@@ -1,0 +1,131 @@
+"""An ASGI application served over HTTP/1.1 and HTTP/2 with prior knowledge, on one port.
+
+The protocols are hypercorn's; accepting, bounds and the end are ours. Hypercorn's own serving loop waits for clients:
+for open streams until its time-out, for a client that does not read for ever, and from Python 3.12 on for every
+connection that is left.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+
+from runloop_mcp.server.transports.requests import ABORT, OpenRequests
+from runloop_mcp.server.transports.signals import Stop
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+GRACE_SECONDS: Final = 1.0
+"""How long calls in progress may run on when the server ends."""
+
+CLOSE_SECONDS: Final = 0.5
+"""How long clients may take to read what is left and close."""
+
+CONNECTION_LIMIT: Final = 1000
+
+_log = logging.getLogger(__name__)
+
+
+async def serve_asgi(
+    app: "ASGIApp", listener: socket.socket, *, stop: Stop, ready: Callable[[], None] | None = None
+) -> None:
+    """Serve until `stop` is asked for; then return within about two seconds, whatever clients do.
+
+    The application's lifespan is the caller's to enter, around this call.
+
+    Args:
+        app: The ASGI application.
+        listener: A socket that listens; closed on return.
+        stop: Asks for the end.
+        ready: Called when clients can connect.
+    """
+    requests = OpenRequests(app)
+    connections = _Connections(requests)
+    _detect_dead_peers(listener)
+    try:
+        async with anyio.create_task_group() as tasks:
+            server = await asyncio.start_server(
+                lambda reader, writer: connections.accept(reader, writer, tasks), sock=listener
+            )
+            try:
+                if ready is not None:
+                    ready()
+                await stop.wait()
+            finally:
+                server.close()
+            await requests.end(GRACE_SECONDS)
+            await connections.end(CLOSE_SECONDS)
+            tasks.cancel_scope.cancel()
+    finally:
+        connections.drop()
+        listener.close()
+
+
+class _Connections:
+    """The connections that are open."""
+
+    def __init__(self, app: OpenRequests) -> None:
+        self._app = ASGIWrapper(app)  # type: ignore[arg-type]  # hypercorn types ASGI's messages, Starlette not
+        self._config = _config()
+        self._context = WorkerContext(None)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._changed = anyio.Event()
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tasks: anyio.abc.TaskGroup) -> None:
+        if len(self._writers) >= CONNECTION_LIMIT or self._context.terminated.is_set():
+            writer.transport.abort()
+            return
+        self._writers.add(writer)
+        tasks.start_soon(self._serve, reader, writer)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        state = {ABORT: writer.transport.abort}
+        loop = asyncio.get_running_loop()
+        try:
+            await TCPServer(self._app, loop, self._config, self._context, state, reader, writer)
+        except Exception as error:  # noqa: BLE001  one client's nonsense must not end the others
+            _log.warning("A connection was dropped: %r", error)
+        finally:
+            writer.transport.abort()
+            self._writers.discard(writer)
+            self._changed.set()
+
+    async def end(self, seconds: float) -> None:
+        """Close idle connections, and the others when they have taken what is left, or after `seconds`."""
+        await self._context.terminated.set()
+        with anyio.move_on_after(seconds):
+            while self._writers:
+                self._changed = anyio.Event()
+                await self._changed.wait()
+
+    def drop(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+
+def _config() -> Config:
+    config = Config()
+    config.accesslog = None
+    config.loglevel = "WARNING"
+    config.include_server_header = False
+    # Agents think for minutes between calls; a new connection each time is the only harm in closing.
+    config.keep_alive_timeout = 75
+    config.keep_alive_max_requests = 1_000_000
+    return config
+
+
+def _detect_dead_peers(listener: socket.socket) -> None:
+    """Let the system end connections whose other side is gone without a word, after about two minutes."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for option, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, option):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -1,0 +1,151 @@
+"""MCP over HTTP: streamable HTTP at `/mcp`, SSE at `/sse`, and whether it is up at `/healthz`."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from mcp.server import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from runloop_mcp.server.transports.bounded_calls import BoundedCalls
+from runloop_mcp.server.transports.exposure import LOOPBACK_NAMES, OnlyAsked, listen, url_of
+from runloop_mcp.server.transports.signals import Stop, stop_on_signals
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+CALL_SECONDS: Final = 300.0
+"""The longest a call may run. Tools return within 20 seconds; this ends what went wrong."""
+
+SESSION_LIMIT: Final = 2000
+SESSION_IDLE_SECONDS: Final = 1800.0
+
+Lifespan = Callable[[], AbstractAsyncContextManager[object]]
+
+
+def http_app(
+    server: MCPServer,
+    *,
+    sse_only: bool = False,
+    routes: Sequence[BaseRoute] = (),
+    lifespans: Sequence[Lifespan] = (),
+    names: frozenset[str] = LOOPBACK_NAMES,
+    call_seconds: float = CALL_SECONDS,
+    session_limit: int = SESSION_LIMIT,
+    session_idle_seconds: float = SESSION_IDLE_SECONDS,
+) -> Starlette:
+    """The web application that serves MCP, with room for more beside it.
+
+    Its lifespan (`app.router.lifespan_context(app)`) has to be entered once, around serving it. The server's own
+    lifespan is entered once for streamable HTTP and once for each SSE connection: what the whole process shares
+    belongs around the server, not in there.
+
+    Args:
+        server: The server, with everything registered; gets the bounds on calls as a middleware.
+        sse_only: Leave `/mcp` away.
+        routes: What else to serve, such as a mount at `/v1`; under the same checks.
+        lifespans: Context managers to hold open while serving, entered in this order.
+        names: Host names by which the server may be addressed, and from which pages may call it.
+        call_seconds: The longest a call may run.
+        session_limit: Sessions of the handshake era at once; further ones are answered 503.
+        session_idle_seconds: After which a session without a request in flight is closed.
+    """
+    _bound_calls(server, call_seconds)
+    # Checked in one place for every route, ours and others'.
+    unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    served = list(server.sse_app(transport_security=unchecked).routes)
+    entered = list(lifespans)
+    if not sse_only:
+        streamable = server.streamable_http_app(
+            transport_security=unchecked, max_sessions=session_limit, session_idle_timeout=session_idle_seconds
+        )
+        served = [*streamable.routes, *served]
+        entered.append(server.session_manager.run)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for enter in entered:
+                await stack.enter_async_context(enter())
+            yield
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok", "name": server.name, "version": server.version})
+
+    return Starlette(
+        routes=[Route("/healthz", health), *served, *routes],
+        middleware=[Middleware(OnlyAsked, names=names)],
+        lifespan=lifespan,
+    )
+
+
+async def serve_http(
+    server: MCPServer,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8787,
+    sse_only: bool = False,
+    ready: Callable[[str], None] | None = None,
+    stop: Stop | None = None,
+    routes: Sequence[BaseRoute] = (),
+    lifespans: Sequence[Lifespan] = (),
+    call_seconds: float = CALL_SECONDS,
+) -> None:
+    """Serve MCP over HTTP until SIGTERM, SIGINT or SIGHUP; then return within about two seconds.
+
+    Calls in progress get one second to finish; streams are ended at once.
+
+    Args:
+        server: The server, with everything registered.
+        host: A loopback address; any other is refused.
+        port: The port; 0 takes a free one.
+        sse_only: Serve `/sse` but not `/mcp`.
+        ready: Called with the server's address, such as `http://127.0.0.1:8787`, when clients can connect.
+        stop: What `stop_on_signals` yielded, when the caller entered it around more than this call.
+        routes: What else to serve on the port.
+        lifespans: Context managers to hold open while serving.
+        call_seconds: The longest a call may run.
+
+    Raises:
+        InvalidRequest: The address is not this machine's own.
+        Unavailable: The port is taken, or may not be used.
+    """
+    app = http_app(server, sse_only=sse_only, routes=routes, lifespans=lifespans, call_seconds=call_seconds)
+    await serve_app(app, host=host, port=port, ready=ready, stop=stop)
+
+
+async def serve_app(
+    app: Starlette,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8787,
+    ready: Callable[[str], None] | None = None,
+    stop: Stop | None = None,
+) -> None:
+    """Serve a web application as `serve_http` does, its lifespan included.
+
+    Raises:
+        InvalidRequest: The address is not this machine's own.
+        Unavailable: The port is taken, or may not be used.
+    """
+    from runloop_mcp.server.transports.asgi_server import serve_asgi  # noqa: PLC0415  hypercorn only where it is used
+
+    with ExitStack() as resources:
+        # Before anything is started: a taken port is the likeliest failure, and ends it cheapest.
+        listener = resources.enter_context(listen(host, port))
+        stop = stop or resources.enter_context(stop_on_signals())
+        url = url_of(listener)
+        asgi: ASGIApp = app
+        async with app.router.lifespan_context(app):
+            await serve_asgi(asgi, listener, stop=stop, ready=None if ready is None else lambda: ready(url))
+
+
+def _bound_calls(server: MCPServer, seconds: float) -> None:
+    bounds = server.middleware
+    bounds[:] = [each for each in bounds if not isinstance(each, BoundedCalls)]
+    bounds.insert(0, BoundedCalls(seconds))

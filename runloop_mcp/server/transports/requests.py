@@ -1,0 +1,171 @@
+"""The requests that an HTTP server has open, each with bounds, all of which can be ended."""
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.lowlevel
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+OPEN_LIMIT: Final = 2000
+"""Requests open at once; streams of notifications count as long as they last."""
+
+BODY_SECONDS: Final = 30.0
+"""How long a client may take to send a request."""
+
+SEND_SECONDS: Final = 60.0
+"""How long a client may take to read a piece of a response."""
+
+
+class OpenRequests:
+    """ASGI middleware that knows every request in progress.
+
+    Args:
+        app: The application behind it.
+        body_seconds: How long a client may take to send a request.
+        send_seconds: How long a client may take to read a piece of a response.
+    """
+
+    def __init__(
+        self, app: "ASGIApp", *, body_seconds: float = BODY_SECONDS, send_seconds: float = SEND_SECONDS
+    ) -> None:
+        self._app = app
+        self._body_seconds = body_seconds
+        self._send_seconds = send_seconds
+        self._open: dict[int, _Request] = {}
+        self._changed = anyio.Event()
+        self._ending = False
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Run one request."""
+        if scope["type"] != "http":
+            # Nothing here speaks WebSocket, and the lifespan is entered by whoever serves the application.
+            await send({"type": "websocket.close"})
+            return
+        request = _Request(receive, send, anyio.current_time() + self._body_seconds, self._send_seconds)
+        if self._ending or len(self._open) >= OPEN_LIMIT:
+            await request.refuse(503, "The server is ending." if self._ending else "Too many requests are open.")
+            return
+        request.is_stream = _is_stream(scope)
+        self._open[id(request)] = request
+        try:
+            with request.run:
+                await self._app(scope, request.receive, request.send)
+            await request.finish()
+        finally:
+            del self._open[id(request)]
+            self._changed.set()
+            if request.is_stalled and (abort := scope.get("state", {}).get(ABORT)):
+                abort()
+
+    async def end(self, grace: float) -> None:
+        """Accept no more, let calls in progress finish within `grace` seconds, and end every stream at once."""
+        self._ending = True
+        for request in self._open.values():
+            if request.is_stream:
+                request.leave()
+        with anyio.move_on_after(grace):
+            await self._none_left()
+        for request in self._open.values():
+            request.run.cancel()
+        # What now still runs holds out against cancellation, and must not hold up the end.
+        with anyio.move_on_after(grace):
+            await self._none_left()
+
+    async def _none_left(self) -> None:
+        while self._open:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+
+ABORT: Final = "abort_connection"
+"""Key in the ASGI scope's state of a function that drops the connection."""
+
+
+@dataclass
+class _Request:
+    """One request: the client's side of it, with bounds."""
+
+    _receive: "Receive"
+    _send: "Send"
+    _body_due: float
+    _send_seconds: float
+    run: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    is_stream: bool = False
+    is_stalled: bool = False
+    _has_body: bool = False
+    _is_late: bool = False
+    _has_left: bool = False
+    _is_gone: bool = False
+    _is_started: bool = False
+    _is_complete: bool = False
+    _receiving: set[anyio.CancelScope] = field(default_factory=set)
+
+    def leave(self) -> None:
+        """Make the application believe that the client went away."""
+        self._has_left = True
+        for scope in self._receiving:
+            scope.cancel()
+
+    async def receive(self) -> "Message":
+        """The next part of the request, in time, or that the client went away."""
+        with anyio.CancelScope(deadline=float("inf") if self._has_body else self._body_due) as scope:
+            self._receiving.add(scope)
+            try:
+                if not self._has_left:
+                    return self._note_received(await self._receive())
+            finally:
+                self._receiving.discard(scope)
+        if not self._has_left:
+            self._is_late = True
+            self.run.cancel()
+            await anyio.lowlevel.checkpoint()
+        return {"type": "http.disconnect"}
+
+    def _note_received(self, message: "Message") -> "Message":
+        self._is_gone = self._is_gone or message["type"] == "http.disconnect"
+        self._has_body = self._has_body or not message.get("more_body", False)
+        return message
+
+    async def send(self, message: "Message") -> None:
+        """Pass a part of the response on, or end the request when the client does not take it."""
+        if self._is_gone or (self._is_started and message["type"] == "http.response.start"):
+            # The SDK's SSE endpoint answers once more when its stream has ended.
+            return
+        self._is_started = True
+        self._is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+        with anyio.move_on_after(self._send_seconds) as limit:
+            await self._send(message)
+        if limit.cancelled_caught:
+            self.is_stalled = True
+            self.run.cancel()
+            await anyio.lowlevel.checkpoint()
+
+    async def finish(self) -> None:
+        """End the response of an application that could not."""
+        if self.is_stalled or self._is_gone or self._is_complete:
+            return
+        if self._is_started:
+            # An orderly end tells a stream's client to come back; a broken one looks like an error.
+            with anyio.move_on_after(1.0):
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif self._is_late:
+            await self.refuse(408, "The request did not arrive in time.")
+        elif self.run.cancelled_caught:
+            await self.refuse(503, "The server is ending.")
+
+    async def refuse(self, status: int, message: str) -> None:
+        """Answer with an error of the server's own."""
+        body = json.dumps({"error": {"code": "unavailable", "message": message}}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        with anyio.move_on_after(1.0):
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            await self._send({"type": "http.response.body", "body": body})
+
+
+def _is_stream(scope: "Scope") -> bool:
+    """Whether the response is a stream of notifications, which has no end of its own."""
+    return scope["method"] == "GET" or (b"mcp-method", b"subscriptions/listen") in scope["headers"]
