@@ -22,7 +22,12 @@ def config(*, flags: dict[str, object], as_json: bool) -> None:
         print_json({name: {"value": value, "source": origins[name]} for name, value in shown.items()})
         return
     rows = [
-        (name, ", ".join(value) if isinstance(value, list) else str(value or "-"), origins[name], variable(name))
+        (
+            name,
+            (", ".join(value) if isinstance(value, list) else str(value or "")) or "-",
+            origins[name],
+            variable(name),
+        )
         for name, value in shown.items()
     ]
     print_table(("setting", "value", "from", "variable"), rows)

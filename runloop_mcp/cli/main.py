@@ -11,10 +11,7 @@ from importlib import import_module
 import click
 
 from runloop_mcp import __version__
-from runloop_mcp.api.errors import ApiError
-
-INTERRUPTED = 130
-DEBUG_VARIABLE = "RUNLOOP_MCP_DEBUG"
+from runloop_mcp.cli.failures import DEBUG_VARIABLE, report
 
 _COMMANDS = {
     "serve": ("serve", "Serve MCP over stdio (the default), streamable HTTP or SSE."),
@@ -71,43 +68,5 @@ def run(arguments: list[str]) -> int:
     except BaseException as error:
         if isinstance(error, SystemExit) or os.environ.get(DEBUG_VARIABLE):
             raise
-        return _report(_first(error))
+        return report(error)
     return result if isinstance(result, int) else 0
-
-
-def _first(error: BaseException) -> BaseException:
-    """What was raised first in a group of errors that ended together; an interrupt before all others."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    leaves = [_first(inner) for inner in error.exceptions]
-    return next((leaf for leaf in leaves if isinstance(leaf, KeyboardInterrupt)), leaves[0])
-
-
-def _report(error: BaseException) -> int:
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return INTERRUPTED
-    if isinstance(error, click.ClickException):
-        error.show()
-        return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        # The reader of our output has gone; without this Python complains once more as it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    if isinstance(error, ApiError):
-        complain(error.message, error.hint)
-    elif isinstance(error, OSError):
-        where = f" ({error.filename})" if error.filename else ""
-        complain(f"The system refused: {error.strerror or error}{where}.", "runloop-mcp doctor looks at the machine.")
-    else:
-        complain(
-            f"runloop-mcp met an error that it did not expect: {type(error).__name__}: {error}",
-            f"Please report it; {DEBUG_VARIABLE}=1 shows where it happened.",
-        )
-    return 1
-
-
-def complain(message: str, hint: str = "") -> None:
-    """Says on stderr what went wrong and what to do next."""
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True)
-    if hint:
-        click.echo(f"  {hint}", err=True)

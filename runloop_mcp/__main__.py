@@ -1,0 +1,5 @@
+"""`python -m runloop_mcp` is `runloop-mcp`."""
+
+from runloop_mcp.cli.main import main
+
+main()

@@ -1,0 +1,127 @@
+"""How the demo looks: each call with its arguments, an excerpt of the answer, and the score card at the end."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from rich.box import ROUNDED
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.text import Text
+
+from runloop_mcp.api.models.scoring import ScoringContractResult, ScoringFunctionResult
+from runloop_mcp.cli.demo_walk import Step
+from runloop_mcp.cli.score_card import score_card
+from runloop_mcp.server.results import ScoreCard
+
+_ANSWER_LINES = 12
+_ARGUMENT_LINES = 30
+_CODE_THEME = "ansi_dark"
+
+
+class Screen:
+    """Draws the demo on a terminal; one line for each call where there is none."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._number = 0
+
+    def title(self, text: str) -> None:
+        """What is about to be seen."""
+        if self._console.is_terminal:
+            self._console.print(Panel(Text.from_markup(text), box=ROUNDED, border_style="cyan"))
+
+    def working(self) -> AbstractContextManager[object]:
+        """A sign of life while a call is under way."""
+        return self._console.status("[dim]working …", spinner="dots") if self._console.is_terminal else nullcontext()
+
+    def step(self, step: Step) -> None:
+        """A call and its answer."""
+        self._number += 1
+        if not self._console.is_terminal:
+            self._console.print(f"{self._number:2}. {step.tool}: {step.say}", markup=False)
+            return
+        heading = Text(f"\n{self._number:2}. ", style="dim")
+        heading.append(step.say, style="bold")
+        self._console.print(heading)
+        call = Text("    ▸ ", style="cyan").append(step.tool, style="bold cyan")
+        call.append(f"  {step.seconds * 1000:.0f} ms", style="dim")
+        self._console.print(call)
+        for shown in _arguments(step.arguments):
+            self._console.print(Padding(shown, (0, 0, 0, 6)))
+        self._console.print(Padding(_answer(step.text), (0, 0, 0, 6)))
+
+    def score(self, card: ScoreCard, scenario: str, seconds: float) -> None:
+        """The score card."""
+        if card.score is None:
+            self._console.print(card.message, markup=False)
+            return
+        result = ScoringContractResult(
+            score=card.score,
+            scoring_function_results=[
+                ScoringFunctionResult(
+                    scoring_function_name=each.name,
+                    score=each.score,
+                    state=each.state,
+                    output="",
+                    x_weight=each.weight,
+                )
+                for each in card.functions
+            ],
+            x_complete=card.complete,
+        )
+        notes = [f"scored from a {card.scoring_mode} devbox · attempt {card.attempt or 1} · {seconds:.1f} s in all"]
+        self._console.print()
+        self._console.print(score_card(result, title=f"{scenario} · {card.run_id}", notes=notes))
+
+    def next(self, lines: Sequence[tuple[str, str]]) -> None:
+        """What to do next: each a purpose and a command."""
+        width = max(len(purpose) for purpose, _ in lines)
+        self._console.print(Text("\nNow yourself", style="bold"))
+        for purpose, command in lines:
+            line = Text(f"  {purpose.ljust(width)}  ").append(command, style="cyan")
+            self._console.print(line, soft_wrap=True)
+
+
+def _arguments(arguments: dict[str, Any]) -> list[RenderableType]:
+    """A call's arguments, each as what it is; ids are left out, as the heading and the title tell enough."""
+    shown: list[RenderableType] = []
+    if "old_string" in arguments and "new_string" in arguments:
+        shown.append(Text(str(arguments["path"]), style="dim"))
+        shown += [_marked("-", arguments["old_string"], "red"), _marked("+", arguments["new_string"], "green")]
+        return shown
+    for name, value in arguments.items():
+        if name in _ARGUMENTS:
+            shown.append(_ARGUMENTS[name](str(value)))
+        elif name != "run_id":
+            shown.append(Text(f"{name}: {value}", style="dim"))
+    return shown
+
+
+def _marked(mark: str, text: str, style: str) -> Text:
+    return Text("\n".join(f"{mark} {line}" for line in text.splitlines()), style=style)
+
+
+def _code(language: str) -> Callable[[str], RenderableType]:
+    def shown(code: str) -> RenderableType:
+        return Syntax(_cut(code, _ARGUMENT_LINES), language, theme=_CODE_THEME, background_color="default")
+
+    return shown
+
+
+_ARGUMENTS: dict[str, Callable[[str], RenderableType]] = {"command": _code("bash"), "content": _code("python")}
+
+
+def _answer(text: str) -> Group:
+    lines = _cut(text.strip(), _ANSWER_LINES).splitlines() or ["(nothing)"]
+    return Group(*(Text("│ ", style="cyan dim").append(line, style="dim") for line in lines))
+
+
+def _cut(text: str, most: int) -> str:
+    """The text's beginning, and how much there is beyond it."""
+    lines = text.splitlines()
+    if len(lines) <= most:
+        return text
+    return "\n".join([*lines[: most - 1], f"… {len(lines) - most + 1} more lines"])

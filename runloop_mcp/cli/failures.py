@@ -1,0 +1,52 @@
+"""What went wrong, as a sentence on stderr and an exit code; never a traceback."""
+
+import os
+import sys
+
+import click
+
+from runloop_mcp.api.errors import ApiError
+
+INTERRUPTED = 130
+DEBUG_VARIABLE = "RUNLOOP_MCP_DEBUG"
+"""Set to anything, errors are raised to the end, for whoever looks for their cause."""
+
+
+def first(error: BaseException) -> BaseException:
+    """What was raised first in a group of errors that ended together; an interrupt before all others."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [first(inner) for inner in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, KeyboardInterrupt)), leaves[0])
+
+
+def report(error: BaseException) -> int:
+    """Says what went wrong and what to do next, and returns the exit code that goes with it."""
+    error = first(error)
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output has gone; without this Python complains once more as it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(error, ApiError):
+        _complain(error.message, error.hint)
+    elif isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        _complain(f"The system refused: {error.strerror or error}{where}.", "runloop-mcp doctor looks at the machine.")
+    else:
+        _complain(
+            f"runloop-mcp met an error that it did not expect: {type(error).__name__}: {error}",
+            f"Please report it; {DEBUG_VARIABLE}=1 shows where it happened.",
+        )
+    return 1
+
+
+def _complain(message: str, hint: str = "") -> None:
+    """Says on stderr what went wrong and what to do next."""
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)
