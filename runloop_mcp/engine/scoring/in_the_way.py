@@ -8,17 +8,21 @@ from runloop_mcp.devbox.port import Devbox
 from runloop_mcp.engine.scoring.running import run_ours
 
 # For every path: the first of its parents that is missing is told as `new`, since all of it is ours; a parent that is
-# no directory, and whatever is at the path itself, is taken away. So is what Python would load in place of a module
-# of ours: an extension module, a package of the same name, and bytecode.
+# no directory, and whatever is at the path itself, is taken away, permissions or not. So is what Python would load in
+# place of a module of ours: an extension module, a package of the same name, and bytecode.
 _CLEAR = r"""
 set -eu
 shopt -s nullglob
 aside=$1 count=0
 if [ "$aside" ]; then mkdir -m 700 -- "$aside"; fi
 
+open_up() {
+  if [ ! -w "$1" ] || [ ! -x "$1" ]; then chmod u+rwx -- "$1"; fi
+}
+
 take_away() {
   if [ ! -e "$1" ] && [ ! -L "$1" ]; then return; fi
-  if [ ! "$aside" ]; then rm -rf -- "$1"; return; fi
+  if [ ! "$aside" ]; then rm -rf -- "$1" || { chmod -R u+rwx -- "$1"; rm -rf -- "$1"; }; return; fi
   mv -- "$1" "$aside/$count"
   printf 'moved\0%s\0%s\0' "$aside/$count" "$1"
   count=$((count + 1))
@@ -26,6 +30,7 @@ take_away() {
 
 while IFS= read -r -d '' path; do
   way=. rest=$path
+  open_up .
   while [[ $rest == */* ]]; do
     way=$way/${rest%%/*} rest=${rest#*/}
     if [ ! -d "$way" ]; then
@@ -33,6 +38,7 @@ while IFS= read -r -d '' path; do
       printf 'new\0%s\0\0' "$way"
       break
     fi
+    open_up "$way"
   done
   take_away "./$path"
   if [[ $path != *.py ]]; then continue; fi

@@ -1,0 +1,156 @@
+"""How the tests of scoring speak: a solver works, then a contract is scored in one of the modes."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from runloop_mcp.api.models.scoring import (
+    ScoringContract,
+    ScoringContractResult,
+    ScoringFunctionResult,
+    ScoringMode,
+)
+from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, FileData
+from runloop_mcp.devbox.sandbox.driver import SandboxDriver
+from runloop_mcp.engine.scoring.contract import run_contract
+from runloop_mcp.engine.scoring.protected import DEFAULT_PROTECTED, capture_protected
+from runloop_mcp.engine.scoring.scoring_devbox import PreparedScoring, scoring_devbox
+
+PATIENCE_SECONDS = 30
+
+
+@dataclass
+class Solver:
+    """A solver's devbox, and what is known of it from before the solver came."""
+
+    driver: Driver
+    devbox: Devbox
+    pristine: Mapping[str, FileData] = field(default_factory=dict)
+
+    async def run(self, script: str, *, environment: Mapping[str, str] | None = None) -> int:
+        """The exit status of a shell command of the solver's."""
+        return (await run(self.devbox, script, environment=environment))[0]
+
+    async def does(self, script: str) -> str:
+        """What a shell command of the solver's prints; it must succeed."""
+        status, output = await run(self.devbox, script)
+        assert status == 0, output
+        return output
+
+    @asynccontextmanager
+    async def prepared(
+        self, mode: ScoringMode = ScoringMode.CLEAN, *, frozen: str = ""
+    ) -> AsyncIterator[PreparedScoring]:
+        """The scoring devbox."""
+        async with scoring_devbox(
+            self.driver,
+            self.devbox,
+            mode=mode,
+            frozen_snapshot_id=frozen or f"snp_{secrets.token_hex(10)}",
+            pristine_home_snapshot_id=None,
+            protected_names=DEFAULT_PROTECTED,
+            pristine=self.pristine,
+        ) as prepared:
+            yield prepared
+
+    async def score(
+        self, *scorers: dict[str, Any], mode: ScoringMode = ScoringMode.CLEAN, **options: Any
+    ) -> ScoringContractResult:
+        """Scores with these scorers, of equal weight."""
+        with anyio.fail_after(PATIENCE_SECONDS):
+            async with self.prepared(mode) as prepared:
+                return await run_contract(contract(*scorers), prepared.devbox, mode=mode, **options)
+
+
+@asynccontextmanager
+async def solver(state: Path, *, before: str = "true") -> AsyncIterator[Solver]:
+    """A solver's devbox, in which a script has laid out the environment."""
+    async with SandboxDriver(state) as driver:
+        devbox = await driver.create(f"dbx_{secrets.token_hex(10)}", DevboxSpec())
+        status, output = await run(devbox, before)
+        assert status == 0, output
+        yield Solver(driver, devbox, await capture_protected(devbox, DEFAULT_PROTECTED))
+
+
+@dataclass
+class Scoring:
+    """A contract that is being scored."""
+
+    task: asyncio.Task[ScoringContractResult | None]
+    scope: anyio.CancelScope
+
+    async def cancel(self) -> None:
+        """Stops it, as the engine does, and waits for its end."""
+        self.scope.cancel()
+        with anyio.fail_after(PATIENCE_SECONDS):
+            await asyncio.wait({self.task})
+
+
+@asynccontextmanager
+async def scoring(devbox: Devbox, scorer: dict[str, Any], *, mode: ScoringMode) -> AsyncIterator[Scoring]:
+    """A contract that is being scored, once its scorer has made `started` beside the working directory."""
+    scope = anyio.CancelScope()
+
+    async def work() -> ScoringContractResult | None:
+        with scope:
+            return await run_contract(contract(scorer), devbox, mode=mode)
+        return None
+
+    under_way = Scoring(asyncio.create_task(work()), scope)
+    try:
+        assert await run(devbox, "until [ -e ../started ]; do sleep 0.02; done") == (0, "")
+        yield under_way
+    finally:
+        await under_way.cancel()
+
+
+async def run(devbox: Devbox, script: str, *, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """A shell command's exit status and all its output."""
+    output = bytearray()
+
+    async def keep(data: bytes) -> None:
+        output.extend(data)
+
+    with anyio.fail_after(PATIENCE_SECONDS):
+        process = await devbox.start(
+            Command(("bash", "-c", script), environment=environment or {}), stdout=keep, stderr=keep
+        )
+        exit_ = await process.wait()
+    return exit_.status, output.decode()
+
+
+def contract(*scorers: dict[str, Any]) -> ScoringContract:
+    """A contract with these scorers, of equal weight."""
+    functions = [
+        {"name": f"function_{number}", "weight": 1 / len(scorers), "scorer": scorer}
+        for number, scorer in enumerate(scorers, start=1)
+    ]
+    return ScoringContract.model_validate({"scoring_function_parameters": functions})
+
+
+def command(text: str) -> dict[str, Any]:
+    """A command scorer."""
+    return {"type": "command_scorer", "command": text}
+
+
+def script(text: str) -> dict[str, Any]:
+    """A scorer that prints its score."""
+    return {"type": "bash_script_scorer", "bash_script": text}
+
+
+def tests(text: str, files: Mapping[str, str]) -> dict[str, Any]:
+    """A scorer with test files."""
+    laid_out = [{"file_path": path, "file_contents": contents} for path, contents in files.items()]
+    return {"type": "test_based_scorer", "test_command": text, "test_files": laid_out}
+
+
+def only(result: ScoringContractResult) -> ScoringFunctionResult:
+    """The result of the one function."""
+    [function] = result.scoring_function_results
+    return function

@@ -1,0 +1,144 @@
+"""What fools whoever scores in the solver's devbox does not fool a clean score."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scoring_cases import command, only, solver, tests
+
+from runloop_mcp.api.models.scoring import ScoringMode
+
+RIGHT = "grep -qx right answer.txt"
+BEFORE = "git init -q . && git add -A && echo wrong > answer.txt"
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Something a solver does that makes a command succeed which must not."""
+
+    name: str
+    does: str
+    scorer: dict[str, Any] = field(default_factory=lambda: command(RIGHT))
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables that the solver chose when it started its run."""
+
+
+def put(path: str, text: str) -> str:
+    """A shell command that writes an executable file."""
+    return f"mkdir -p \"$(dirname {path})\"; cat > {path} <<'END'\n{text}\nEND\nchmod +x {path}\n"
+
+
+SUCCEED = "import os; os._exit(0)"
+FAILING_TEST = "def test_answer():\n    assert open('answer.txt').read() == 'right\\n'\n"
+HELPER_TEST = {
+    "checks/run.py": "import helper\nhelper.check()\n",
+    "checks/helper.py": "def check():\n    raise SystemExit(1)\n",
+}
+BYTECODE = f"""
+import importlib._bootstrap_external as b, os
+code = compile("def check():\\n    raise SystemExit(0)\\n", "helper.py", "exec")
+path = "checks/__pycache__/helper.{sys.implementation.cache_tag}.pyc"
+os.makedirs(os.path.dirname(path), exist_ok=True)
+open(path, "wb").write(b._code_to_hash_pyc(code, b"\\0" * 8, False))
+"""
+
+ATTACKS = [
+    Attack("path", put("~/bin/grep", "#!/bin/sh\nexit 0"), environment={"PATH": "/home/user/bin:/usr/bin:/bin"}),
+    Attack("bash_env", put("evil.sh", "exit 0"), environment={"BASH_ENV": "/home/user/work/evil.sh"}),
+    Attack("bash_function", "true", environment={"BASH_FUNC_grep%%": "() { true; }"}),
+    Attack(
+        "python_path",
+        put("evil/sitecustomize.py", SUCCEED),
+        command("python3 -c 'raise SystemExit(1)'"),
+        {"PYTHONPATH": "/home/user/work/evil"},
+    ),
+    Attack(
+        "user_site",
+        put("~/evil/usercustomize.py", SUCCEED) + 'mkdir -p "$(python3 -m site --user-site)";'
+        'cp ~/evil/usercustomize.py "$(python3 -m site --user-site)"',
+        command("python3 -c 'raise SystemExit(1)'"),
+    ),
+    Attack("git_monitor", put("evil.sh", "echo right > answer.txt") + "git config core.fsmonitor ./evil.sh",
+           command(f"git status >/dev/null; {RIGHT}")),
+    Attack("git_hook", put(".git/hooks/pre-commit", "echo right > answer.txt"),
+           command(f"git -c user.name=a -c user.email=a@b commit -qm x --allow-empty; {RIGHT}")),
+    Attack("git_home", put("evil.sh", "echo right > answer.txt") + "git config --global core.fsmonitor ./evil.sh",
+           command(f"git status >/dev/null; {RIGHT}")),
+    Attack("git_variable", put("evil.sh", "echo right > answer.txt"), command(f"git status >/dev/null; {RIGHT}"),
+           {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.fsmonitor", "GIT_CONFIG_VALUE_0": "./evil.sh"}),
+    Attack("bytecode", f"python3 - <<'END'\n{BYTECODE}\nEND", tests("python3 checks/run.py", HELPER_TEST)),
+    Attack("bytecode_isolated", f"python3 - <<'END'\n{BYTECODE}\nEND", tests(
+        "python3 -I -c 'import sys; sys.path.insert(0, \"checks\"); import helper; helper.check()'", HELPER_TEST)),
+    Attack("shadowing_package", put("checks/helper/__init__.py", "def check(): pass"),
+           tests("python3 checks/run.py", HELPER_TEST)),
+    Attack("conftest", put("conftest.py", SUCCEED),
+           tests("python3 -m pytest -q checks", {"checks/test_a.py": FAILING_TEST})),
+    Attack("pytest_options", put("pytest.ini", "[pytest]\naddopts = --collect-only"),
+           tests("python3 -m pytest -q checks", {"checks/test_a.py": FAILING_TEST})),
+    Attack("pytest_variable", "true", tests("python3 -m pytest -q checks", {"checks/test_a.py": FAILING_TEST}),
+           {"PYTEST_ADDOPTS": "--collect-only"}),
+]  # fmt: skip
+
+
+def naive(attack: Attack) -> str:
+    """What somebody would run who scores in the solver's devbox without care."""
+    scorer = attack.scorer
+    lay_out = "".join(put(file["file_path"], file["file_contents"]) for file in scorer.get("test_files", []))
+    return f"{lay_out}\n{scorer.get('command') or scorer['test_command']}"
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+async def test_a_clean_score_is_not_fooled(attack: Attack, tmp_path: Path) -> None:
+    """Each attack fools a careless scorer, and a clean score still says that the answer is wrong."""
+    async with solver(tmp_path, before=BEFORE) as box:
+        await box.does(attack.does)
+        result = only(await box.score(attack.scorer, environment=attack.environment))
+        assert (result.score, result.state) == (0.0, "complete"), result.output
+        assert await box.run(naive(attack), environment=attack.environment) == 0
+
+
+async def test_a_process_of_the_solvers_does_not_reach_a_clean_score(tmp_path: Path) -> None:
+    """A daemon that overwrites the tests as soon as they appear finds none."""
+    async with solver(tmp_path, before=BEFORE) as box:
+        await box.does("(while :; do [ -e check.sh ] && echo 'exit 0' > check.sh; done) </dev/null >/dev/null 2>&1 &")
+        scorer = tests("for i in {1..20000}; do :; done; bash check.sh", {"check.sh": RIGHT})
+        assert only(await box.score(scorer)).score == 0.0
+        assert await box.run("touch check.sh; until [ -s check.sh ]; do :; done") == 0  # it was at work
+
+
+async def test_a_solvers_home_starts_no_python_module_in_a_fork(tmp_path: Path) -> None:
+    """Where the home is part of the answer, Python still starts without the modules in it."""
+    user_site = next(attack for attack in ATTACKS if attack.name == "user_site")
+    async with solver(tmp_path, before=BEFORE) as box:
+        await box.does(user_site.does)
+        assert only(await box.score(user_site.scorer, mode=ScoringMode.FORK)).score == 0.0
+
+
+async def test_scorers_get_the_runs_harmless_variables(tmp_path: Path) -> None:
+    """What is tested may need the run's variables; those that steer programs are gone or as they should be."""
+    chosen = {
+        "DATABASE": "a b",
+        "LD_PRELOAD": "/x.so",
+        "PYTHONSTARTUP": "x",
+        "ENV": "x",
+        "HOME": "/tmp",
+        "GIT_DIR": "x",
+    }
+    async with solver(tmp_path) as box:
+        output = only(await box.score(command("env"), environment=chosen)).output
+    seen = dict(line.split("=", 1) for line in output.splitlines())
+    assert (seen["DATABASE"], seen["HOME"]) == ("a b", "/home/user")
+    assert not seen.keys() & {"LD_PRELOAD", "PYTHONSTARTUP", "ENV", "GIT_DIR", "BASH_ENV"}
+    assert "/home" not in seen["PATH"]
+
+
+async def test_restored_files_are_told(tmp_path: Path) -> None:
+    """The scoring devbox says which protected files the solver had changed; the solver's devbox keeps them."""
+    async with solver(tmp_path, before="echo one > conftest.py") as box:
+        await box.does("echo evil > conftest.py")
+        async with box.prepared() as prepared:
+            assert prepared.restored_files == ["conftest.py"]
+            assert (await prepared.devbox.read_file("conftest.py")).data == b"one\n"
+        assert await box.does("cat conftest.py") == "evil\n"
