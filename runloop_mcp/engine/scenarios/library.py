@@ -1,0 +1,218 @@
+"""The library: every scenario there is, from folders and made over the wire."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.ids import IdPrefix, new_id
+from runloop_mcp.api.models.base import Page
+from runloop_mcp.api.models.scenario import (
+    InputContext,
+    InputContextUpdate,
+    ScenarioCreateParams,
+    ScenarioListParams,
+    ScenarioStatus,
+    ScenarioUpdateParams,
+    ScenarioView,
+)
+from runloop_mcp.engine.scenarios import rows
+from runloop_mcp.engine.scenarios.checks import refuse_faults
+from runloop_mcp.engine.scenarios.environment import environment_hash
+from runloop_mcp.engine.scenarios.index import FolderIndex
+from runloop_mcp.engine.scenarios.listing import list_page
+from runloop_mcp.engine.scenarios.pack import FolderProblem, bundled_pack
+from runloop_mcp.engine.scenarios.rows import CREATED, ScenarioRow
+from runloop_mcp.engine.store.database import Database
+
+__all__ = ["FilesFolder", "FolderProblem", "ScenarioLibrary", "ScenarioRecord", "bundled_pack"]
+
+
+@dataclass(frozen=True, slots=True)
+class FilesFolder:
+    """The files that a scenario lays out in the working directory."""
+
+    key: str
+    """Names their contents: the same key means the same files."""
+    source: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioRecord:
+    """A scenario with what a run of it needs."""
+
+    view: ScenarioView
+    files: FilesFolder | None
+    pack: str | None
+    """The name of its pack; None where it was created over the wire."""
+    environment_hash: str
+    """Names exactly what a run starts from: files, launch parameters and base."""
+    present: bool = True
+    """False where its folder has vanished or is not valid any more: nothing starts from it, past runs refer to it."""
+
+
+class ScenarioLibrary:
+    """Every scenario there is. Looks for changed folders at use, at most every `look_seconds`.
+
+    Args:
+        database: Where scenarios and the index of folders are kept.
+        packs: Directories of scenario folders; `bundled_pack()` is one.
+        look_seconds: How old the last look for changed folders may be.
+    """
+
+    def __init__(self, database: Database, packs: Sequence[Path], *, look_seconds: float = 1) -> None:
+        self._database = database
+        self._index = FolderIndex(database, packs, look_seconds=look_seconds)
+
+    async def create(self, params: ScenarioCreateParams) -> ScenarioView:
+        """Keeps a new scenario.
+
+        Raises:
+            InvalidRequest: A field is not valid; the message names it and says what is.
+        """
+        fields = {name: value for name, value in params if name != "environment_parameters" and value is not None}
+        view = ScenarioView.model_validate(
+            {
+                **fields,
+                "id": new_id(IdPrefix.SCENARIO),
+                "status": ScenarioStatus.ACTIVE,
+                "environment": params.environment_parameters,
+            }
+        )
+        refuse_faults(view)
+        await self._database.write(lambda connection: rows.save(connection, _created(view)))
+        return view
+
+    async def retrieve(self, scenario_id: str) -> ScenarioView:
+        """One scenario, also one that is archived or whose folder has vanished.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+        return (await self._row(scenario_id)).view
+
+    async def record(self, scenario_id: str) -> ScenarioRecord:
+        """One scenario with what a run of it needs, exactly as its folder is now.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+        row = await self._row(scenario_id)
+        if row.folder is not None and row.root in self._index.roots:
+            await self._index.refresh_folder(row.root, row.folder)
+            row = await self._row(scenario_id)
+        files = None
+        if row.files_key is not None and row.folder is not None:
+            files = FilesFolder(row.files_key, Path(row.root, row.folder, "files"))
+        return ScenarioRecord(row.view, files, row.pack, row.environment_hash, row.present)
+
+    async def update(self, scenario_id: str, params: ScenarioUpdateParams) -> ScenarioView:
+        """Replaces parts of a created scenario: null or absent keeps, a value replaces whole, an empty one clears.
+
+        Raises:
+            NotFound: There is none with this id.
+            InvalidRequest: A field is not valid, or the scenario comes from a folder, where it is edited.
+        """
+        await self._index.refresh()
+        roots = self._roots()
+
+        def work(connection: sqlite3.Connection) -> ScenarioView:
+            row = rows.get(connection, scenario_id, roots)
+            if row.folder is not None:
+                raise InvalidRequest(
+                    f"Scenario {row.view.name!r} comes from a folder and can't be changed here.",
+                    hint=f"Edit {Path(row.root, row.folder, 'scenario.yaml')}; it is read again by itself.",
+                )
+            view = _updated(row.view, params)
+            refuse_faults(view)
+            rows.save(connection, _created(view))
+            return view
+
+        return await self._database.write(work)
+
+    async def list(self, params: ScenarioListParams) -> Page[ScenarioView]:
+        """One page: created scenarios, newest first, then those from folders, by name.
+
+        Raises:
+            InvalidRequest: `starting_after` names no scenario.
+        """
+        await self._index.refresh()
+        roots = self._roots()
+        return await self._database.read(lambda connection: list_page(connection, params, roots))
+
+    async def archive(self, scenario_id: str) -> ScenarioView:
+        """Takes a scenario out of lists; it stays retrievable.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+        await self._index.refresh()
+        roots = self._roots()
+
+        def work(connection: sqlite3.Connection) -> ScenarioView:
+            rows.get(connection, scenario_id, roots)
+            rows.archive(connection, scenario_id)
+            return rows.get(connection, scenario_id, roots).view
+
+        return await self._database.write(work)
+
+    async def problems(self) -> Sequence[FolderProblem]:
+        """The folders that could not be loaded, with everything that is wrong in them."""
+        return await self._index.problems()
+
+    async def _row(self, scenario_id: str) -> ScenarioRow:
+        await self._index.refresh()
+        roots = self._roots()
+        return await self._database.read(lambda connection: rows.get(connection, scenario_id, roots))
+
+    def _roots(self) -> tuple[str, ...]:
+        return (CREATED, *self._index.roots)
+
+
+def _created(view: ScenarioView) -> ScenarioRow:
+    return ScenarioRow(
+        view=view,
+        root=CREATED,
+        pack=None,
+        folder=None,
+        files_key=None,
+        environment_hash=environment_hash(view.environment, None),
+        present=True,
+    )
+
+
+_REPLACED_WHOLE = (
+    "name",
+    "scoring_contract",
+    "metadata",
+    "reference_output",
+    "required_environment_variables",
+    "required_secret_names",
+    "scorer_timeout_sec",
+    "validation_type",
+)
+_CLEARED_TO_NOTHING = ("reference_output", "required_environment_variables", "required_secret_names")
+"""What an empty value takes away, rather than leaving it there empty."""
+
+
+def _updated(view: ScenarioView, params: ScenarioUpdateParams) -> ScenarioView:
+    changes = {name: getattr(params, name) for name in _REPLACED_WHOLE if getattr(params, name) is not None}
+    if params.environment_parameters is not None:
+        changes["environment"] = params.environment_parameters
+    if params.input_context is not None:
+        changes["input_context"] = _updated_context(view.input_context, params.input_context)
+    for name in _CLEARED_TO_NOTHING:
+        if name in changes and not changes[name]:
+            changes[name] = None
+    return view.model_copy(update=changes)
+
+
+def _updated_context(context: InputContext, update: InputContextUpdate) -> InputContext:
+    changes: dict[str, object] = {}
+    if update.problem_statement is not None:
+        changes["problem_statement"] = update.problem_statement
+    if update.additional_context is not None:
+        cleared = update.additional_context in ("", [], {})
+        changes["additional_context"] = None if cleared else update.additional_context
+    return context.model_copy(update=changes)
