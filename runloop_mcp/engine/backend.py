@@ -152,7 +152,9 @@ class EmbeddedEngine(Backend):
             await keeper.stop_all()
         self._tasks.cancel_scope.cancel()
         try:
-            await self._stack.__aexit__(kind, error, trace)
+            # A caller's error goes on as it is: told to the task group, it would come out wrapped in a group.
+            told = (None, None, None) if isinstance(error, Exception) else (kind, error, trace)
+            await self._stack.__aexit__(*told)
         finally:
             with anyio.CancelScope(shield=True):
                 await keeper.release_all()
