@@ -1,0 +1,402 @@
+"""A booted box, seen from outside."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import posixpath
+import socket
+import stat
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from ...api.errors import ApiError, InvalidRequest, NotFound, Unavailable
+from ..port import HOME, Command, Devbox, DevboxSpec, FileData, OutputSink, Process
+from .channel import Channel
+from .launch import Keeper, Refused
+from .process import SandboxProcess, Spawn
+
+ENVIRONMENT: Mapping[str, str] = {
+    "HOME": HOME,
+    "USER": "user",
+    "LOGNAME": "user",
+    "SHELL": "/bin/bash",
+    "LANG": "C.UTF-8",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+}
+"""What every command of a box begins with."""
+
+MARKER = "RUNLOOP_PROCESS"
+"""The variable by which all that a command has started is found when it is to be killed."""
+
+MAX_READ = 64 << 20
+_ANSWER_SECONDS = 30.0
+_KILL_SECONDS = 10.0
+_MAX_FOUND = 64 << 20
+
+Answer = tuple[str, int, int | None]
+
+
+class SandboxDevbox(Devbox):
+    """A box whose supervisor answers on a socket; made by the driver, which boots it."""
+
+    def __init__(
+        self, devbox_id: str, spec: DevboxSpec, supervisor: socket.socket, keeper: Keeper, spawn: Spawn
+    ) -> None:
+        self.id = devbox_id
+        self.spec = spec
+        self.keeper = keeper
+        self._spawn = spawn
+        self._environment = {_bytes(k): _bytes(v) for k, v in {**ENVIRONMENT, **spec.environment}.items()}
+        self._last_token = 0
+        self._calls: dict[int, asyncio.Future[Answer]] = {}
+        self._processes: dict[int, SandboxProcess] = {}
+        self._ready: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._calls[0] = self._ready
+        self._ended = anyio.Event()
+        self._reason = ""
+        self._freezing = anyio.Lock()
+        self._frozen = 0
+        self._boot_failure = ""
+        self._channel = Channel(supervisor, self._on_answer, self._on_closed)
+
+    async def ready(self) -> None:
+        """Waits until the supervisor stands in the box.
+
+        Raises:
+            Refused: It does not; the message says at which step it failed.
+        """
+        try:
+            word, number, _ = await self._ready
+        except Unavailable as error:
+            raise Refused(0, "the supervisor ended while it started") from error
+        if word != "ready":
+            raise Refused(number, self._boot_failure)
+
+    # What the supervisor says
+
+    def _on_answer(self, word: str, token: int, number: int, text: str, descriptor: int | None) -> None:
+        if word == "exit":
+            self._on_exit(token, number)
+        elif (call := self._calls.pop(token, None)) is not None and not call.done():
+            self._boot_failure = text
+            call.set_result((word, number, descriptor))
+            return
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _on_exit(self, token: int, code: int) -> None:
+        process = self._processes.pop(token, None)
+        if process is not None:
+            process.ended(code)
+
+    def _on_closed(self) -> None:
+        self._reason = self._reason or "Its supervisor ended unexpectedly."
+        for call in self._calls.values():
+            if not call.done():
+                call.set_exception(self._gone())
+                call.exception()  # looked at: nobody may be waiting any more
+        self._calls.clear()
+        for process in list(self._processes.values()):
+            process.ended(None)
+        self._processes.clear()
+        self._ended.set()
+        self._spawn(self.keeper.end)
+
+    def _gone(self) -> Unavailable:
+        return Unavailable(f"The devbox has ended. {self._reason}", hint="Resume it on its disk, or make a new one.")
+
+    # Asking it
+
+    async def _ask(self, operation: str, *arguments: Any, descriptors: Sequence[int] = ()) -> Answer:
+        """Sends a request and waits for its answer, which holds a descriptor that the caller then owns."""
+        _, call = self._send(operation, *arguments, descriptors=descriptors)
+        try:
+            with anyio.fail_after(_ANSWER_SECONDS):
+                return await asyncio.shield(call)
+        except TimeoutError as error:
+            self.end("Its supervisor did not answer.")
+            raise self._gone() from error
+        except asyncio.CancelledError:
+            call.add_done_callback(_close_unwanted)
+            raise
+
+    def _send(
+        self, operation: str, *arguments: Any, descriptors: Sequence[int] = ()
+    ) -> tuple[int, asyncio.Future[Answer]]:
+        if not self.alive:
+            raise self._gone()
+        self._last_token += 1
+        token = self._last_token
+        call: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._calls[token] = call
+        self._channel.send((operation, token, *arguments), descriptors)
+        return token, call
+
+    def _path(self, path: str) -> bytes:
+        return _bytes(posixpath.join(self.spec.working_directory, path))
+
+    # Processes
+
+    async def start(self, command: Command, *, stdout: OutputSink, stderr: OutputSink) -> Process:  # noqa: D102
+        if not command.argv:
+            raise InvalidRequest("The command is empty.", hint="Give a program and its arguments.")
+        if not self.alive:
+            raise self._gone()
+        directory = self._path(command.working_directory or "")
+        argv = [_bytes(argument) for argument in command.argv]
+        environment = self._environment | {_bytes(k): _bytes(v) for k, v in command.environment.items()}
+        token = self._last_token + 1
+        marker = f"{MARKER}={token}".encode()
+        environment[MARKER.encode()] = str(token).encode()
+        process = SandboxProcess(lambda: self._kill(token, marker), self._spawn)
+        try:
+            call = self._send_start(process, command.stdin, (argv, directory, environment), stdout, stderr)
+        except OSError as error:
+            raise Unavailable(
+                f"The process cannot be started: {error.strerror}.",
+                hint="The server has too many files open; end other commands and try again.",
+                retryable=True,
+            ) from error
+        try:
+            with anyio.fail_after(_ANSWER_SECONDS):
+                word, number, _ = await asyncio.shield(call)
+        except TimeoutError as error:
+            self.end("Its supervisor did not answer.")
+            raise self._gone() from error
+        except asyncio.CancelledError:
+            process.silence()
+            self._spawn(process.kill)
+            raise
+        if word != "started":
+            self._processes.pop(token, None)
+            process.abandon()
+            raise _start_failure(word, number, command, directory)
+        if command.timeout_seconds is not None:
+            process.limit(command.timeout_seconds)
+        return process
+
+    def _send_start(
+        self,
+        process: SandboxProcess,
+        data: bytes,
+        what: tuple[list[bytes], bytes, dict[bytes, bytes]],
+        stdout: OutputSink,
+        stderr: OutputSink,
+    ) -> asyncio.Future[Answer]:
+        """Makes the pipes, sends the request with the box's ends and gives the others to the process."""
+        ends: list[int] = []
+        try:
+            for _ in range(3 if data else 2):
+                ends += os.pipe()
+        except OSError:
+            for end in ends:
+                os.close(end)
+            raise
+        passed = [ends[1], ends[3]] + ends[4:5]
+        token, call = self._send("start", *what, descriptors=passed)
+        self._processes[token] = process
+        for end in passed:
+            os.close(end)
+        process.attach([(ends[0], stdout), (ends[2], stderr)], (ends[5], data) if data else None)
+        return call
+
+    async def _kill(self, token: int, marker: bytes) -> None:
+        """Kills a process and all that carries its mark; ends the box where that does not work."""
+        if token not in self._processes:
+            return
+        try:
+            with anyio.fail_after(_KILL_SECONDS):
+                await self._ask("kill", token, marker)
+                while token in self._processes:
+                    await anyio.sleep(0.001)
+        except TimeoutError:
+            self.end("A process could not be killed.")
+        except Unavailable:  # it ended meanwhile, and the process with it
+            return
+
+    # Files
+
+    async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> FileData:  # noqa: D102
+        opened = await self._open("read", path)
+        return await anyio.to_thread.run_sync(_read, opened, path, offset, limit)
+
+    async def write_file(self, path: str, data: bytes, *, mode: int | None = None) -> None:  # noqa: D102
+        opened = await self._open("write", path)
+        await anyio.to_thread.run_sync(_write, opened, path, data, mode)
+
+    async def _open(self, operation: str, path: str) -> int:
+        word, number, opened = await self._ask(operation, self._path(path))
+        if word != "opened" or opened is None:
+            if opened is not None:
+                os.close(opened)
+            raise _file_failure(number, path, operation)
+        if not stat.S_ISREG(os.fstat(opened).st_mode):  # the box is not trusted to have looked
+            os.close(opened)
+            raise _file_failure(errno.ENXIO, path, operation)
+        return opened
+
+    async def remove_file(self, path: str) -> None:  # noqa: D102
+        word, number, _ = await self._ask("remove", self._path(path))
+        if word != "done":
+            raise _file_failure(number, path, "delete")
+
+    async def find_files(self, names: Sequence[str], *, below: str, limit: int = 10_000) -> list[str]:  # noqa: D102
+        found = bytearray()
+
+        async def keep(data: bytes) -> None:
+            if len(found) <= _MAX_FOUND:
+                found.extend(data)
+
+        if not self.alive:
+            raise self._gone()
+        results, passed = os.pipe()
+        process = SandboxProcess(self.stop, self._spawn)
+        token, call = self._send(
+            "find", [_bytes(name) for name in names], self._path(below), limit, descriptors=[passed]
+        )
+        self._processes[token] = process
+        os.close(passed)
+        process.attach([(results, keep)], None)
+        try:
+            with anyio.fail_after(_ANSWER_SECONDS):
+                await asyncio.shield(call)
+                ended = await process.wait()
+        except TimeoutError as error:
+            self.end("A search for files did not end.")
+            raise self._gone() from error
+        if ended.status != 0 or len(found) > _MAX_FOUND:
+            raise Unavailable(
+                f"The search below {below} was given up: the tree is too deep, too big or too slow to read.",
+                hint=f"It may hold at most {limit} matches, and no path of more than 3,800 bytes.",
+            )
+        return sorted(os.fsdecode(path) for path in bytes(found).split(b"\0") if path)
+
+    # The whole
+
+    @contextlib.asynccontextmanager
+    async def frozen(self) -> AsyncIterator[None]:  # noqa: D102
+        async with self._freezing:
+            if self._frozen == 0:
+                await self._ask("freeze")
+            self._frozen += 1
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._thaw()
+
+    async def _thaw(self) -> None:
+        async with self._freezing:
+            self._frozen -= 1
+            if self._frozen == 0 and self.alive:
+                with contextlib.suppress(Unavailable):  # it ended meanwhile: nothing is left to go on
+                    await self._ask("thaw")
+
+    def end(self, reason: str) -> None:
+        """Ends the box at once; returns before its last process is gone."""
+        self._reason = self._reason or reason
+        self._channel.close()
+
+    async def stop(self) -> None:  # noqa: D102
+        self.end("It was stopped.")
+        await self.keeper.end()
+
+    @property
+    def alive(self) -> bool:  # noqa: D102
+        return self._channel.open
+
+    async def wait_ended(self) -> str:  # noqa: D102
+        await self._ended.wait()
+        return self._reason
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        data = os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("The text holds half a character (a lone surrogate).", hint="Send valid Unicode.") from error
+    if b"\0" in data:
+        raise InvalidRequest("A NUL character cannot be part of a path, an argument or a variable.")
+    return data
+
+
+def _close_unwanted(call: asyncio.Future[Answer]) -> None:
+    """Closes the descriptor that an answer brings after its asker has gone."""
+    if not call.cancelled() and call.exception() is None and (descriptor := call.result()[2]) is not None:
+        os.close(descriptor)
+
+
+def _start_failure(word: str, number: int, command: Command, directory: bytes) -> ApiError:
+    shown = os.fsdecode(directory)
+    if word == "no-directory":
+        return InvalidRequest(
+            f"The working directory {shown} cannot be entered: {os.strerror(number)}.",
+            hint="Give a directory that exists in the devbox, or make it first.",
+        )
+    program = command.argv[0]
+    if number == errno.ENOENT:
+        return InvalidRequest(
+            f"There is no program {program!r} in the devbox, or the interpreter that it names is missing.",
+            hint='Give a program on its PATH or a path to one; for a shell command use ["bash", "-c", "…"].',
+        )
+    if number in (errno.EAGAIN, errno.ENOMEM):
+        return Unavailable(
+            "The devbox has too many processes to start another.", hint="End some of them.", retryable=True
+        )
+    return InvalidRequest(f"The program {program!r} cannot be started: {os.strerror(number)}.")
+
+
+def _file_failure(number: int, path: str, operation: str) -> ApiError:
+    if number == errno.ENOENT:
+        return NotFound(f"There is no file {path} in the devbox.", hint="List the directory to see what is there.")
+    if number == errno.ENOTDIR:
+        kind = NotFound if operation == "read" else InvalidRequest
+        return kind(f"A part of the path {path} is no directory.", hint="List the directory to see what is there.")
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return Unavailable(f"The disk is full; {path} was not written.", hint="Delete files that are not needed.")
+    if number == errno.EISDIR:
+        return InvalidRequest(f"{path} is a directory.", hint="Give the path of a file.")
+    if number in (errno.ENXIO, errno.ENODEV):
+        return InvalidRequest(f"{path} is no regular file.", hint="Pipes, sockets and devices need a command.")
+    return InvalidRequest(f"Cannot {operation} {path}: {os.strerror(number)}.")
+
+
+def _read(opened: int, path: str, offset: int, limit: int | None) -> FileData:
+    try:
+        about = os.fstat(opened)
+        wanted = max(0, about.st_size - offset) if limit is None else limit
+        if limit is None and wanted > MAX_READ:
+            raise InvalidRequest(
+                f"{path} holds {about.st_size} bytes, more than is read at once.",
+                hint=f"Read it in parts with offset and limit, of up to {MAX_READ} bytes each.",
+            )
+        data = bytearray()
+        wanted = min(wanted, MAX_READ)
+        while len(data) < wanted:
+            part = os.pread(opened, min(wanted - len(data), 1 << 20), offset + len(data))
+            if not part:
+                break
+            data += part
+        return FileData(bytes(data), about.st_size, stat.S_IMODE(about.st_mode))
+    except OSError as error:
+        raise _file_failure(error.errno or errno.EIO, path, "read") from error
+    finally:
+        os.close(opened)
+
+
+def _write(opened: int, path: str, data: bytes, mode: int | None) -> None:
+    try:
+        position = 0
+        while position < len(data):
+            position += os.pwrite(opened, data[position : position + (1 << 20)], position)
+        os.ftruncate(opened, len(data))
+        if mode is not None:
+            os.fchmod(opened, stat.S_IMODE(mode))
+    except OSError as error:
+        raise _file_failure(error.errno or errno.EIO, path, "write") from error
+    finally:
+        os.close(opened)

@@ -1,0 +1,387 @@
+"""The driver's folder: what lies where, and who still needs it.
+
+    devboxes/<id>/devbox.json    what it is made of: its spec, and the layers under its two parts
+    devboxes/<id>/home, work     what it has changed since (an overlay's upper directories, owned by the box's user)
+    devboxes/<id>/tmp            its temporary files
+    snapshots/<id>.json          the layers of a snapshot, its own on top
+    removed/<id>.json            the same of a removed snapshot, while others are built on its layers
+    layers/snapshot-<id>/        a snapshot's own layers: home and work
+    layers/files-<key>/          files laid out in working directories, copied once
+    tools/<key>/                 what the driver builds for all boxes
+    trash/                       on its way out; a server that starts deletes what another one left
+
+All of it lies one level below a folder that only the server's user can enter, because the box's user must be able to
+go through it by names relative to it: an overlay takes no descriptors from outside its mount namespace.
+
+Several servers share the folder. A name appears whole by a rename, or with the JSON file that makes it valid. Layers
+are looked up and claimed under a shared lock, and given up under an exclusive one. Nothing here runs in the event loop.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...api.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from ..port import DevboxSpec, Files, Limits, Network
+from .inside import trees
+
+PARTS = ("home", "work")
+_FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,150}")
+_LEFT_OVER_SECONDS = 3600.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """The layers under home and working directory, top first, as names relative to the driver's folder."""
+
+    home: tuple[str, ...] = ()
+    work: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mounts:
+    """A devbox's disk, as it is to be mounted."""
+
+    spec: DevboxSpec
+    disks: list[tuple[str, list[str], str, str]]
+    """Where, the layers, the upper directory and the overlay's scratch; sources relative to the driver's folder."""
+
+
+class Disk:
+    """The driver's folder. Every method may block and belongs in a thread.
+
+    Args:
+        state: A private folder; made where it is missing.
+        owner: The user that boxes run as, and that their files belong to; None where that is the caller.
+    """
+
+    def __init__(self, state: Path, owner: int | None) -> None:
+        self.private = state
+        self.state = state / "sandbox"
+        self.owner = owner
+
+    def prepare(self) -> None:
+        """Makes the folders."""
+        self.private.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.owner is not None:
+            self.private.chmod(0o700)
+        for folder in (self.state, *(self.state / name for name in _FOLDERS)):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o711)
+
+    def empty_trash(self) -> None:
+        """Deletes what a server that ended has left half deleted or half made; what is recent may be at work."""
+        for leftover in os.listdir(self.state / "trash"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - (self.state / "trash" / leftover).lstat().st_ctime > _LEFT_OVER_SECONDS:
+                    self._delete("trash", leftover)
+
+    @contextlib.contextmanager
+    def _lock(self, kind: int) -> Iterator[None]:
+        with (self.state / "lock").open("w") as file:
+            fcntl.flock(file, kind)
+            yield
+
+    # Devboxes
+
+    def make_devbox(self, devbox_id: str, spec: DevboxSpec) -> Mounts:
+        """Makes a new disk as specified."""
+        layer = self._lay_out(spec.files) if spec.files else None
+        folder = self._folder("devboxes", devbox_id)
+        with self._lock(fcntl.LOCK_SH):
+            home = self._snapshot_chains(spec.home_snapshot).home if spec.home_snapshot else ()
+            work = self._snapshot_chains(spec.work_snapshot).work if spec.work_snapshot else ()
+            chains = Chains(home, (layer,) if layer else work)
+            try:
+                folder.mkdir(mode=0o711)
+            except FileExistsError as error:
+                raise Conflict(
+                    f"There is a devbox {devbox_id} already.", hint="Resume it, or choose another id.", retryable=False
+                ) from error
+            try:
+                folder.chmod(0o711)
+                for name, mode in (("home", 0o755), ("work", 0o755), ("tmp", 0o1777)):
+                    self.make_owned(folder / name, mode)
+                for name in PARTS:
+                    self.make_owned(folder / f"{name}.scratch", 0o700)
+                about = {"format": 1, "spec": _spec_to_json(spec), **_chains_to_json(chains)}
+                _write_json(folder / "devbox.json", about)
+                return self._mounts(folder, spec, chains)
+            except OSError as error:
+                self._discard("devboxes", devbox_id)
+                raise _disk_failure(error, "The devbox's disk cannot be made") from error
+
+    def make_owned(self, folder: Path, mode: int) -> None:
+        """Makes a directory that belongs to the box's user."""
+        folder.mkdir()
+        if self.owner is not None:
+            os.chown(folder, self.owner, self.owner)
+        folder.chmod(mode)
+
+    def open_devbox(self, devbox_id: str) -> Mounts:
+        """The disk of a devbox that was made before."""
+        folder = self._folder("devboxes", devbox_id)
+        with self._lock(fcntl.LOCK_SH):
+            about = _read_json(folder / "devbox.json")
+            if about is None:
+                raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.")
+            return self._mounts(folder, _spec_from_json(about["spec"]), _chains_from_json(about))
+
+    def _mounts(self, folder: Path, spec: DevboxSpec, chains: Chains) -> Mounts:
+        base = f"devboxes/{folder.name}"
+        parts = [
+            ("home/user", chains.home, "home"),
+            (spec.working_directory.strip("/"), chains.work, "work"),
+            ("tmp", (), "tmp"),
+        ]
+        for layer in (*chains.home, *chains.work):
+            if not (self.state / layer).is_dir():
+                raise NotFound(f"The layer {layer} under the devbox {folder.name} is gone.", hint="Make a new devbox.")
+        ordered = sorted(parts, key=lambda part: part[0].count("/"))
+        return Mounts(
+            spec, [(at, list(layers), f"{base}/{name}", f"{base}/{name}.scratch") for at, layers, name in ordered]
+        )
+
+    def remove_devbox(self, devbox_id: str) -> None:
+        """Deletes a disk whose box has ended, and the layers that only it still needed."""
+        self._discard("devboxes", devbox_id)
+        self.collect()
+
+    # Snapshots
+
+    def begin_snapshot(self, devbox_id: str, snapshot_id: str) -> list[int]:
+        """Makes the folder for a snapshot; returns what the keeper copies: from, to, from, to, and a staging directory."""
+        source = self._folder("devboxes", devbox_id)
+        target = self._snapshot_layers(snapshot_id)
+        if not (source / "devbox.json").exists():
+            raise NotFound(f"There is no devbox {devbox_id}.", hint="Its disk is gone; make a new devbox.")
+        try:
+            target.mkdir()
+        except FileExistsError as error:
+            raise Conflict(
+                f"There is a snapshot {snapshot_id} already, or one that is still needed had this id.",
+                hint="Choose another id.",
+                retryable=False,
+            ) from error
+        descriptors: list[int] = []
+        try:
+            target.chmod(0o711)
+            for name in PARTS:
+                self.make_owned(target / name, 0o700)
+                descriptors += [os.open(folder / name, os.O_RDONLY | os.O_DIRECTORY) for folder in (source, target)]
+            self.make_owned(target / "staging", 0o700)
+            descriptors.append(os.open(target / "staging", os.O_RDONLY | os.O_DIRECTORY))
+        except BaseException:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self.drop_snapshot(snapshot_id)
+            raise
+        return descriptors
+
+    def finish_snapshot(self, devbox_id: str, snapshot_id: str) -> None:
+        """Makes a copied snapshot valid."""
+        layers = self._snapshot_layers(snapshot_id)
+        (layers / "staging").rmdir()
+        with self._lock(fcntl.LOCK_SH):
+            about = _read_json(self._folder("devboxes", devbox_id) / "devbox.json")
+            if about is None:
+                raise NotFound(f"The devbox {devbox_id} was removed while a snapshot of it was made.")
+            below = _chains_from_json(about)
+            own = f"layers/{layers.name}"
+            chains = Chains((f"{own}/home", *below.home), (f"{own}/work", *below.work))
+            _write_json(self._record("snapshots", snapshot_id), {"format": 1, **_chains_to_json(chains)})
+
+    def drop_snapshot(self, snapshot_id: str) -> None:
+        """Deletes what `begin_snapshot` made for a snapshot that failed."""
+        self._discard("layers", self._snapshot_layers(snapshot_id).name)
+
+    def remove_snapshot(self, snapshot_id: str) -> None:
+        """Deletes a snapshot; layers that others are built on stay until nobody needs them."""
+        record = self._record("snapshots", snapshot_id)
+        with self._lock(fcntl.LOCK_EX):
+            try:
+                record.rename(self._record("removed", snapshot_id))
+            except FileNotFoundError:
+                if self._record("removed", snapshot_id).exists():
+                    return
+        if not self._record("removed", snapshot_id).exists():  # one that was never finished
+            self.drop_snapshot(snapshot_id)
+        self.collect()
+
+    def _snapshot_chains(self, snapshot_id: str) -> Chains:
+        about = _read_json(self._record("snapshots", snapshot_id))
+        if about is None:
+            raise NotFound(f"There is no snapshot {snapshot_id}.", hint="Make one with a snapshot of a devbox.")
+        return _chains_from_json(about)
+
+    def _snapshot_layers(self, snapshot_id: str) -> Path:
+        return self._folder("layers", f"snapshot-{snapshot_id}")
+
+    def _record(self, kind: str, snapshot_id: str) -> Path:
+        return self._folder(kind, f"{snapshot_id}.json")
+
+    def collect(self) -> None:
+        """Deletes the layers of removed snapshots that nothing is built on any more."""
+        removed = self.state / "removed"
+        if not os.listdir(removed):
+            return
+        trash = []
+        with self._lock(fcntl.LOCK_EX):
+            needed = {layer.split("/")[1] for about in self._all_valid() for layer in (*about["home"], *about["work"])}
+            for record in os.listdir(removed):
+                layers = f"snapshot-{record.removesuffix('.json')}"
+                if layers not in needed:
+                    trash.append(self._to_trash("layers", layers))
+                    (removed / record).unlink()
+        for name in trash:
+            if name is not None:
+                self._delete("trash", name)
+
+    def _all_valid(self) -> Iterator[dict[str, Any]]:
+        """What every devbox and every snapshot that was not removed says of itself."""
+        records = [self.state / "devboxes" / name / "devbox.json" for name in os.listdir(self.state / "devboxes")]
+        records += [self.state / "snapshots" / name for name in os.listdir(self.state / "snapshots")]
+        for record in records:
+            if (about := _read_json(record)) is not None:
+                yield about
+
+    # Layers of files
+
+    def _lay_out(self, files: Files) -> str:
+        """Copies files once for each key; returns the layer's name."""
+        safe = _SAFE_NAME.fullmatch(files.key)
+        name = f"layers/files-{files.key if safe else hashlib.sha256(os.fsencode(files.key)).hexdigest()}"
+        target = self.state / name
+        if target.is_dir():
+            return name
+        if not files.source.is_dir():
+            raise NotFound(f"The files to lay out, {files.source}, are not there.", hint="Reinstall or mend the scenario.")
+        fresh = self.state / "trash" / f"layer-{os.getpid()}-{secrets.token_hex(8)}"
+        try:
+            _copy_for_box(files.source, fresh, self.owner)
+            fresh.rename(target)
+        except OSError as error:
+            self._delete("trash", fresh.name)
+            if not target.is_dir():  # else another server was faster, with the same files
+                raise _disk_failure(error, "The scenario's files cannot be laid out") from error
+        return name
+
+    # Deleting
+
+    def _discard(self, kind: str, name: str) -> None:
+        self._folder(kind, name)  # refuses a name that leads elsewhere
+        trash = self._to_trash(kind, name)
+        if trash is not None:
+            self._delete("trash", trash)
+
+    def _to_trash(self, kind: str, name: str) -> str | None:
+        trash = f"{kind}-{os.getpid()}-{secrets.token_hex(8)}"
+        try:
+            (self.state / kind / name).rename(self.state / "trash" / trash)
+        except FileNotFoundError:
+            return None
+        return trash
+
+    def _delete(self, kind: str, name: str) -> None:
+        parent = os.open(self.state / kind, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            trees.remove(name, parent)
+        finally:
+            os.close(parent)
+
+    def _folder(self, kind: str, name: str) -> Path:
+        if not _SAFE_NAME.fullmatch(name):
+            raise InvalidRequest(f"{name!r} is no possible id.", hint="Letters, digits, '_', '-' and '.' make an id.")
+        return self.state / kind / name
+
+
+def _disk_failure(error: OSError, what: str) -> Unavailable:
+    hint = "Free some space on the disk of the state folder." if error.errno in _FULL else ""
+    return Unavailable(f"{what}: {error.strerror}.", hint=hint)
+
+
+def _copy_for_box(source: Path, target: Path, owner: int | None) -> None:
+    """Copies a trusted folder so that the box's user owns it and can change all of it."""
+    target.mkdir(mode=0o700)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            new = target / entry.name
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISLNK(mode):
+                new.symlink_to(os.readlink(entry.path))
+                if owner is not None:
+                    os.chown(new, owner, owner, follow_symlinks=False)
+            elif stat.S_ISDIR(mode):
+                _copy_for_box(Path(entry.path), new, owner)
+            elif stat.S_ISREG(mode):
+                shutil.copyfile(entry.path, new)
+                _hand_over(new, entry.stat(), 0o600, owner)
+    _hand_over(target, source.stat(), 0o700, owner)
+
+
+def _hand_over(new: Path, about: os.stat_result, least: int, owner: int | None) -> None:
+    if owner is not None:
+        os.chown(new, owner, owner)
+    new.chmod(stat.S_IMODE(about.st_mode) & 0o777 | least)
+    os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    fresh = path.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    fresh.rename(path)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _chains_to_json(chains: Chains) -> dict[str, Any]:
+    return {"home": list(chains.home), "work": list(chains.work)}
+
+
+def _chains_from_json(about: dict[str, Any]) -> Chains:
+    return Chains(tuple(about["home"]), tuple(about["work"]))
+
+
+def _spec_to_json(spec: DevboxSpec) -> dict[str, Any]:
+    return {
+        "working_directory": spec.working_directory,
+        "files": {"key": spec.files.key, "source": str(spec.files.source)} if spec.files else None,
+        "home_snapshot": spec.home_snapshot,
+        "work_snapshot": spec.work_snapshot,
+        "environment": dict(spec.environment),
+        "limits": {name: getattr(spec.limits, name) for name in Limits.__slots__},
+        "network": spec.network.value,
+    }
+
+
+def _spec_from_json(about: dict[str, Any]) -> DevboxSpec:
+    files = about["files"]
+    return DevboxSpec(
+        **{
+            **about,
+            "files": Files(files["key"], Path(files["source"])) if files else None,
+            "limits": Limits(**about["limits"]),
+            "network": Network(about["network"]),
+        }
+    )

@@ -1,0 +1,164 @@
+"""Devboxes of namespaces and overlays on this machine, with nothing to install and no daemon."""
+
+import asyncio
+import dataclasses
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from ...api.errors import ApiError, Conflict, NotFound, Unavailable
+from ..port import Capability, Devbox, DevboxSpec, Driver
+
+if sys.platform == "linux":
+    from .devbox import SandboxDevbox
+    from .disk import Disk, Mounts
+    from .launch import Keeper, Refused
+    from .plan import System, check_working_directory
+
+BOX_USER = 60_978
+"""The user that boxes run as where the server is root: in a range that no distribution hands out."""
+
+_BOOT_SECONDS = 30.0
+_COPY_SECONDS = 600.0
+
+T = TypeVar("T")
+
+
+class SandboxDriver(Driver):
+    """Makes devboxes out of namespaces and overlays.
+
+    Args:
+        state: A private folder for disks, snapshots and tools; several servers may share it.
+    """
+
+    name = "sandbox"
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._boxes: dict[str, SandboxDevbox] = {}
+        self._system: System | None = None
+        self._preparing = anyio.Lock()
+        self._tasks: anyio.abc.TaskGroup | None = None
+        if sys.platform == "linux":
+            self._owner = BOX_USER if os.geteuid() == 0 else None
+            self._disk = Disk(state, self._owner)
+
+    async def __aenter__(self) -> Self:
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._tasks is not None  # noqa: S101 - entered before it is left
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as stopping:
+                for box in list(self._boxes.values()):
+                    stopping.start_soon(box.stop)
+        await self._tasks.__aexit__(None, None, None)  # the error of the block is no task's: it goes on unwrapped
+
+    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Runs what must go on when nobody waits for it."""
+        if self._tasks is None:
+            raise RuntimeError("enter the driver before use")
+        self._tasks.start_soon(work)
+
+    async def _prepared(self) -> "System":
+        async with self._preparing:
+            if self._system is None:
+                await anyio.to_thread.run_sync(self._disk.prepare)
+                self._system = await anyio.to_thread.run_sync(System.found, self._disk.state / "tools")
+                self._spawn(self._clean)
+            return self._system
+
+    async def _clean(self) -> None:
+        await anyio.to_thread.run_sync(self._disk.empty_trash)
+
+    async def probe(self) -> Capability:  # noqa: D102
+        raise NotImplementedError
+
+    async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:  # noqa: D102
+        return await _to_the_end(self._create(devbox_id, spec), lambda box: self.remove(box.id))
+
+    async def _create(self, devbox_id: str, spec: DevboxSpec) -> "SandboxDevbox":
+        spec = dataclasses.replace(spec, working_directory=check_working_directory(spec.working_directory))
+        await self._prepared()
+        mounts = await anyio.to_thread.run_sync(self._disk.make_devbox, devbox_id, spec)
+        try:
+            return await self._boot(devbox_id, mounts)
+        except BaseException:
+            await anyio.to_thread.run_sync(self._disk.remove_devbox, devbox_id)
+            raise
+
+    async def resume(self, devbox_id: str) -> Devbox:  # noqa: D102
+        return await _to_the_end(self._resume(devbox_id), lambda box: box.stop())
+
+    async def _resume(self, devbox_id: str) -> "SandboxDevbox":
+        if (known := self._boxes.get(devbox_id)) is not None:
+            if known.alive:
+                raise Conflict(f"The devbox {devbox_id} runs already.", hint="Use it as it is.", retryable=False)
+            await known.stop()  # what ended a moment ago may still hold the disk
+        await self._prepared()
+        return await self._boot(devbox_id, await anyio.to_thread.run_sync(self._disk.open_devbox, devbox_id))
+
+    async def _boot(self, devbox_id: str, mounts: "Mounts") -> "SandboxDevbox":
+        system = await self._prepared()
+        spec = mounts.spec
+        plan = system.plan(mounts, self._owner, spec.limits.processes)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                keeper = Keeper(system.tools.code, self._disk.state)
+            except BaseException:
+                ours.close()
+                raise
+            box = SandboxDevbox(devbox_id, spec, ours, keeper, self._spawn)
+            try:
+                with anyio.fail_after(_BOOT_SECONDS):
+                    await keeper.start(plan, [theirs.fileno()])
+                    theirs.close()
+                    await box.ready()
+            except BaseException as error:
+                await box.stop()
+                if isinstance(error, Refused | TimeoutError):
+                    raise Unavailable(
+                        f"The devbox cannot be booted: {error or 'it took too long'}.",
+                        hint="`runloop-mcp doctor` shows what is missing on this machine and how to mend it.",
+                    ) from error
+                raise
+        self._boxes[devbox_id] = box
+        return box
+
+    async def snapshot(self, devbox_id: str, snapshot_id: str) -> None:  # noqa: D102
+        raise NotImplementedError
+
+    async def remove(self, devbox_id: str) -> None:  # noqa: D102
+        if (box := self._boxes.get(devbox_id)) is not None:
+            await box.stop()
+            self._boxes.pop(devbox_id, None)
+        await anyio.to_thread.run_sync(self._disk.remove_devbox, devbox_id)
+
+    async def remove_snapshot(self, snapshot_id: str) -> None:  # noqa: D102
+        await anyio.to_thread.run_sync(self._disk.remove_snapshot, snapshot_id)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[None]]) -> T:
+    """Carries work to its end even when its caller is cancelled, and undoes it then: nothing half made stays."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait({task})
+            if not task.cancelled() and task.exception() is None:
+                await undo(task.result())
+        raise

@@ -1,0 +1,145 @@
+"""The system calls that Python's standard library has no name for."""
+
+import ctypes
+import os
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_BIND = 0x1000
+MS_REC = 0x4000
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+
+ATTR_RDONLY = 0x1
+ATTR_NOSUID = 0x2
+ATTR_NODEV = 0x4
+ATTR_NOEXEC = 0x8
+
+_SYS_MOUNT_SETATTR = 442  # the same on every architecture
+_AT_RECURSIVE = 0x8000
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_SECCOMP = 22
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_SECCOMP_MODE_FILTER = 2
+_CAPABILITY_VERSION_3 = 0x20080522
+_SIGKILL = 9
+
+
+class _MountAttr(ctypes.Structure):
+    _fields_ = (
+        ("attr_set", ctypes.c_uint64),
+        ("attr_clr", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("userns_fd", ctypes.c_uint64),
+    )
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class KernelError(OSError):
+    """A system call failed; the message names it and what it was for."""
+
+
+def _check(result: int, doing: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise KernelError(number, f"{doing}: {os.strerror(number)}")
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
+    """Mounts, as mount(2)."""
+    done = libc.mount(
+        os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), os.fsencode(options)
+    )
+    _check(done, f"mount {kind or source} on {target}")
+
+
+def bind(source: str, target: str, attributes: int) -> None:
+    """Shows a tree at a second place, with everything mounted in it, and adds attributes to all of that."""
+    mount(source, target, "", MS_BIND | MS_REC)
+    add_attributes(target, attributes, recursive=True)
+
+
+def add_attributes(target: str, attributes: int, *, recursive: bool = False) -> None:
+    """Adds attributes to a mount; those that it has stay, which a remount in a user namespace must ensure itself."""
+    wanted = _MountAttr(attr_set=attributes)
+    done = libc.syscall(
+        ctypes.c_long(_SYS_MOUNT_SETATTR),
+        ctypes.c_int(-100),
+        os.fsencode(target),
+        ctypes.c_uint(_AT_RECURSIVE if recursive else 0),
+        ctypes.byref(wanted),
+        ctypes.c_size_t(ctypes.sizeof(wanted)),
+    )
+    _check(done, f"mount_setattr on {target}")
+
+
+def pivot_to_here() -> None:
+    """Makes the current directory the root, and lets go of the old root."""
+    _check(libc.pivot_root(b".", b"."), "pivot_root")
+    _check(libc.umount2(b".", MNT_DETACH), "umount2 of the old root")
+    os.chdir("/")
+
+
+def unshare(flags: int) -> None:
+    """Leaves namespaces for new ones."""
+    _check(libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def sethostname(name: bytes) -> None:
+    """Names the machine that the processes of this namespace believe to be on."""
+    _check(libc.sethostname(name, ctypes.c_size_t(len(name))), "sethostname")
+
+
+def _prctl(option: int, first: int, second: int = 0, doing: str = "prctl") -> None:
+    zero = ctypes.c_ulong(0)
+    _check(libc.prctl(ctypes.c_int(option), ctypes.c_ulong(first), ctypes.c_ulong(second), zero, zero), doing)
+
+
+def die_with_parent() -> None:
+    """Asks for SIGKILL when the thread that made this process ends."""
+    _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+
+
+def set_dumpable(*, on: bool) -> None:
+    """Says whether others of the same user may look into this process."""
+    _prctl(_PR_SET_DUMPABLE, int(on))
+
+
+def drop_all_capabilities() -> None:
+    """Gives up every capability, for this process and all that it starts."""
+    capability = 0
+    while libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) == 0:
+        capability += 1
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
+    none = (ctypes.c_uint32 * 6)()
+    _check(libc.capset(ctypes.byref(header), ctypes.byref(none)), "capset")
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def install_filter(program: bytes) -> None:
+    """Puts a seccomp filter on this process and all that it starts."""
+    code = ctypes.create_string_buffer(program, len(program))
+    wanted = _Program(len(program) // 8, ctypes.cast(code, ctypes.c_void_p))
+    address = ctypes.addressof(wanted)
+    _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, address, doing="seccomp filter")

@@ -1,0 +1,206 @@
+"""The processes of a box, as its pid 1 sees them: starting, finding, stopping and ending them.
+
+A tree is found by its members' parents, by their session, and by a marker in their environment, which survives double
+forks and new sessions. A process that clears its environment and leaves its tree lives until the box stops.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import _signal
+import stat
+import time
+
+TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
+_ROUNDS = 200
+_FREEZE_SECONDS = 2.0
+_FIND_SECONDS = 10.0
+_MAX_PATH = 4096
+_TO_DEFAULT = (_signal.SIGPIPE, _signal.SIGXFSZ)
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+def spawn(argv: list[bytes], environment: dict[bytes, bytes], stdin: int, stdout: int, stderr: int) -> int:
+    """Starts a program in the current directory and a session of its own; returns its process id."""
+    program = _find_program(argv[0], environment.get(b"PATH", _DEFAULT_PATH))
+    actions = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
+    try:
+        return _spawn(program, argv, environment, actions)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+    return _spawn(b"/bin/sh", [b"sh", program, *argv[1:]], environment, actions)  # a script that names no interpreter
+
+
+def _spawn(
+    program: bytes, argv: list[bytes], environment: dict[bytes, bytes], actions: list[tuple[int, int, int]]
+) -> int:
+    return os.posix_spawn(
+        program, argv, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_TO_DEFAULT
+    )
+
+
+def _find_program(name: bytes, path: bytes) -> bytes:
+    if b"/" in name:
+        return name
+    found: OSError = FileNotFoundError(errno.ENOENT, "no such program")
+    for directory in path.split(b":"):
+        candidate = os.path.join(directory or b".", name)
+        if os.access(candidate, os.X_OK):
+            if stat.S_ISREG(os.stat(candidate).st_mode):
+                return candidate
+            found = PermissionError(errno.EACCES, "no program")
+        elif os.path.isfile(candidate):
+            found = PermissionError(errno.EACCES, "not executable")
+    raise found
+
+
+def _all() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        descriptor = os.open(f"/proc/{pid}/{name}", os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, 1 << 18)
+    except OSError:  # ended between the two
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _about(pid: int) -> tuple[bytes, int, int] | None:
+    """State, parent and session of a process; None where it is gone."""
+    _, _, rest = _read(pid, "stat").rpartition(b")")
+    fields = rest.split()
+    return (fields[0], int(fields[1]), int(fields[3])) if len(fields) > 3 else None
+
+
+def _runs(pid: int) -> bool:
+    about = _about(pid)
+    return about is not None and about[0] not in b"ZX"
+
+
+def send_signal(pid: int, number: int) -> None:
+    """Sends a signal to a process, which may have ended."""
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _members(first: int, marker: bytes) -> set[int]:
+    """The processes that belong to the tree which began with one."""
+    parents = {}
+    found = {first}
+    for pid in _all():
+        about = _about(pid)
+        if about is None or about[0] in b"ZX":
+            continue
+        _, parents[pid], session = about
+        if session == first or marker in _read(pid, "environ").split(b"\0"):
+            found.add(pid)
+    grown = True
+    while grown:
+        below = {pid for pid, parent in parents.items() if parent in found and pid not in found}
+        found |= below
+        grown = bool(below)
+    return found
+
+
+def kill_tree(first: int, marker: bytes) -> set[int]:
+    """Stops what belongs to a tree until no more of it appears, then kills all of that; returns what it killed."""
+    stopped: set[int] = set()
+    for _ in range(_ROUNDS):
+        found = _members(first, marker) - stopped
+        if not found:
+            break
+        for pid in found:
+            send_signal(pid, _signal.SIGSTOP)
+        stopped |= found
+    for pid in stopped - {first}:
+        send_signal(pid, _signal.SIGKILL)
+    send_signal(first, _signal.SIGKILL)  # last: its end is what the engine waits for
+    return stopped
+
+
+def wait_gone(pids: Iterable[int], reap: Callable[[], None]) -> None:
+    """Returns once killed processes are gone, or after a second: one can hang in the kernel for a while."""
+    deadline = time.monotonic() + 1
+    left = set(pids)
+    while left and time.monotonic() < deadline:
+        reap()
+        left = {pid for pid in left if _runs(pid)}
+        if left:
+            time.sleep(0.0005)
+
+
+def freeze() -> set[int]:
+    """Stops every process but this one; returns those that were not stopped before."""
+    stopped: set[int] = set()
+    before: set[int] | None = None
+    deadline = time.monotonic() + _FREEZE_SECONDS
+    while True:
+        running = set()
+        asleep = set()
+        for pid in _all():
+            about = _about(pid)
+            if about is None or about[0] in b"TtZX":
+                continue
+            (asleep if about[0] == b"D" and pid in stopped else running).add(pid)
+        for pid in running:
+            send_signal(pid, _signal.SIGSTOP)
+        stopped |= running
+        if not running and (not asleep or asleep == before or time.monotonic() > deadline):
+            return stopped
+        before = asleep
+        if time.monotonic() > deadline:
+            return stopped
+        time.sleep(0.0005)
+
+
+def find(names: set[bytes], below: bytes, limit: int, results: int) -> int:
+    """Writes the paths of files with one of these names, each ended by NUL; returns 0, or why it gave up.
+
+    Returns:
+        0 when all was searched, 2 when the tree is too deep, too slow or too rich.
+    """
+    deadline = time.monotonic() + _FIND_SECONDS
+    left = limit
+    waiting = [below.rstrip(b"/") or b"/"]
+    while waiting:
+        directory = waiting.pop()
+        if time.monotonic() > deadline or len(directory) > _MAX_PATH - 256:
+            return 2
+        try:
+            opened = os.open(directory, _DIRECTORY)
+        except OSError:
+            continue
+        try:
+            with os.scandir(opened) as entries:
+                for entry in entries:
+                    name = os.fsencode(entry.name)
+                    path = os.path.join(directory, name)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(path)
+                    elif name in names and (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
+                        left -= 1
+                        if left < 0:
+                            return 2
+                        _write_all(results, path + b"\0")
+        finally:
+            os.close(opened)
+    return 0
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

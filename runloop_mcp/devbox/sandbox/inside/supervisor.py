@@ -1,0 +1,254 @@
+"""Pid 1 of a box: starts processes and opens files for the engine, with no right that the box's user has not.
+
+It imports nothing after it has moved into the box, whose files may be a solver's. Requests come from the engine as
+marshalled tuples, and are trusted. Answers are lines of plain words and numbers, because the engine trusts none.
+"""
+
+from __future__ import annotations
+
+import errno
+import marshal
+import os
+import resource
+import select
+import _signal
+import stat
+import sys
+
+import _socket
+
+from . import kernel, processes, root
+
+TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+_MAX_PACKET = 1 << 18
+_MAX_DESCRIPTORS = 8
+
+
+def main(plan: dict[str, Any], channel: int, keeper_alive: int) -> NoReturn:
+    """Never returns: the process ends with its socket, its keeper or a failure that it tells the engine."""
+    status = 1
+    try:
+        sock = _socket.socket(fileno=channel)
+        try:
+            _move_in(plan, keeper_alive, channel)
+        except BaseException as error:  # noqa: BLE001 - whatever it was, the one who waits must learn of it
+            text = f"{type(error).__name__}: {error}".encode(errors="replace")[:2000]
+            sock.send(b"broken 0 %d " % (getattr(error, "errno", 0) or 0) + text)
+            os._exit(1)
+        Supervisor(sock, plan["working_directory"]).serve()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _move_in(plan: dict[str, Any], keeper_alive: int, channel: int) -> None:
+    kernel.die_with_parent()
+    if select.select([keeper_alive], [], [], 0)[0]:  # end of file: the keeper died before this process asked to follow
+        os._exit(1)
+    kernel.unshare(kernel.CLONE_NEWNS)  # the keeper goes on seeing the host's files
+    os.umask(0o022)
+    root.build(plan)
+    sys.path[:] = []
+    sys.meta_path[:] = []
+    _only_keep(channel)
+    os.setsid()
+    kernel.set_dumpable(on=False)
+    kernel.drop_all_capabilities()
+    for name, value in plan["limits"]:
+        hard = resource.getrlimit(name)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(name, (value, value))
+    kernel.install_filter(plan["filter"])
+
+
+def _only_keep(channel: int) -> None:
+    """Closes every descriptor but the engine's socket and the three standard ones, which become /dev/null."""
+    null = os.open("/dev/null", os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard, inheritable=False)
+    for name in os.listdir("/proc/self/fd"):
+        if (descriptor := int(name)) > 2 and descriptor != channel:
+            try:
+                os.close(descriptor)
+            except OSError as error:
+                if error.errno != errno.EBADF:  # the listing's own
+                    raise
+
+
+class Supervisor:
+    """Serves one engine, one request at a time; nothing that it does for one takes long."""
+
+    def __init__(self, channel: _socket.socket, working_directory: str) -> None:
+        self._channel = channel
+        self._proc_device = os.stat("/proc").st_dev
+        self._tokens: dict[int, int] = {}
+        """Which execution a running process is, by its process id."""
+        self._stopped: set[int] = set()
+        """What `freeze` has stopped."""
+        self._operations: dict[str, Callable[..., None]] = {
+            "start": self._start,
+            "kill": self._kill,
+            "read": self._read,
+            "write": self._write,
+            "remove": self._remove,
+            "find": self._find,
+            "freeze": self._freeze,
+            "thaw": self._thaw,
+        }
+        os.chdir(working_directory)
+
+    def serve(self) -> None:
+        """Serves until the engine closes its end."""
+        wake, waker = os.pipe()
+        os.set_blocking(waker, False)
+        os.set_blocking(wake, False)
+        _signal.signal(_signal.SIGCHLD, lambda _number, _frame: None)
+        _signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        poll = select.poll()
+        poll.register(wake, select.POLLIN)
+        poll.register(self._channel.fileno(), select.POLLIN)
+        self._answer("ready", 0)
+        requests = self._channel.fileno()
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == requests:
+                    if not self._one_request():
+                        return
+                else:
+                    try:
+                        os.read(wake, 4096)
+                    except BlockingIOError:
+                        pass
+            self._reap()
+
+    def _one_request(self) -> bool:
+        size = 4
+        data, ancillary, _, _ = self._channel.recvmsg(
+            _MAX_PACKET, _socket.CMSG_SPACE(_MAX_DESCRIPTORS * size), _socket.MSG_CMSG_CLOEXEC
+        )
+        if not data:
+            return False
+        descriptors = []
+        for _, _, content in ancillary:
+            descriptors += [int.from_bytes(content[i : i + size], sys.byteorder) for i in range(0, len(content), size)]
+        try:
+            if data == b"in memory":
+                memory = descriptors.pop(0)
+                data = _read_all(memory)
+                os.close(memory)
+            operation, token, *arguments = marshal.loads(data)  # noqa: S302 - from the engine, in the trusted direction
+            try:
+                self._operations[operation](token, descriptors, *arguments)
+            except OSError as error:
+                self._answer("failed", token, error.errno or errno.EIO)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return True
+
+    def _answer(self, word: str, token: int, number: int = 0, descriptor: int | None = None) -> None:
+        packet = f"{word} {token} {number}".encode()
+        if descriptor is None:
+            self._channel.send(packet)
+            return
+        passed = descriptor.to_bytes(4, sys.byteorder, signed=True)
+        self._channel.sendmsg([packet], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, passed)])
+
+    def _reap(self) -> None:
+        """Learns which processes have ended, orphans among them."""
+        while True:
+            try:
+                ended, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if ended == 0:
+                return
+            token = self._tokens.pop(ended, None)
+            if token is not None:
+                self._answer("exit", token, os.waitstatus_to_exitcode(status))
+
+    def _start(
+        self, token: int, descriptors: list[int], argv: list[bytes], directory: bytes, environment: dict[bytes, bytes]
+    ) -> None:
+        standard_input = descriptors[2] if len(descriptors) > 2 else 0
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            self._answer("no-directory", token, error.errno or errno.EIO)
+            return
+        pid = processes.spawn(argv, environment, standard_input, descriptors[0], descriptors[1])
+        self._tokens[pid] = token
+        self._answer("started", token)
+
+    def _kill(self, token: int, _: list[int], wanted: int, marker: bytes) -> None:
+        first = next((pid for pid, known in self._tokens.items() if known == wanted), None)
+        if first is not None:
+            killed = processes.kill_tree(first, marker)
+            processes.wait_gone(killed, self._reap)
+        self._answer("done", token)
+
+    def _read(self, token: int, _: list[int], path: bytes) -> None:
+        self._pass_out(token, os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))
+
+    def _write(self, token: int, _: list[int], path: bytes) -> None:
+        parent = os.path.dirname(path)
+        if not os.path.isdir(parent):
+            os.makedirs(parent, exist_ok=True)
+        flags = os.O_NONBLOCK | os.O_NOCTTY
+        try:
+            opened, existed = os.open(path, os.O_WRONLY | flags), 1
+        except FileNotFoundError:
+            opened, existed = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o644), 0
+        self._pass_out(token, opened, existed)
+
+    def _pass_out(self, token: int, opened: int, number: int = 0) -> None:
+        try:
+            about = os.fstat(opened)
+            if stat.S_ISDIR(about.st_mode):
+                self._answer("failed", token, errno.EISDIR)
+            elif not stat.S_ISREG(about.st_mode) or about.st_dev == self._proc_device:
+                self._answer("failed", token, errno.ENXIO)
+            else:
+                self._answer("opened", token, number, opened)
+        finally:
+            os.close(opened)
+
+    def _remove(self, token: int, _: list[int], path: bytes) -> None:
+        try:
+            os.unlink(path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        self._answer("done", token)
+
+    def _find(self, token: int, descriptors: list[int], names: list[bytes], below: bytes, limit: int) -> None:
+        """Searches in a process of its own, which writes what it finds to a descriptor of the engine's."""
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                status = processes.find(set(names), below, limit, descriptors[0])
+            finally:
+                os._exit(status)
+        self._tokens[pid] = token
+        self._answer("started", token)
+
+    def _freeze(self, token: int, _: list[int]) -> None:
+        self._stopped |= processes.freeze()
+        self._answer("done", token)
+
+    def _thaw(self, token: int, _: list[int]) -> None:
+        for pid in self._stopped:
+            processes.send_signal(pid, _signal.SIGCONT)
+        self._stopped.clear()
+        self._answer("done", token)
+
+
+def _read_all(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, size, 0)
+
+

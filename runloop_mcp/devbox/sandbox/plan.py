@@ -1,0 +1,126 @@
+"""What a box is made of, decided outside: the plan that its keeper and supervisor carry out."""
+
+import os
+import posixpath
+import resource
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...api.errors import InvalidRequest, Unavailable
+from ..port import HOME, DevboxSpec, Network
+from . import seccomp
+from .disk import Mounts
+from .tools import Tools, build, own_places, visible_directories
+
+USER_INSIDE = 1000
+_SHARED_MEMORY = 64 << 20
+_MAX_PATH = 2000
+_SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr")
+_LINKS = ("/var/tmp", "/var/run")  # noqa: S108 - inside a devbox
+
+_FILES_OF_ETC = (
+    "debian_version", "os-release", "lsb-release", "redhat-release", "alpine-release", "nsswitch.conf", "ld.so.cache", "ld.so.conf", "host.conf", "gai.conf",
+    "services", "protocols", "networks", "rpc", "mime.types", "localtime", "timezone", "locale.alias", "login.defs", "shells",
+    "profile", "bash.bashrc", "inputrc", "magic", "mtab", "issue",
+)  # fmt: skip
+_DIRECTORIES_OF_ETC = (
+    "alternatives", "ld.so.conf.d", "ssl/certs", "pki/tls/certs", "pki/ca-trust/extracted", "ca-certificates/extracted",
+    "terminfo", "perl", "fonts",
+)  # fmt: skip
+_PATTERNS_OF_ETC = ("python3*", "java-*")
+_COPIED_DEEPER = ("ssl/openssl.cnf", "pki/tls/openssl.cnf")
+
+_PASSWD = f"""root:x:0:0:root:/root:/bin/sh
+user:x:{USER_INSIDE}:{USER_INSIDE}:user:{HOME}:/bin/bash
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+"""
+_GROUP = f"root:x:0:\nuser:x:{USER_INSIDE}:\nnogroup:x:65534:\n"
+_HOSTS = "127.0.0.1 localhost devbox\n::1 localhost ip6-localhost ip6-loopback\n"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What is the same for every box of a server."""
+
+    tools: Tools
+    filter: bytes
+    fixed: dict[str, Any] = field(repr=False)
+    """The parts of a plan that no devbox changes."""
+
+    @classmethod
+    def found(cls, tools_folder: Path) -> "System":
+        """Looks at the host, and builds what is missing; blocks for seconds at its first time.
+
+        Raises:
+            Unavailable: Something that devboxes need is missing.
+        """
+        try:
+            program = seccomp.program()
+        except seccomp.MissingLibrary as error:
+            raise Unavailable(
+                f"Local devboxes need libseccomp 2: {error}.", hint="Install it: apt install libseccomp2."
+            ) from error
+        tools = build(tools_folder)
+        binds, links = visible_directories()
+        etc = Path("/etc")
+        directories = [etc / name for name in _DIRECTORIES_OF_ETC]
+        directories += [path for pattern in _PATTERNS_OF_ETC for path in sorted(etc.glob(pattern))]
+        fixed = {
+            "inside_uid": USER_INSIDE,
+            "filter": program,
+            "links": [*links, ("var/tmp", "../tmp"), ("var/run", "../run")],
+            "binds": binds + [str(path)[1:] for path in directories if path.is_dir() and os.access(path, os.X_OK)],
+            "copies": [f"etc/{name}" for name in (*_FILES_OF_ETC, *_COPIED_DEEPER)],
+            "directories": ["home", "tmp", "dev", "etc", "opt", "mnt", "srv", "run", "root", "var/lib", "var/log", "var/cache"],
+            "masks": [path[1:] for path in own_places()],
+            "shared_memory": _SHARED_MEMORY,
+        }
+        return cls(tools, program, fixed)
+
+    def plan(self, mounts: Mounts, drop_to: int | None, processes: int | None) -> dict[str, Any]:
+        """The plan of one box."""
+        spec = mounts.spec
+        own_network = spec.network is Network.NONE
+        files = [("etc/passwd", _PASSWD), ("etc/group", _GROUP), ("etc/hosts", _HOSTS), ("etc/hostname", "devbox\n")]
+        if own_network:
+            files.append(("etc/resolv.conf", ""))
+        return {
+            **self.fixed,
+            "copies": self.fixed["copies"] + ([] if own_network else ["etc/resolv.conf"]),
+            "files": [(name, text.encode()) for name, text in files],
+            "overlays": [(name, [layer]) for name, layer in self.tools.overlays],
+            "disks": mounts.disks,
+            "own_network": own_network,
+            "working_directory": spec.working_directory,
+            "limits": _limits(spec, processes),
+            "drop_to": drop_to,
+            "parent": os.getpid(),
+        }
+
+
+def _limits(spec: DevboxSpec, processes: int | None) -> list[tuple[int, int]]:
+    limits = [(resource.RLIMIT_CORE, 0)]
+    if spec.limits.open_files is not None:
+        limits.append((resource.RLIMIT_NOFILE, spec.limits.open_files))
+    if processes is not None:
+        limits.append((resource.RLIMIT_NPROC, processes))
+    return limits
+
+
+def check_working_directory(path: str) -> str:
+    """The path without detours.
+
+    Raises:
+        InvalidRequest: A devbox cannot have its working directory there.
+    """
+    hint = "Give an absolute path outside the system's directories, such as /home/user/work or /srv/app."
+    if not path.startswith("/") or "\0" in path or len(os.fsencode(path)) > _MAX_PATH:
+        raise InvalidRequest(f"The working directory {path!r} is no usable absolute path.", hint=hint)
+    clean = "/" + posixpath.normpath(path).strip("/")
+    parts = clean.split("/")
+    if ".." in path.split("/") or any(len(os.fsencode(part)) > 255 for part in parts):
+        raise InvalidRequest(f"The working directory {path!r} is no plain path.", hint=hint)
+    if clean == "/" or parts[1] in _SYSTEM or any(f"{clean}/".startswith(f"{link}/") for link in _LINKS):
+        raise InvalidRequest(f"The working directory {clean} is a part of the devbox's read-only system.", hint=hint)
+    return clean

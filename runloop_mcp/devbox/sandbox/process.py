@@ -1,0 +1,244 @@
+"""A process in a box, seen from outside: its output is drained for ever, with bounded memory."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable
+from fcntl import F_SETPIPE_SZ, fcntl
+
+from ..port import Exit, OutputSink, Process
+
+Spawn = Callable[[Callable[[], Awaitable[None]]], None]
+"""Runs a coroutine function in a task whose owner outlives the caller."""
+
+_CHUNK = 1 << 16
+_BIG = 1 << 20
+_HIGH_WATER = 1 << 20
+_GRACE_SECONDS = 0.1
+
+
+class Stream:
+    """Reads one pipe to its end. What comes before `finish` goes to the sink; what comes long after it goes nowhere."""
+
+    def __init__(self, descriptor: int, sink: OutputSink, spawn: Spawn, on_finished: Callable[[], None]) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._sink = sink
+        self._spawn = spawn
+        self._on_finished = on_finished
+        self._loop = asyncio.get_running_loop()
+        self._chunks: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._size = _CHUNK
+        self._open = True
+        self._paused = False
+        self._delivering = False
+        self._late = False
+        self.failure: BaseException | None = None
+        self._loop.add_reader(descriptor, self._readable)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the sink will not be called again."""
+        return (self._late or not self._open) and not self._chunks and not self._delivering
+
+    def _read(self) -> bool:
+        """Takes what is there; returns whether more can follow at once."""
+        try:
+            data = os.read(self._descriptor, self._size)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return False
+        if self._late or self.failure is not None:
+            return True
+        if len(data) == self._size == _CHUNK:
+            self._grow()
+        self._chunks.append(data)
+        self._waiting_bytes += len(data)
+        return True
+
+    def _grow(self) -> None:
+        """Makes room for a program that writes much: fewer, bigger reads."""
+        try:
+            self._size = fcntl(self._descriptor, F_SETPIPE_SZ, _BIG)
+        except OSError:  # this user holds as much memory in pipes as allowed
+            self._size = _CHUNK - 1
+
+    def _readable(self) -> None:
+        self._read()
+        if self._waiting_bytes >= _HIGH_WATER and not self._paused and self._open:
+            self._paused = True
+            self._loop.remove_reader(self._descriptor)
+        self._progress()
+
+    def _progress(self) -> None:
+        if self._chunks and not self._delivering:
+            self._delivering = True
+            self._spawn(self._deliver)
+        elif self.finished:
+            self._on_finished()
+
+    async def _deliver(self) -> None:
+        try:
+            while self._chunks:
+                data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+                self._chunks.clear()
+                self._waiting_bytes = 0
+                self._resume()
+                await self._sink(data)
+        except Exception as error:  # noqa: BLE001 - the sink's own error; whoever waits for the process gets it
+            self.failure = error
+        finally:
+            self._chunks.clear()
+            self._delivering = False
+            self._resume()
+            if self.finished:
+                self._on_finished()
+
+    def _resume(self) -> None:
+        if self._paused and self._open:
+            self._paused = False
+            self._loop.add_reader(self._descriptor, self._readable)
+
+    def process_ended(self) -> None:
+        """Takes all that the process can have written; others that hold the pipe have a moment more."""
+        if self._open:
+            rounds = 2
+            while self._read() and rounds:  # the second round tells an end from a pause
+                rounds -= 1
+        if self._open:
+            self._loop.call_later(_GRACE_SECONDS, self._now_late)
+        self._progress()
+
+    def _now_late(self) -> None:
+        self._late = True
+        self._resume()
+        self._progress()
+
+    def discard(self) -> None:
+        """Throws away all that still comes."""
+        self._late = True
+        self._chunks.clear()
+        self._resume()
+
+    def close(self) -> None:
+        """Stops reading; what was read is still handed on."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+
+
+class Feed:
+    """Writes standard input, as fast as the process takes it."""
+
+    def __init__(self, descriptor: int, data: bytes) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._left = memoryview(data)
+        self._loop = asyncio.get_running_loop()
+        self._open = True
+        self._loop.add_writer(descriptor, self._writable)
+
+    def _writable(self) -> None:
+        try:
+            self._left = self._left[os.write(self._descriptor, self._left) :]
+        except BlockingIOError:
+            return
+        except OSError:  # nobody reads any more
+            self.close()
+            return
+        if not self._left:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the input where it is."""
+        if self._open:
+            self._open = False
+            self._loop.remove_writer(self._descriptor)
+            os.close(self._descriptor)
+
+
+class SandboxProcess(Process):
+    """A process that a box's supervisor has started.
+
+    Args:
+        kill: Kills the tree and returns once that is done, or has ended the box because it could not be done.
+        spawn: Runs what must go on when nobody waits.
+    """
+
+    def __init__(self, kill: Callable[[], Awaitable[None]], spawn: Spawn) -> None:
+        self._kill = kill
+        self._spawn = spawn
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._streams: tuple[Stream, ...] = ()
+        self._feed: Feed | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._exit: Exit | None = None
+        self._timed_out = False
+
+    def attach(self, outputs: list[tuple[int, OutputSink]], stdin: tuple[int, bytes] | None) -> None:
+        """Takes over the engine's ends of the process's pipes."""
+        self._streams = tuple(Stream(end, sink, self._spawn, self._maybe_done) for end, sink in outputs)
+        self._feed = Feed(*stdin) if stdin else None
+
+    def limit(self, seconds: float) -> None:
+        """Kills the process after so long."""
+        if self._exit is None:
+            self._timer = self._loop.call_later(seconds, self._time_out)
+
+    def _time_out(self) -> None:
+        self._timed_out = True
+        self._spawn(self._kill)
+
+    def ended(self, code: int | None) -> None:
+        """Learns how the process ended: its exit code, negative for a signal; None where nobody saw it."""
+        if self._exit is not None:
+            return
+        if code is None:
+            self._exit = Exit(137, lost=True)
+        else:
+            self._exit = Exit(
+                128 - code if code < 0 else code, signal=-code if code < 0 else None, timed_out=self._timed_out
+            )
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._feed is not None:
+            self._feed.close()
+        for stream in self._streams:
+            stream.process_ended()
+        self._maybe_done()
+
+    def _maybe_done(self) -> None:
+        if self._exit is not None and not self._done.done() and all(stream.finished for stream in self._streams):
+            self._done.set_result(None)
+
+    def silence(self) -> None:
+        """Throws away the output from now on: nobody wants it any more."""
+        for stream in self._streams:
+            stream.discard()
+
+    def abandon(self) -> None:
+        """Lets go of all pipes: the process was not started."""
+        self.silence()
+        for stream in self._streams:
+            stream.close()
+        self.ended(None)
+
+    async def wait(self) -> Exit:  # noqa: D102 - the port says it
+        await asyncio.shield(self._done)
+        for stream in self._streams:
+            if stream.failure is not None:
+                raise stream.failure
+        assert self._exit is not None  # noqa: S101 - `_done` says so
+        return self._exit
+
+    async def kill(self) -> None:  # noqa: D102 - the port says it
+        if self._exit is None:
+            await self._kill()
+        await asyncio.shield(self._done)

@@ -1,0 +1,247 @@
+"""What every box gets beside the host's programs: pytest, `python` where the host has none, and the box's own code.
+
+Built once for each combination of versions into `tools/<key>/` of the driver's folder:
+
+    inside/       the keeper's and the supervisor's code, compiled for the Python that boxes run
+    local/…       laid over the host's /usr/local, or over the directories that this Python looks in
+
+The copies come from the installed distributions; nothing is downloaded. No PYTHONPATH is needed, which `python -I` would ignore.
+"""
+
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...api.errors import Unavailable
+from .launch import PYTHON
+
+if TYPE_CHECKING:
+    import importlib.metadata
+
+_DISTRIBUTIONS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
+_LAYOUT = "1"
+_BUILD_SECONDS = 120
+_ASK = (
+    "import sys, site, json; "
+    "print(json.dumps([list(sys.version_info[:3]), sys.implementation.cache_tag, site.getsitepackages()]))"
+)
+_SELDOM_USED = r"pygments/(lexers|styles|formatters)/"
+_COMMAND = "#!{python}\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
+_LOCAL = Path("/usr/local")
+_VISIBLE = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
+"""The host's directories that a box sees, read-only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What was built."""
+
+    code: Path
+    """The folder that holds `inside`."""
+    overlays: tuple[tuple[str, str], ...]
+    """Which directories of the box get which layer on top: (name without leading slash, layer in the driver's folder)."""
+    problem: str = ""
+    """Why there is no pytest among them; empty where there is."""
+
+
+def visible_directories() -> tuple[list[str], list[tuple[str, str]]]:
+    """The host's system directories: which to mount, and which are links (name, target)."""
+    binds, links = [], []
+    for path in _VISIBLE:
+        if os.path.islink(path):
+            links.append((path[1:], os.readlink(path)))
+        elif os.path.isdir(path):
+            binds.append(path[1:])
+    return binds, links
+
+
+def build(folder: Path) -> Tools:
+    """Builds the tools, or finds them built.
+
+    Args:
+        folder: The driver's `tools` folder, which several servers may share.
+
+    Raises:
+        Unavailable: There is no usable Python for boxes.
+    """
+    version, tag, site = _ask_python()
+    places, problem = _places(site)
+    found = _distributions()
+    missing = [name for name in _DISTRIBUTIONS if name not in found]
+    if missing:
+        problem = f"not installed beside the server, with a list of files: {', '.join(missing)}"
+    key = _key([_LAYOUT, *map(str, version), tag, *site], found)
+    target = folder / key
+    if not target.is_dir():
+        fresh = folder.parent / "trash" / f"tools-{os.getpid()}-{secrets.token_hex(8)}"
+        fresh.mkdir(mode=0o755)
+        _build_into(fresh, target, places if not problem else {}, found)
+        with contextlib.suppress(OSError):  # another server was faster
+            fresh.rename(target)
+    overlays = [] if problem else [(name, f"tools/{key}/{layer}") for name, layer in places["overlays"].items()]
+    return Tools(target, tuple(overlays), problem)
+
+
+def _ask_python() -> tuple[list[int], str, list[str]]:
+    try:
+        asked = subprocess.run(
+            [PYTHON, "-I", "-c", _ASK], env={}, capture_output=True, check=True, timeout=30, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unavailable(
+            f"Local devboxes run {PYTHON}, which does not work here ({type(error).__name__}).",
+            hint="Install it with the system's package manager: apt install python3.",
+        ) from error
+    version, tag, site = json.loads(asked.stdout)
+    if version < [3, 9]:
+        raise Unavailable(
+            f"{PYTHON} is {version[0]}.{version[1]}; local devboxes need 3.9 or later.", hint="Install a later python3."
+        )
+    return version, tag, site
+
+
+def _places(site: list[str]) -> tuple[dict[str, dict[str, str]], str]:
+    """Where packages and commands go: which directories get an overlay, and what lies where in which layer."""
+    packages = next((Path(path) for path in site if path.startswith("/usr/")), None)
+    if packages is None:
+        return {}, f"{PYTHON} looks for packages nowhere below /usr"
+    overlays: dict[str, str] = {}
+    inside: dict[str, str] = {}
+    for purpose, wanted in (("packages", packages), ("commands", _LOCAL / "bin")):
+        base = _LOCAL if _LOCAL in wanted.parents and _is_real(_LOCAL) else _existing(wanted)
+        layer = overlays.setdefault(str(base)[1:], f"layer-{len(overlays)}")
+        inside[purpose] = os.path.join(layer, os.path.relpath(wanted, base))
+    return {"overlays": overlays, "inside": inside}, ""
+
+
+def _is_real(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _existing(path: Path) -> Path:
+    return next(parent for parent in (path, *path.parents) if _is_real(parent) and parent.resolve() == parent)
+
+
+def _distributions() -> dict[str, "importlib.metadata.Distribution"]:
+    import importlib.metadata  # noqa: PLC0415 - 10 ms that only a server's first devbox needs
+
+    found = {}
+    for name in _DISTRIBUTIONS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            distribution = importlib.metadata.distribution(name)
+            if distribution.read_text("RECORD") is not None:
+                found[name] = distribution
+    return found
+
+
+def _key(words: list[str], found: dict[str, "importlib.metadata.Distribution"]) -> str:
+    content = hashlib.sha256("\0".join(words).encode())
+    for name, distribution in found.items():
+        content.update(f"{name}\0{distribution.version}\0{distribution.read_text('RECORD')}".encode())
+    for path in _sources():
+        content.update(path.read_bytes())
+    return content.hexdigest()[:32]
+
+
+def _sources() -> list[Path]:
+    return sorted((Path(__file__).parent / "inside").glob("*.py"))
+
+
+def _build_into(
+    fresh: Path,
+    target: Path,
+    places: dict[str, dict[str, str]],
+    found: dict[str, "importlib.metadata.Distribution"],
+) -> None:
+    code = fresh / "inside"
+    code.mkdir()
+    for path in _sources():
+        shutil.copyfile(path, code / path.name)
+    _compile(code, str(fresh), str(target))
+    if not places:
+        return
+    inside = places["inside"]
+    packages = fresh / inside["packages"]
+    for distribution in found.values():
+        _copy_distribution(distribution, packages)
+    layer = inside["packages"].split("/")[0]
+    base = next(base for base, name in places["overlays"].items() if name == layer)
+    _compile(packages, str(fresh / layer), f"/{base}")
+    commands = fresh / inside["commands"]
+    commands.mkdir(parents=True, exist_ok=True)
+    for entry in found["pytest"].entry_points.select(group="console_scripts", name="pytest"):
+        script = _COMMAND.format(python=PYTHON, module=entry.module, function=entry.attr)
+        (commands / "pytest").write_text(script, encoding="utf-8")
+        (commands / "pytest").chmod(0o755)
+    if not any(os.path.exists(f"/usr/{place}/python") for place in ("local/bin", "bin")):
+        (commands / "python").symlink_to(PYTHON)
+    for layer in places["overlays"].values():
+        _open_to_all(fresh / layer)
+    fresh.chmod(0o711)
+
+
+def _copy_distribution(distribution: "importlib.metadata.Distribution", target: Path) -> None:
+    for file in distribution.files or ():
+        source = Path(str(distribution.locate_file(file)))
+        if ".." in file.parts or file.suffix == ".pyc" or not source.is_file():
+            continue
+        new = target / file
+        new.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, new)
+
+
+def _compile(folder: Path, strip: str, prepend: str) -> None:
+    """Compiles once, for good: bytecode that no box has to check against its source."""
+    subprocess.run(
+        [PYTHON, "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-x", _SELDOM_USED,
+         "-s", strip, "-p", prepend, str(folder)],
+        env={}, check=True, timeout=_BUILD_SECONDS, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def _open_to_all(folder: Path) -> None:
+    """Lets the box's user read a layer, whatever the server's umask is."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
+def own_places() -> list[str]:
+    """Where this package, with its references and hidden tests, lies below the directories that a box sees."""
+    here = Path(__file__).resolve().parents[3]
+    found = {str(here / "runloop_mcp")}
+    if (here / "pyproject.toml").is_file():  # an editable install: its tests and repository as well
+        found.add(str(here))
+    for site in _site_directories(str(here)):
+        for pattern in ("runloop_mcp*", "__editable__*runloop_mcp*", "_runloop_mcp*"):
+            found.update(glob.glob(os.path.join(glob.escape(site), pattern)))
+    for metadata in [path for path in found if path.endswith(".dist-info")]:
+        found.update(_editable_source(metadata))
+    places = {os.path.realpath(path) for path in found}
+    return sorted(path for path in places if any(path.startswith(f"{top}/") for top in _VISIBLE))
+
+
+def _site_directories(own: str) -> set[str]:
+    """The directories of packages that a box can see: of the system, and of environments made below /usr."""
+    found = {own}
+    for top in ("/usr", "/usr/local", "/usr/local/*", "/usr/local/*/*", "/usr/local/*/venvs/*", "/usr/share/*", "/usr/lib/*"):
+        for library in ("lib", "lib64"):
+            for kind in ("site-packages", "dist-packages"):
+                found.update(glob.glob(f"{top}/{library}/python3*/{kind}"))
+    return found
+
+
+def _editable_source(metadata: str) -> list[str]:
+    with contextlib.suppress(OSError, ValueError):
+        about = json.loads((Path(metadata) / "direct_url.json").read_text(encoding="utf-8"))
+        if about.get("dir_info", {}).get("editable"):
+            return [about["url"].removeprefix("file://")]
+    return []
