@@ -6,8 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from runloop_mcp.api.ids import IdPrefix, stable_id
-from runloop_mcp.api.models.scenario import InputContext, ScenarioEnvironment, ScenarioView
-from runloop_mcp.api.models.scoring import ScoringContract
+from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.engine.scenarios.checks import Location, field_name, find_faults
 from runloop_mcp.engine.scenarios.document import DocumentError, Node, Problem, parse
 from runloop_mcp.engine.scenarios.environment import environment_hash
@@ -96,27 +95,20 @@ def _view(document: ScenarioDocument, folder: Path, pack: str, root: Node, probl
     if statement is None:
         message = f"is required: write {PROBLEM_STATEMENT}, or give problem_statement or problem_statement_file"
         problems.append(_located(("input_context", "problem_statement"), message, root))
-    return ScenarioView(
-        id=stable_id(IdPrefix.SCENARIO, pack, folder.name),
-        name=document.name,
-        input_context=InputContext(
-            problem_statement=statement or "", additional_context=document.input_context.additional_context
-        ),
-        scoring_contract=ScoringContract.model_validate(document.scoring_contract.model_dump(exclude_none=True)),
-        metadata=metadata,
-        environment=_environment(document),
-        reference_output=reference,
-        required_environment_variables=document.required_environment_variables,
-        required_secret_names=document.required_secret_names,
-        scorer_timeout_sec=document.scorer_timeout_sec,
-        validation_type=document.validation_type,
-    )
-
-
-def _environment(document: ScenarioDocument) -> ScenarioEnvironment | None:
-    if document.environment is None:
-        return None
-    return ScenarioEnvironment.model_validate(document.environment.model_dump(exclude_none=True))
+    fields = document.model_dump(exclude_none=True, exclude={"format", "requires", "input_context", "metadata"})
+    context = {"problem_statement": statement or "", "additional_context": document.input_context.additional_context}
+    try:
+        return ScenarioView.model_validate(
+            {
+                **fields,
+                "id": stable_id(IdPrefix.SCENARIO, pack, folder.name),
+                "input_context": context,
+                "metadata": metadata,
+                "reference_output": reference,
+            }
+        )
+    except ValidationError as error:  # the wire is stricter somewhere than the format
+        raise DocumentError([*problems, *problems_of(error, root, DOCUMENT, ScenarioDocument)]) from None
 
 
 def _default_reference(folder: Path, metadata: dict[str, str], problems: list[Problem]) -> str | None:
@@ -155,5 +147,7 @@ def _files_key(source: Path, problems: list[Problem]) -> str | None:
 
 
 def _located(location: Location, message: str, root: Node) -> Problem:
+    if location == ("metadata", "requires") and root.at(["requires"]) is not root:
+        location = ("requires",)  # where it stands in a folder
     node = root.at(location)
     return Problem(DOCUMENT, node.key_line or node.line, field_name(location), message)

@@ -217,7 +217,7 @@ Scorer = Annotated[
 class ScoringFunction(FormatModel):
     """A scorer with a name and a weight."""
 
-    name: Text
+    name: Annotated[Text, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
     """Letters, digits, `_` and `-`."""
     weight: float = Field(gt=0, le=1)
     """Its share of the score; the weights of all functions sum to 1."""

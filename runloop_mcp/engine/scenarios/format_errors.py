@@ -23,6 +23,7 @@ _MEANINGS = {
     "int_parsing_size": "is too large a number",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
+    "string_pattern_mismatch": "must consist of letters, digits, '_' and '-'",
     "union_tag_not_found": f"must have a type: one of {', '.join(SCORER_TYPES)}",
 }
 

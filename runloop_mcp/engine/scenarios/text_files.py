@@ -1,9 +1,12 @@
 """Text files of a scenario's folder, and nothing outside it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 MAX_BYTES = 4 * 1024 * 1024
+
+_OUTSIDE = "{!r} leads out of the scenario's folder; copy the file into it"
 
 
 class TextFileError(Exception):
@@ -27,6 +30,8 @@ class FolderTexts:
     def _resolve(self, name: str) -> Path:
         if not name.strip():
             raise TextFileError("the name of a file is missing; give a path relative to the scenario's folder")
+        if Path(name).is_absolute() or os.path.normpath(name).split("/")[0] == "..":
+            raise TextFileError(_OUTSIDE.format(name))
         try:
             root = self.folder.resolve(strict=True)
             path = (self.folder / name).resolve(strict=True)
@@ -34,8 +39,8 @@ class FolderTexts:
             raise TextFileError(f"there is no file {name!r} in the scenario's folder") from None
         except (OSError, ValueError, RuntimeError):  # names that are too long, hold NUL or go round in circles
             raise TextFileError(f"{name!r} is no path of a file") from None
-        if Path(name).is_absolute() or not path.is_relative_to(root):
-            raise TextFileError(f"{name!r} leads out of the scenario's folder; copy the file into it")
+        if not path.is_relative_to(root):
+            raise TextFileError(_OUTSIDE.format(name))
         if not path.is_file():
             raise TextFileError(f"{name!r} is no regular file")
         return path
