@@ -166,7 +166,7 @@ def _serve(transport: str) -> None:
     server = MCPServer("bare")
 
     @server.tool(structured_output=False)
-    def echo(text: str) -> str:
+    async def echo(text: str) -> str:
         """The same text."""
         return text
 
