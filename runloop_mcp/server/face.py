@@ -165,7 +165,7 @@ class Face:
 def _result(reply: Reply) -> CallToolResult:
     structured = None
     if reply.structured is not None:
-        structured = sendable_json(reply.structured.model_dump(mode="json", exclude_none=True))
+        structured = sendable_json(reply.structured.model_dump(mode="json", exclude_defaults=True))
     return CallToolResult(
         content=[TextContent(type="text", text=sendable(reply.text))],
         structured_content=structured,

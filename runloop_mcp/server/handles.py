@@ -7,7 +7,7 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.ids import IdPrefix
 from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
-from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioStatus, ScenarioView
+from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 
 KINDS: Final = {
     IdPrefix.SCENARIO: "a scenario",
@@ -84,11 +84,6 @@ def execution_id(named: str) -> str:
         InvalidRequest: It is the id of something else.
     """
     return _bare(named, IdPrefix.EXECUTION, "execution_id")
-
-
-def scenario_archived(scenario: ScenarioView) -> bool:
-    """Whether the scenario can no longer be started."""
-    return scenario.status == ScenarioStatus.ARCHIVED
 
 
 def _own(principal: Principal) -> str:

@@ -160,7 +160,7 @@ class Resources:
 
 
 def _json(value: BaseModel) -> str:
-    return value.model_dump_json(exclude_none=True, indent=2)
+    return value.model_dump_json(exclude_defaults=True, indent=2)
 
 
 _SCENARIOS: Final = Resource(

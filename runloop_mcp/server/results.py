@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Result(BaseModel):
-    """A structured result. What is null is left out."""
+    """A structured result. What is null or empty is left out."""
 
     model_config = ConfigDict(defer_build=True)
 
@@ -63,6 +63,7 @@ class ScoreCard(Result):
 
     run_id: str
     state: str
+    message: str
     disclosure: str
     score: float | None = Field(default=None, description="0..1")
     complete: bool | None = Field(default=None, description="false: a scorer broke, so the score is not the last word")

@@ -40,7 +40,7 @@ def _slim(node: Any, definitions: dict[str, Any]) -> Any:
         (only,) = [option for option in node["anyOf"] if option.get("type") != "null"]
         node = {**{key: value for key, value in node.items() if key != "anyOf"}, **only}
     slim: dict[str, Any] = {}
-    for key, value in node.items():
+    for key, value in sorted(node.items()):  # pydantic's own order depends on what was built before
         if key == "properties":
             slim[key] = {name: _slim(each, definitions) for name, each in value.items()}
         elif key == "title" or (key == "default" and (value is None or value == [])):

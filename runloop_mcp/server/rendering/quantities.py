@@ -7,7 +7,9 @@ from runloop_mcp.api.models.run import Budget
 
 
 def span(seconds: float) -> str:
-    """A span of time, as in "0.42 s", "3 min 20 s" or "1 h 5 min"."""
+    """A span of time, as in "8 ms", "0.42 s", "3 min 20 s" or "1 h 5 min"."""
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.2f} s"
     if seconds < 60:

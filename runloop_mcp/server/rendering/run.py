@@ -7,10 +7,12 @@ from runloop_mcp.server.rendering.quantities import amount, budget_line, moment,
 from runloop_mcp.server.results import RunLine, RunList
 
 _NOTE = 3000
+_ENDED = {RunState.COMPLETED, RunState.CANCELED, RunState.TIMEOUT, RunState.FAILED}
 
 
 def next_calls(run: ScenarioRunView) -> str:
     """The state of a run in a word, and the calls that are valid in it."""
+    again = _another_attempt(run)
     match run.state:
         case RunState.RUNNING:
             calls = (
@@ -21,10 +23,17 @@ def next_calls(run: ScenarioRunView) -> str:
         case RunState.SCORED:
             calls = "get_score shows the result, complete_run ends the run and frees its devbox"
         case RunState.COMPLETED:
-            calls = "get_score shows the result; start_run begins another attempt"
+            calls = f"get_score shows the result; {again}"
         case _:
-            calls = "the run has ended without a score; start_run begins another attempt"
+            calls = f"the run has ended without a score; {again}"
     return f"Run {run.id} is {run.state}. Next: {calls}."
+
+
+def _another_attempt(run: ScenarioRunView) -> str:
+    left = run.x_runloop_mcp.budget.attempts_left if run.x_runloop_mcp else None
+    if left is None:
+        return "start_run begins another attempt"
+    return f"start_run begins another attempt ({left} left)" if left else "no attempts at this scenario are left"
 
 
 def run_line(run: ScenarioRunView) -> RunLine:
@@ -73,7 +82,7 @@ def run_text(run: ScenarioRunView) -> str:
         lines.append(
             f"Attempt {details.attempt}." + (f" Started {moment(run.start_time_ms)}." if run.start_time_ms else "")
         )
-    if run.duration_ms is not None:
+    if run.duration_ms is not None and run.state in _ENDED:
         lines.append(f"It took {span(run.duration_ms / 1000)}.")
     lines.append(devbox_line(run))
     if run.environment_variables:

@@ -22,6 +22,7 @@ def score_card(run: ScenarioRunView) -> ScoreCard:
     return ScoreCard(
         run_id=run.id,
         state=run.state,
+        message=_message(run),
         disclosure=details.disclosure if details else Disclosure.NAMED,
         score=result.score if result else None,
         complete=result.x_complete if result else None,
@@ -46,7 +47,7 @@ def _function_score(result: ScoringFunctionResult, output_limit: int) -> Functio
 
 def score_card_text(card: ScoreCard) -> str:
     """A score card as text: the total, each function with those that fail first named, and what comes next."""
-    lines = [_headline(card)]
+    lines = [card.message]
     for function in card.functions:
         weight = f" of weight {score_text(function.weight)}" if function.weight is not None else ""
         mark = "✓" if function.score >= _FULL_SCORE else "✗"
@@ -63,12 +64,17 @@ def score_card_text(card: ScoreCard) -> str:
     return "\n".join(lines)
 
 
-def _headline(card: ScoreCard) -> str:
-    attempt = f" (attempt {card.attempt})" if card.attempt else ""
-    if card.score is not None:
-        failing = [function.name for function in card.functions if function.score < _FULL_SCORE]
+def _message(run: ScenarioRunView) -> str:
+    """The result in a sentence."""
+    attempt = f" (attempt {run.x_runloop_mcp.attempt})" if run.x_runloop_mcp else ""
+    if (result := run.scoring_contract_result) is not None:
+        failing = [
+            function.scoring_function_name
+            for function in result.scoring_function_results
+            if function.score < _FULL_SCORE
+        ]
         short = f" Short of full score: {', '.join(failing)}." if failing else ""
-        return f"Score {score_text(card.score)}{attempt}.{short}"
-    if card.state in {RunState.SCORED, RunState.COMPLETED}:
+        return f"Score {score_text(result.score)}{attempt}.{short}"
+    if run.state in {RunState.SCORED, RunState.COMPLETED}:
         return f"Scored{attempt}. The score is kept sealed."
-    return f"No score{' yet' if card.state in {RunState.RUNNING, RunState.SCORING} else ''}{attempt}."
+    return f"No score{' yet' if run.state in {RunState.RUNNING, RunState.SCORING} else ''}{attempt}."

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from runloop_mcp.api.access import Role
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import DevboxStatus
@@ -18,6 +19,8 @@ from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
 
 State = Literal["running", "scoring", "scored", "completed", "canceled", "timeout", "failed"]
+_SEARCHED = 2000
+"""Runs, newest first, among which a solver's own are looked for."""
 _READY = {DevboxStatus.RUNNING, DevboxStatus.SUSPENDED, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN}
 
 
@@ -83,15 +86,17 @@ async def _visible_runs(call: Call, arguments: ListRuns) -> Page[ScenarioRunView
         run = await find_run(call.backend, call.principal, call.principal.run_id)
         return Page[ScenarioRunView](items=[run], has_more=False, total_count=1)
     scenario = await find_scenario(call.backend, arguments.scenario_id) if arguments.scenario_id else None
-    page = await call.backend.runs.list(
-        RunListParams(
-            scenario_id=scenario and scenario.id,
-            state=arguments.state,
-            starting_after=arguments.cursor,
-            limit=arguments.limit,
-        )
+    wanted = RunListParams(
+        scenario_id=scenario and scenario.id,
+        state=arguments.state,
+        starting_after=arguments.cursor,
+        limit=arguments.limit,
     )
-    return page.model_copy(update={"items": [run for run in page.items if may_see(call.principal, run)]})
+    if call.principal.role is Role.OPERATOR:
+        return await call.backend.runs.list(wanted)
+    everyones = await call.backend.runs.list(wanted.model_copy(update={"limit": _SEARCHED}))
+    own = [run for run in everyones.items if may_see(call.principal, run)]
+    return Page[ScenarioRunView](items=own[: wanted.limit], has_more=len(own) > wanted.limit, total_count=len(own))
 
 
 async def complete_run(call: Call, arguments: EndRun) -> Reply:

@@ -1,0 +1,136 @@
+"""An agent as the tests play it: a real client on our server, over the real engine with real devboxes."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mcp.client import Client
+from mcp_types import TextContent
+from runloop_mcp.devbox.sandbox.driver import SandboxDriver
+
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.engine.backend import EmbeddedEngine
+from runloop_mcp.engine.secrets import Secrets
+from runloop_mcp.server.app import build_server
+
+ERAS = ("auto", "legacy")
+"""The protocol's two eras, by the client's name for how it meets a server."""
+
+STORED_SECRET = "s3cr3t-value"  # noqa: S105 - the tests' own
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a tool answered."""
+
+    text: str
+    structured: Any
+    failed: bool
+
+    def found(self, pattern: str) -> str:
+        """What the first group of a regular expression finds in the text, or all that it finds."""
+        match = re.search(pattern, self.text, re.MULTILINE)
+        assert match, f"{pattern!r} is not in: {self.text}"
+        return match[1] if match.groups() else match[0]
+
+
+class Agent:
+    """Calls tools and reads what comes back."""
+
+    def __init__(self, client: Client, backend: Backend) -> None:
+        self.client = client
+        self.backend = backend
+
+    async def try_tool(self, tool: str, /, **arguments: Any) -> Answer:
+        """Calls a tool, whatever comes of it."""
+        result = await self.client.call_tool(tool, arguments)
+        texts = [block.text for block in result.content if isinstance(block, TextContent)]
+        return Answer("\n".join(texts), result.structured_content, result.is_error)
+
+    async def call(self, tool: str, /, **arguments: Any) -> Answer:
+        """Calls a tool that must succeed."""
+        answer = await self.try_tool(tool, **arguments)
+        assert not answer.failed, answer.text
+        return answer
+
+    async def refused(self, tool: str, /, **arguments: Any) -> str:
+        """Calls a tool that must answer with an error, and gives its text."""
+        answer = await self.try_tool(tool, **arguments)
+        assert answer.failed, answer.text
+        assert "Traceback" not in answer.text
+        return answer.text
+
+    async def run_of(self, scenario: str, **arguments: Any) -> str:
+        """Starts a run of a scenario, and gives its id."""
+        started = await self.call("start_run", scenario_id=scenario, **arguments)
+        return started.found(r"scr_\w+")
+
+    async def read(self, uri: str) -> str:
+        """The text of a resource."""
+        (contents,) = (await self.client.read_resource(uri)).contents
+        return str(getattr(contents, "text", ""))
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, *packs: Path, era: str = "auto", principal: Principal = LOCAL_OPERATOR
+) -> AsyncIterator[Agent]:
+    """An agent on a server of its own, with its state in `folder`."""
+    engine = EmbeddedEngine(
+        folder / "state",
+        SandboxDriver(folder / "devboxes"),
+        packs=packs,
+        secrets=Secrets({"RUNLOOP_MCP_SECRET_DEPLOY_KEY": STORED_SECRET}),
+    )
+    failure: Exception | None = None
+    async with engine, Client(build_server(engine, principal=principal), mode=era) as client:
+        try:
+            yield Agent(client, engine)
+        except Exception as error:  # noqa: BLE001 - raised again outside, where no task group wraps it
+            failure = error
+    if failure is not None:
+        raise failure
+
+
+SOLVED = 'test "$(cat answer.txt)" = 42'
+
+
+def scorer(name: str, weight: float, command: str) -> dict[str, Any]:
+    """A scoring function that passes where a command does."""
+    return {"name": name, "weight": weight, "scorer": {"type": "command_scorer", "command": command}}
+
+
+def scenario_folder(
+    pack: Path,
+    name: str,
+    *,
+    functions: Sequence[dict[str, Any]] = (scorer("right-answer", 1.0, SOLVED),),
+    problem: str = "Write 42 into answer.txt.",
+    files: dict[str, str] | None = None,
+    reference: str = "echo 42 > answer.txt\n",
+    launch_commands: Sequence[str] = (),
+    keep_alive_seconds: int = 600,
+    **fields: Any,
+) -> Path:
+    """Writes a scenario's folder into a pack, and gives the pack."""
+    folder = pack / name
+    (folder / "files").mkdir(parents=True)
+    for path, contents in (files or {"README.md": "Nothing to see.\n"}).items():
+        (folder / "files" / path).write_text(contents)
+    (folder / "problem.md").write_text(problem)
+    (folder / "reference.sh").write_text(reference)
+    launch = {"keep_alive_time_seconds": keep_alive_seconds, "launch_commands": list(launch_commands)}
+    document = {
+        "format": 1,
+        "name": name,
+        "environment": {"launch_parameters": launch},
+        "scoring_contract": {"scoring_function_parameters": list(functions)},
+        **fields,
+    }
+    (folder / "scenario.yaml").write_text(yaml.safe_dump(document))
+    return pack

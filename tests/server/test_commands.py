@@ -1,0 +1,173 @@
+"""Commands on the devbox: what comes back of short, long, loud, hostile and endless ones."""
+
+from pathlib import Path
+
+import anyio
+import pytest
+from mcp_agent import ERAS, Agent, scenario_folder, serving
+
+BUDGET = 16_000
+"""Characters of output in one reply, as promised; the lines around it come on top."""
+AROUND = 1_500
+PATIENCE_SECONDS = 30
+
+
+async def test_streams_come_apart_with_the_status(tmp_path: Path) -> None:
+    """Exit status, duration, standard output and standard error, each under its name; a failing command is no error."""
+    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        ran = await agent.call("exec_on_devbox", run_id=run_id, command="echo out; echo oops >&2; exit 3")
+        assert ran.structured is None
+        ran.found(r"^Exit status 3 after [\d.]+ m?s")
+        assert "--- stdout, 4 bytes\nout\n--- stderr, 5 bytes\noops\n" in ran.text
+        quiet = await agent.call("exec_on_devbox", run_id=run_id, command="true")
+        assert "(no output)" in quiet.text
+
+
+async def test_a_command_starts_where_it_is_told_with_its_input(tmp_path: Path) -> None:
+    """Working directory and standard input are the command's own; a directory that is not there is named."""
+    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        await agent.call("exec_on_devbox", run_id=run_id, command="mkdir sub")
+        ran = await agent.call(
+            "exec_on_devbox", run_id=run_id, command="pwd; tr a-z A-Z", working_directory="sub", stdin="hello"
+        )
+        ran.found(r"^/\S+/sub\nHELLO$")
+        text = await agent.refused("exec_on_devbox", run_id=run_id, command="true", working_directory="nowhere")
+        assert "nowhere" in text
+
+
+async def test_long_output_is_cut_in_the_middle_and_readable_in_full(tmp_path: Path) -> None:
+    """Head and tail come within the budget in whole lines; ranges, search and the resource give all the rest."""
+    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        ran = await agent.call("exec_on_devbox", run_id=run_id, command="seq 1 200000; seq 1 9000 >&2")
+        assert len(ran.text) <= BUDGET + AROUND
+        assert "\n1\n2\n3\n" in ran.text
+        assert "\n199999\n200000\n" in ran.text
+        assert "\n8999\n9000\n" in ran.text
+        whole = "".join(f"{number}\n" for number in range(1, 200_001))
+        left_out = int(ran.found(r"\[… ([\d,]+) bytes left out").replace(",", ""))
+        offset = int(ran.found(r'stream="stdout", offset=(\d+)'))
+        execution_id = ran.found(r"exe_\w+")
+
+        asked = {"run_id": run_id, "execution_id": execution_id}
+        more = await agent.call("get_execution", **asked, offset=offset, limit=1000)
+        assert whole[offset : offset + 990] in more.text
+        assert f"offset={offset + 1000}" in more.text
+        after = await agent.call("get_execution", **asked, offset=offset + left_out, limit=60)
+        assert f"\n{whole[offset + left_out :][:50]}" in after.text
+        end = await agent.call("get_execution", **asked, offset=-14)
+        assert "199999\n200000" in end.text
+        assert "This is the end." in end.text
+        found = await agent.call("get_execution", **asked, search="^12345.$")
+        assert "10 lines" in found.text
+        assert f"\n123450\t{whole.index('123450')}\t123450\n" in found.text
+        wrong = await agent.refused("get_execution", **asked, search="(")
+        assert "regular expression" in wrong
+        assert await agent.read(f"runloop://runs/{run_id}/executions/{execution_id}/stdout") == whole
+
+
+async def test_very_large_output_stays_within_bounds(tmp_path: Path) -> None:
+    """Forty megabytes: the reply keeps its budget, and the resource gives its first few and how to go on."""
+    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        ran = await agent.call("exec_on_devbox", run_id=run_id, command="yes 'line of output' | head -c 40000000")
+        assert len(ran.text) <= BUDGET + AROUND
+        assert "40,000,000 bytes" in ran.text
+        execution_id = ran.found(r"exe_\w+")
+        whole = await agent.read(f"runloop://runs/{run_id}/executions/{execution_id}/stdout")
+        assert 4_000_000 < len(whole) < 5_000_000
+        assert f"offset={4 * 1024 * 1024}" in whole[-300:]
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_hostile_bytes_come_as_valid_text(tmp_path: Path, era: str) -> None:
+    """Invalid UTF-8, NUL, surrogates, terminal escapes: readable text arrives, and the server lives on."""
+    script = (
+        r"printf 'ok \x1b[31mred\x1b[0m \x1b]0;title\x07 nul\x00 bad\xff\xfe half\xed\xa0\xbd bell\x07\r\n"
+        r"10%%\r50%%\r100%% done\n\xf0\x9f'"
+    )
+    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box"), era=era) as agent:
+        run_id = await agent.run_of("box")
+        ran = await agent.call("exec_on_devbox", run_id=run_id, command=f"{script}; {script} >&2")
+        execution_id = ran.found(r"exe_\w+")
+        whole = await agent.read(f"runloop://runs/{run_id}/executions/{execution_id}/stderr")
+        for text in (ran.text, whole):
+            text.encode()
+            assert "ok red  nul\ufffd bad\ufffd" in text
+            assert "\n100% done\n" in text
+            assert not set(text) & {chr(code) for code in [*range(9), *range(11, 32), 127]}
+        await agent.call("write_file", run_id=run_id, path="made.txt", content="\x1b[2J\x00 \u2028 \ufeff x\n")
+        back = await agent.call("exec_on_devbox", run_id=run_id, command="xxd -p made.txt || od -An -tx1 made.txt")
+        assert back.text.replace(" ", "").count("1b5b324a00") == 1
+
+
+async def test_a_time_limit_ends_the_command_and_keeps_its_output(tmp_path: Path) -> None:
+    """What was printed before stays readable, and the answer says that time ran out."""
+    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        ran = await agent.call("exec_on_devbox", run_id=run_id, command="echo begun; sleep 100", timeout_seconds=0.5)
+        assert ran.text.startswith("Timed out")
+        assert "\nbegun\n" in ran.text
+
+
+async def test_a_background_command_is_polled_and_ended(tmp_path: Path) -> None:
+    """It answers at once; get_execution sees its output grow, waits for its end, and can bring that about."""
+    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        begun = await agent.call(
+            "exec_on_devbox", run_id=run_id, command="echo up; until test -e go; do sleep 0.05; done", background=True
+        )
+        assert begun.text.startswith("Still ")
+        assert "get_execution" in begun.text
+        asked = {"run_id": run_id, "execution_id": begun.found(r"exe_\w+")}
+        assert (await agent.call("get_execution", **asked, wait_seconds=0)).text.startswith("Still running")
+        await agent.call("write_file", run_id=run_id, path="go", content="")
+        ended = await agent.call("get_execution", **asked)
+        assert ended.text.startswith("Exit status 0")
+        assert "\nup\n" in ended.text
+
+        endless = await agent.call("exec_on_devbox", run_id=run_id, command="sleep 1000", background=True)
+        asked["execution_id"] = endless.found(r"exe_\w+")
+        assert (await agent.call("get_execution", **asked, kill=True)).text.startswith("Killed")
+
+
+async def _begun(agent: Agent, run_id: str) -> None:
+    """Waits until a command has said in a file that it runs."""
+    waiting = "until test -s pid; do sleep 0.05; done"
+    await agent.call("exec_on_devbox", run_id=run_id, command=waiting, timeout_seconds=PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_canceled_call_ends_its_command(tmp_path: Path, era: str) -> None:
+    """A caller who gives up leaves nothing running; the run goes on."""
+    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box"), era=era) as agent:
+        run_id = await agent.run_of("box")
+        with anyio.fail_after(PATIENCE_SECONDS):
+            async with anyio.create_task_group() as tasks:
+                command = "echo $$ > pid; exec sleep 1000"
+                tasks.start_soon(lambda: agent.try_tool("exec_on_devbox", run_id=run_id, command=command))
+                await _begun(agent, run_id)
+                await anyio.sleep(0.3)  # the wait in which a call does not know its execution yet
+                tasks.cancel_scope.cancel()
+            gone = "while kill -0 $(cat pid) 2>/dev/null; do sleep 0.05; done; echo gone"
+            assert "\ngone\n" in (await agent.call("exec_on_devbox", run_id=run_id, command=gone)).text
+
+
+async def test_a_long_command_reports_progress_and_returns_in_time(tmp_path: Path) -> None:
+    """Within 20 s the call returns with how to go on, and tells in between that it is still at it."""
+    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        begun = await agent.call("exec_on_devbox", run_id=run_id, command="sleep 1000", background=True)
+        asked = {"run_id": run_id, "execution_id": begun.found(r"exe_\w+"), "wait_seconds": 4.5}
+        heard: list[tuple[float, str | None]] = []
+
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
+            heard.append((progress, message))
+
+        result = await agent.client.call_tool("get_execution", asked, progress_callback=hear)
+        assert heard
+        assert heard[0][0] <= 5
+        assert heard[0][1] == "The command is running"
+        assert "It runs on" in str(getattr(result.content[0], "text", ""))

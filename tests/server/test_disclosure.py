@@ -1,0 +1,107 @@
+"""What a caller may know of a scenario's scoring, at each level, and what nobody who calls over MCP may."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp_agent import Agent, scenario_folder, scorer, serving
+
+from runloop_mcp.api.disclosure import disclosure_of, functions_for_solver
+from runloop_mcp.api.models.scenario import ScenarioView
+
+CANARY = "canary-7f3a9"
+"""Planted in all that no caller may see."""
+PARTS = ("parses-dates", "handles-leap-years")
+SCORER_OUTPUT = "scorer-says-hello"
+
+
+def secretive(pack: Path, disclosure: str) -> Path:
+    """A scenario whose reference, scorers, test files and odd metadata hold the canary."""
+    hidden = {
+        "type": "test_based_scorer",
+        "test_command": f"echo {SCORER_OUTPUT}; bash hidden/check.sh # {CANARY}",
+        "test_files": [{"file_path": "hidden/check.sh", "file_contents": f"# {CANARY}\nexit 1\n"}],
+    }
+    return scenario_folder(
+        pack,
+        "secretive",
+        functions=(
+            scorer(PARTS[0], 0.5, f"echo {SCORER_OUTPUT}; true {CANARY}"),
+            {"name": PARTS[1], "weight": 0.5, "scorer": hidden},
+        ),
+        reference=f"echo {CANARY}\n",
+        metadata={"disclosure": disclosure, "author_notes": CANARY, "summary": "Dates"},
+    )
+
+
+def text_of(value: Any) -> str:
+    """Everything that a client was sent, as text."""
+    return json.dumps(value, default=lambda model: model.model_dump(mode="json"))
+
+
+async def everything_shown(agent: Agent) -> tuple[str, str, str]:
+    """What every tool, resource and prompt shows: before scoring, of the score, and after it."""
+    seen: list[str] = []
+
+    async def see(tool: str, **arguments: Any) -> str:
+        answer = await agent.try_tool(tool, **arguments)
+        seen.extend([answer.text, text_of(answer.structured)])
+        return answer.text
+
+    scenario_id = (await agent.call("list_scenarios", query="secretive")).found(r"scn_\w+")
+    await see("list_scenarios", query="secretive")
+    await see("get_scenario", scenario_id=scenario_id)
+    run_id = await agent.run_of(scenario_id)
+    await see("get_run", run_id=run_id)
+    await see("get_score", run_id=run_id)
+    looked = f"grep -rs '{CANARY[:-1]}[{CANARY[-1]}]' /home /tmp /etc /opt /var; env; find ."
+    await see("exec_on_devbox", run_id=run_id, command=looked)
+    await see("read_file", run_id=run_id, path="hidden/check.sh")
+    uris = ["runloop://scenarios", f"runloop://scenarios/{scenario_id}", f"runloop://scenarios/{scenario_id}/problem"]
+    seen += [await agent.read(uri) for uri in uris]
+    seen.append(text_of(await agent.client.list_resources()))
+    seen.append(text_of(await agent.client.get_prompt("solve_scenario", {"scenario_id": scenario_id})))
+    before = "\n".join(seen)
+
+    seen.clear()
+    await see("score_run", run_id=run_id)
+    score = "\n".join(seen)
+    for tool in ("get_score", "get_run", "score_run", "complete_run", "get_score", "get_run"):
+        await see(tool, run_id=run_id)
+    await see("list_runs")
+    seen += [await agent.read(uri) for uri in (f"runloop://runs/{run_id}", f"runloop://runs/{run_id}/score")]
+    return before, score, "\n".join(seen)
+
+
+@pytest.mark.parametrize("level", ["sealed", "summary", "named", "full"])
+async def test_a_caller_learns_what_the_scenario_discloses_and_no_more(tmp_path: Path, level: str) -> None:
+    """That it was scored, the total, each function, its output: level by level; references and scorers never."""
+    async with serving(tmp_path, secretive(tmp_path / "pack", level)) as agent:
+        before, score, after = await everything_shown(agent)
+    assert CANARY not in before
+    assert CANARY not in after
+    named = level in {"named", "full"}
+    for name in PARTS:
+        assert (name in before) is named
+        assert (name in after) is named
+    assert ('"score": 0.5' in score) is (level != "sealed")
+    assert ("0.5" in after.replace("0.50", "")) is (level != "sealed")
+    assert ("kept sealed" in score) is (level == "sealed")
+    assert (SCORER_OUTPUT in after) is (level == "full")
+    assert SCORER_OUTPUT not in before
+
+
+async def test_an_unreadable_disclosure_shows_nothing() -> None:
+    """Where the author's wish can't be read, the strictest reading holds."""
+    scenario = ScenarioView.model_validate(
+        {
+            "id": "scn_x",
+            "name": "x",
+            "input_context": {"problem_statement": "x"},
+            "scoring_contract": {"scoring_function_parameters": [scorer("a", 1.0, "true")]},
+            "metadata": {"disclosure": "Sealed, please"},
+        }
+    )
+    assert disclosure_of(scenario) == "sealed"
+    assert functions_for_solver(scenario) == []

@@ -1,0 +1,47 @@
+"""Callers who may not see everything: bound to one run, or solvers among others."""
+
+from pathlib import Path
+
+from mcp_agent import scenario_folder, serving
+
+from runloop_mcp.api.access import Principal, Role
+
+
+async def test_a_caller_bound_to_a_run_reaches_no_other(tmp_path: Path) -> None:
+    """Not by any tool, list or resource; nor can it start one."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    async with serving(tmp_path, pack) as operator:
+        own, other = [await operator.run_of("answer") for _ in range(2)]
+        await operator.call("exec_on_devbox", run_id=other, command="true")
+    bound = Principal("agent", Role.SOLVER, run_id=own)
+    async with serving(tmp_path, pack, principal=bound) as solver:
+        listed = (await solver.call("list_runs")).structured
+        assert ([run["run_id"] for run in listed["runs"]], listed["total"]) == ([own], 1)
+        assert "Exit status 0" in (await solver.call("exec_on_devbox", run_id=own, command="true")).text
+        for tool, arguments in (
+            ("get_run", {}),
+            ("exec_on_devbox", {"command": "true"}),
+            ("get_execution", {"execution_id": "exe_x"}),
+            ("read_file", {"path": "README.md"}),
+            ("write_file", {"path": "a", "content": "x"}),
+            ("edit_file", {"path": "README.md", "old_string": "a", "new_string": "b"}),
+            ("score_run", {}),
+            ("get_score", {}),
+            ("complete_run", {}),
+            ("cancel_run", {}),
+        ):
+            assert own in await solver.refused(tool, run_id=other, **arguments)
+        assert own in await solver.refused("start_run", scenario_id="answer")
+
+
+async def test_a_solver_sees_its_own_runs_only(tmp_path: Path) -> None:
+    """Runs of other principals are neither listed nor counted nor found."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    async with serving(tmp_path, pack) as operator:
+        other = await operator.run_of("answer")
+        await operator.call("cancel_run", run_id=other)
+    async with serving(tmp_path, pack, principal=Principal("agent", Role.SOLVER)) as solver:
+        own = (await solver.call("start_run", scenario_id="answer")).found(r"scr_\w+")
+        listed = (await solver.call("list_runs")).structured
+        assert ([run["run_id"] for run in listed["runs"]], listed["total"]) == ([own], 1)
+        assert "no such run" in await solver.refused("get_score", run_id=other)

@@ -1,0 +1,93 @@
+"""Resources, the prompt, and what is offered while somebody types an id."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mcp.shared.exceptions import MCPError
+from mcp_agent import ERAS, Agent, scenario_folder, serving
+from mcp_types import PromptReference, ResourceTemplateReference
+
+
+async def refused(agent: Agent, uri: str) -> str:
+    """The error that reading a resource gives."""
+    with pytest.raises(MCPError) as caught:
+        await agent.read(uri)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_resources_show_scenarios_runs_and_scores(tmp_path: Path, era: str) -> None:
+    """Everything under runloop:// is listed by form or by name, and reads as what its type says."""
+    problem = "Write 42 into answer.txt.\n\n" + "Mind the details. " * 4000
+    pack = scenario_folder(tmp_path / "pack", "answer", problem=problem, metadata={"summary": "One number"})
+    async with serving(tmp_path, pack, era=era) as agent:
+        templates = (await agent.client.list_resource_templates()).resource_templates
+        assert [template.uri_template for template in templates] == [
+            "runloop://scenarios/{scenario_id}",
+            "runloop://scenarios/{scenario_id}/problem",
+            "runloop://runs/{run_id}",
+            "runloop://runs/{run_id}/score",
+            "runloop://runs/{run_id}/executions/{execution_id}/{stream}",
+        ]
+        scenarios = json.loads(await agent.read("runloop://scenarios"))["scenarios"]
+        (scenario_id,) = [each["scenario_id"] for each in scenarios if each["name"] == "answer"]
+        listed = {str(resource.uri): resource.name for resource in (await agent.client.list_resources()).resources}
+        assert listed[f"runloop://scenarios/{scenario_id}/problem"] == "answer"
+
+        assert "get_scenario" not in await agent.read(f"runloop://scenarios/{scenario_id}")
+        assert problem.strip() in await agent.read(f"runloop://scenarios/{scenario_id}/problem")
+        shown = await agent.call("get_scenario", scenario_id=scenario_id)
+        assert len(shown.text) < 45_000
+        assert f"runloop://scenarios/{scenario_id}/problem" in shown.text
+
+        run_id = await agent.run_of(scenario_id)
+        assert "running" in await agent.read(f"runloop://runs/{run_id}")
+        assert json.loads(await agent.read(f"runloop://runs/{run_id}/score"))["message"] == "No score yet (attempt 1)."
+        await agent.call("score_run", run_id=run_id)
+        assert json.loads(await agent.read(f"runloop://runs/{run_id}/score"))["score"] == 0.0
+
+
+async def test_a_wrong_uri_is_answered_with_the_right_forms(tmp_path: Path) -> None:
+    """Unknown forms, ids that are not there and streams that are none."""
+    async with serving(tmp_path) as agent:
+        assert "runloop://runs/{run_id}/score" in await refused(agent, "runloop://nothing")
+        assert "list_runs" in await refused(agent, "runloop://runs/scr_none")
+        assert "list_scenarios" in await refused(agent, "runloop://scenarios/scn_none/problem")
+        assert "stdout or stderr" in await refused(agent, "runloop://runs/scr_none/executions/exe_none/stdin")
+        await refused(agent, "file:///etc/passwd")
+
+
+async def test_the_prompt_sets_an_agent_to_work(tmp_path: Path) -> None:
+    """It names the calls in order and holds the problem statement; a wrong id says where right ones are."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    async with serving(tmp_path, pack) as agent:
+        (prompt,) = (await agent.client.list_prompts()).prompts
+        assert prompt.name == "solve_scenario"
+        filled = await agent.client.get_prompt("solve_scenario", {"scenario_id": "answer"})
+        text = str(getattr(filled.messages[0].content, "text", ""))
+        places = [
+            text.index(part) for part in ("start_run(", "exec_on_devbox", "score_run", "complete_run", "Write 42")
+        ]
+        assert places == sorted(places)
+        for arguments in ({"scenario_id": "scn_none"}, {}):
+            with pytest.raises(MCPError, match="list_scenarios"):
+                await agent.client.get_prompt("solve_scenario", arguments)
+        with pytest.raises(MCPError, match="solve_scenario"):
+            await agent.client.get_prompt("other", {})
+
+
+async def test_ids_are_offered_while_they_are_typed(tmp_path: Path) -> None:
+    """A scenario by its id or a word of its name, a run by its id, a stream by its first letters."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    async with serving(tmp_path, pack) as agent:
+        run_id = await agent.run_of("answer")
+        prompt = PromptReference(name="solve_scenario")
+        for typed in ("scn_", "ANSW"):
+            offered = await agent.client.complete(prompt, {"name": "scenario_id", "value": typed})
+            assert any(value.startswith("scn_") for value in offered.completion.values)
+        output = ResourceTemplateReference(uri="runloop://runs/{run_id}/executions/{execution_id}/{stream}")
+        offered = await agent.client.complete(output, {"name": "run_id", "value": "scr_"})
+        assert offered.completion.values == [run_id]
+        offered = await agent.client.complete(output, {"name": "stream", "value": "stdo"})
+        assert offered.completion.values == ["stdout"]

@@ -1,0 +1,95 @@
+"""What clients keep in their context all the time: the list of tools and the instructions."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from mcp.client import Client
+from mcp_agent import ERAS, serving
+
+from runloop_mcp.server.instructions import INSTRUCTIONS
+
+GOLDEN = Path(__file__).parent / "golden" / "tools.json"
+UPDATE = "UPDATE_GOLDEN"
+"""Set this environment variable to write the golden file anew, and read what changed before you commit it."""
+
+MOST_BYTES = 14_000
+NAMES = [
+    "list_scenarios",
+    "get_scenario",
+    "start_run",
+    "get_run",
+    "list_runs",
+    "exec_on_devbox",
+    "get_execution",
+    "read_file",
+    "write_file",
+    "edit_file",
+    "score_run",
+    "get_score",
+    "complete_run",
+    "cancel_run",
+]
+
+
+async def listed(client: Client) -> list[dict[str, Any]]:
+    """The list of tools, as it is sent."""
+    tools = (await client.list_tools()).tools
+    return [json.loads(tool.model_dump_json(by_alias=True, exclude_none=True)) for tool in tools]
+
+
+async def test_the_tool_list_is_the_golden_one_in_both_eras(tmp_path: Path) -> None:
+    """Names, order, titles, descriptions, schemas and annotations change on purpose only."""
+    for era in reversed(ERAS):
+        async with serving(tmp_path / era, era=era) as agent:
+            tools = await listed(agent.client)
+        if os.environ.get(UPDATE) and era == "legacy":
+            GOLDEN.write_text(json.dumps(tools, indent=1, ensure_ascii=False) + "\n")
+        assert tools == json.loads(GOLDEN.read_text()), f"if this change is meant, run the tests with {UPDATE}=1"
+
+
+def test_the_tool_list_keeps_within_its_budget() -> None:
+    """Fourteen tools, schemas of lists and scores included, take at most 14 kB of a model's context."""
+    compact = json.dumps(json.loads(GOLDEN.read_text()), separators=(",", ":"), ensure_ascii=False)
+    assert len(compact.encode()) <= MOST_BYTES
+
+
+def test_each_tool_says_all_that_a_client_decides_by() -> None:
+    """Stable names in a stable order; each with title, description and all hints that apply; no titles in schemas."""
+    tools = json.loads(GOLDEN.read_text())
+    assert [tool["name"] for tool in tools] == NAMES
+    for tool in tools:
+        hints = tool["annotations"]
+        assert tool["title"]
+        assert tool["description"]
+        assert tool["inputSchema"]["additionalProperties"] is False
+        assert "readOnlyHint" in hints
+        assert "openWorldHint" in hints
+        assert hints["readOnlyHint"] or {"destructiveHint", "idempotentHint"} <= hints.keys()
+        assert '"title"' not in json.dumps([tool["inputSchema"], tool.get("outputSchema")])
+        assert "$ref" not in json.dumps(tool)
+
+
+def test_only_lists_and_scores_are_structured() -> None:
+    """Clients hide the text of structured results, so those with big text have none."""
+    tools = json.loads(GOLDEN.read_text())
+    structured = {tool["name"] for tool in tools if "outputSchema" in tool}
+    assert structured == {"list_scenarios", "list_runs", "score_run", "get_score"}
+
+
+def test_entry_tools_are_loaded_at_once() -> None:
+    """A client that loads tools on demand has those at hand that a task begins with."""
+    tools = json.loads(GOLDEN.read_text())
+    always = {tool["name"] for tool in tools if tool.get("_meta", {}).get("anthropic/alwaysLoad")}
+    assert (
+        {"list_scenarios", "start_run"} <= always <= {"list_scenarios", "get_scenario", "start_run", "exec_on_devbox"}
+    )
+
+
+async def test_instructions_fit_and_name_every_tool(tmp_path: Path) -> None:
+    """A model that sees only the instructions knows the workflow: at most 1 KB, every tool in its place."""
+    async with serving(tmp_path, era="legacy") as agent:
+        assert agent.client.instructions == INSTRUCTIONS
+    assert len(INSTRUCTIONS.encode()) <= 1024
+    assert [name for name in NAMES if name not in INSTRUCTIONS] == []
