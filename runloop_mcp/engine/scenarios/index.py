@@ -31,7 +31,8 @@ class FolderIndex:
     Args:
         database: Where it is kept.
         packs: The directories of the packs; where two hold the same, the first counts.
-        look_seconds: How long after a look for changes the next use of the index looks again.
+        look_seconds: How long after a look for changes the next use of the index looks again, longer for packs that
+            take long to look through; 0 for at every use.
     """
 
     def __init__(self, database: Database, packs: Sequence[Path], *, look_seconds: float) -> None:
@@ -60,7 +61,8 @@ class FolderIndex:
             if self._scan is None or found.signatures != self._scan.signatures:
                 await self._update(found)
             self._scan = found
-            self._look_at = time.monotonic() + max(self._look_seconds, spent * _LOOK_SHARE)
+            if self._look_seconds:
+                self._look_at = time.monotonic() + max(self._look_seconds, spent * _LOOK_SHARE)
 
     async def refresh_folder(self, root: str, folder: str) -> None:
         """Brings the index up to date with one folder, now."""

@@ -58,7 +58,7 @@ class ScenarioLibrary:
     Args:
         database: Where scenarios and the index of folders are kept.
         packs: Directories of scenario folders; `bundled_pack()` is one.
-        look_seconds: How old the last look for changed folders may be.
+        look_seconds: How old the last look for changed folders may be; 0 looks at every use.
     """
 
     def __init__(self, database: Database, packs: Sequence[Path], *, look_seconds: float = 1) -> None:
