@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Each sets up what it needs, from a fresh clone with only Python 3.11 or newer, pip/venv and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench proof docker-check constraints clean
+.PHONY: help setup demo test check fix bench proof docker-check readme constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,6 +44,9 @@ proof: $(READY) ## the long runs at full size, the installed size and the Docker
 
 docker-check: $(READY) ## builds the image from an imported base and drives it (needs root and Debian's docker.io)
 	@$(BIN)/python -m pytest --full-size tests/docker
+
+readme: $(READY) ## writes the README's tables from the code
+	@$(BIN)/python scripts/readme_tables.py
 
 constraints: ## resolves all dependencies afresh into constraints.txt
 	@scripts/renew-constraints

@@ -1,0 +1,34 @@
+"""The README says what the code says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_tables_are_as_the_code_has_them() -> None:
+    """The tables of tools and settings are those that `make readme` writes."""
+    command = [sys.executable, str(ROOT / "scripts" / "readme_tables.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    """README and CONTRIBUTING name no target that the Makefile lacks."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md"):
+        named = set(re.findall(r"(?:`|^)make ([a-z-]+)", (ROOT / name).read_text(), re.MULTILINE))
+        assert named
+        assert named <= targets, name
+
+
+def test_every_command_that_is_named_exists() -> None:
+    """README names no command that the program lacks, and the other way round."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "runloop_mcp", "--help"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    commands = set(re.findall(r"^  ([a-z]+)  +\S", shown.partition("Commands:")[2], re.MULTILINE))
+    section = (ROOT / "README.md").read_text().partition("## Command line")[2].partition("##")[0]
+    assert set(re.findall(r"^\| `runloop-mcp ([a-z]+)", section, re.MULTILINE)) == commands
