@@ -1,7 +1,6 @@
 """How the tests of scoring speak: a solver works, then a contract is scored in one of the modes."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 
 import anyio
 
+from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.scoring import (
     ScoringContract,
     ScoringContractResult,
@@ -32,6 +32,7 @@ class Solver:
     driver: Driver
     devbox: Devbox
     pristine: Mapping[str, FileData] = field(default_factory=dict)
+    snapshots: list[str] = field(default_factory=list)
 
     async def run(self, script: str, *, environment: Mapping[str, str] | None = None) -> int:
         """The exit status of a shell command of the solver's."""
@@ -48,11 +49,13 @@ class Solver:
         self, mode: ScoringMode = ScoringMode.CLEAN, *, frozen: str = ""
     ) -> AsyncIterator[PreparedScoring]:
         """The scoring devbox."""
+        frozen = frozen or new_id(IdPrefix.SNAPSHOT)
+        self.snapshots.append(frozen)
         async with scoring_devbox(
             self.driver,
             self.devbox,
             mode=mode,
-            frozen_snapshot_id=frozen or f"snp_{secrets.token_hex(10)}",
+            frozen_snapshot_id=frozen,
             pristine_home_snapshot_id=None,
             protected_names=DEFAULT_PROTECTED,
             pristine=self.pristine,
@@ -72,10 +75,16 @@ class Solver:
 async def solver(state: Path, *, before: str = "true") -> AsyncIterator[Solver]:
     """A solver's devbox, in which a script has laid out the environment."""
     async with SandboxDriver(state) as driver:
-        devbox = await driver.create(f"dbx_{secrets.token_hex(10)}", DevboxSpec())
+        devbox = await driver.create(new_id(IdPrefix.DEVBOX), DevboxSpec())
         status, output = await run(devbox, before)
         assert status == 0, output
-        yield Solver(driver, devbox, await capture_protected(devbox, DEFAULT_PROTECTED))
+        solver = Solver(driver, devbox, await capture_protected(devbox, DEFAULT_PROTECTED))
+        try:
+            yield solver
+        finally:
+            await driver.remove(devbox.id)
+            for snapshot in solver.snapshots:
+                await driver.remove_snapshot(snapshot)
 
 
 @dataclass

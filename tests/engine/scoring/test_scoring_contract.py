@@ -24,9 +24,9 @@ def test_the_total_is_perfect_exactly_when_every_part_is(parts: list[tuple[float
     assert weighted_sum([(weight / weights, 1.0) for weight, _ in parts]) == 1
 
 
-async def test_scorers_give_what_their_types_say(tmp_path: Path) -> None:
+async def test_scorers_give_what_their_types_say(state: Path) -> None:
     """Exit statuses, printed scores and test files count as specified, and the total is their weighted sum."""
-    async with solver(tmp_path, before="echo right > answer.txt") as box:
+    async with solver(state, before="echo right > answer.txt") as box:
         result = await box.score(
             command("grep -q right answer.txt; echo seen"),
             command("exit 3"),
@@ -43,14 +43,14 @@ async def test_scorers_give_what_their_types_say(tmp_path: Path) -> None:
     assert all(function.x_weight == 0.25 and function.x_duration_ms is not None for function in functions)
 
 
-async def test_one_error_does_not_stop_the_others(tmp_path: Path) -> None:
+async def test_one_error_does_not_stop_the_others(state: Path) -> None:
     """A function without a readable score ends in error with the reason; the total is marked incomplete."""
     told: list[ScoringFunctionResult] = []
 
     async def progress(function: ScoringFunctionResult) -> None:
         told.append(function)
 
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         result = await box.score(
             script("echo 1.5"),
             {"type": "ast_grep_scorer", "pattern": "x", "search_directory": "."},
@@ -68,9 +68,9 @@ async def test_one_error_does_not_stop_the_others(tmp_path: Path) -> None:
     assert (result.x_complete, result.score) == (False, pytest.approx(1 / 3))
 
 
-async def test_a_time_out_keeps_the_output(tmp_path: Path) -> None:
+async def test_a_time_out_keeps_the_output(state: Path) -> None:
     """A scorer that runs out of time ends in error with what it had printed; so do those after it."""
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         result = await box.score(script("echo score=1; sleep 100"), command("true"), timeout_seconds=0.5)
     slow, after = result.scoring_function_results
     assert (slow.state, slow.score, after.state, after.score) == ("error", 0.0, "error", 0.0)
@@ -80,9 +80,9 @@ async def test_a_time_out_keeps_the_output(tmp_path: Path) -> None:
     assert result.x_complete is False
 
 
-async def test_much_output_is_bounded(tmp_path: Path) -> None:
+async def test_much_output_is_bounded(state: Path) -> None:
     """Of a flood of output the beginning and the end are kept, and a score at its end is read."""
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         result = only(await box.score(script("echo first; head -c 3000000 /dev/zero; echo; echo score=0.5")))
     assert result.score == 0.5
     assert result.output.startswith("first\n")
@@ -90,25 +90,25 @@ async def test_much_output_is_bounded(tmp_path: Path) -> None:
     assert len(result.output.encode()) <= 32_000
 
 
-async def test_a_huge_script_runs_with_an_empty_standard_input(tmp_path: Path) -> None:
+async def test_a_huge_script_runs_with_an_empty_standard_input(state: Path) -> None:
     """A script larger than an argument can be runs, and reads nothing from standard input."""
     filler = f"# {'x' * 200_000}\n"
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         assert only(await box.score(command(f"{filler}read line && exit 1; exit 0"))).score == 1.0
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../outside", "a/../../outside", "", "folder/", "a\0b"])
-async def test_test_files_stay_in_the_working_directory(path: str, tmp_path: Path) -> None:
+async def test_test_files_stay_in_the_working_directory(path: str, state: Path) -> None:
     """A test file's path that is absolute, leaves the working directory or names no file is an error."""
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         result = only(await box.score(tests("true", {path: "x"})))
     assert (result.state, result.score) == ("error", 0.0)
     assert "relative to the working directory" in result.output
 
 
-async def test_a_devbox_lost_before_a_function_is_no_score(tmp_path: Path) -> None:
+async def test_a_devbox_lost_before_a_function_is_no_score(state: Path) -> None:
     """When the devbox ends between two functions, nothing is scored."""
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
 
         async def end(_: ScoringFunctionResult) -> None:
             await box.devbox.stop()
@@ -117,9 +117,9 @@ async def test_a_devbox_lost_before_a_function_is_no_score(tmp_path: Path) -> No
             await run_contract(contract(command("true"), command("true")), box.devbox, progress=end)
 
 
-async def test_a_devbox_lost_under_a_scorer_is_no_score(tmp_path: Path) -> None:
+async def test_a_devbox_lost_under_a_scorer_is_no_score(state: Path) -> None:
     """When the devbox ends while a scorer runs, nothing is scored, and the error says what happened."""
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         slow = command("touch ../started; sleep 100")
         async with scoring(box.devbox, slow, mode=ScoringMode.LIVE) as under_way:
             await box.devbox.stop()
@@ -127,9 +127,9 @@ async def test_a_devbox_lost_under_a_scorer_is_no_score(tmp_path: Path) -> None:
                 await under_way.task
 
 
-async def test_cancelled_scoring_leaves_nothing_in_the_solvers_devbox(tmp_path: Path) -> None:
+async def test_cancelled_scoring_leaves_nothing_in_the_solvers_devbox(state: Path) -> None:
     """A live score that is cancelled ends its scorer, takes its files out and puts back what it replaced."""
-    async with solver(tmp_path, before="mkdir tests; echo mine > tests/check.sh") as box:
+    async with solver(state, before="mkdir tests; echo mine > tests/check.sh") as box:
         before = await box.does("find . /tmp")
         scorer = tests("touch ../started; sleep 123", {"tests/check.sh": "secret", "new/hidden.py": "secret"})
         async with scoring(box.devbox, scorer, mode=ScoringMode.LIVE) as under_way:

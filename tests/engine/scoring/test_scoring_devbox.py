@@ -7,14 +7,15 @@ import pytest
 from scoring_cases import only, run, scoring, solver, tests
 
 from runloop_mcp.api.errors import NotFound, Unavailable
+from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.devbox.port import Network
 from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox
 
 
-async def test_what_each_mode_carries_over(tmp_path: Path) -> None:
+async def test_what_each_mode_carries_over(state: Path) -> None:
     """Clean takes the working directory, fork the home too, live everything."""
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         await box.does("echo a > answer.txt; echo h > ~/in-home; echo t > /tmp/in-tmp; sleep 321 & disown")
         seen = {}
         for mode in ScoringMode:
@@ -29,9 +30,9 @@ async def test_what_each_mode_carries_over(tmp_path: Path) -> None:
     }
 
 
-async def test_the_scoring_devbox_is_like_the_solvers_but_has_no_network(tmp_path: Path) -> None:
+async def test_the_scoring_devbox_is_like_the_solvers_but_has_no_network(state: Path) -> None:
     """Working directory and limits are kept; variables that steer programs and the network are not."""
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         box.devbox.spec = replace(
             box.devbox.spec, network=Network.HOST, environment={"PYTHONPATH": "/home/user/work", "DATABASE": "x"}
         )
@@ -42,9 +43,9 @@ async def test_the_scoring_devbox_is_like_the_solvers_but_has_no_network(tmp_pat
 
 
 @pytest.mark.parametrize("mode", [ScoringMode.CLEAN, ScoringMode.FORK])
-async def test_the_scoring_devbox_is_gone_afterwards(mode: ScoringMode, tmp_path: Path) -> None:
+async def test_the_scoring_devbox_is_gone_afterwards(mode: ScoringMode, state: Path) -> None:
     """Nothing of it stays, and the solver's devbox goes on, untouched by the scorers."""
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         async with box.prepared(mode) as prepared:
             await run(prepared.devbox, "echo scored > answer.txt")
         assert not prepared.devbox.alive
@@ -53,29 +54,30 @@ async def test_the_scoring_devbox_is_gone_afterwards(mode: ScoringMode, tmp_path
         assert await box.run("test -e answer.txt") != 0
 
 
-async def test_the_disk_when_the_score_was_asked_for_counts(tmp_path: Path) -> None:
+async def test_the_disk_when_the_score_was_asked_for_counts(state: Path) -> None:
     """Scoring that begins again, after a server was killed, is of the same disk and removes what was left behind."""
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         await box.does("echo first > answer.txt")
-        killed = box.prepared(frozen="snp_asked")
+        asked = new_id(IdPrefix.SNAPSHOT)
+        killed = box.prepared(frozen=asked)
         left = await killed.__aenter__()
         await box.does("echo second > answer.txt")
-        async with box.prepared(frozen="snp_asked") as again:
+        async with box.prepared(frozen=asked) as again:
             assert again.devbox.id == left.devbox.id
             assert not left.devbox.alive
             assert await run(again.devbox, "cat answer.txt") == (0, "first\n")
         await killed.__aexit__(None, None, None)
 
 
-async def test_a_snapshot_that_is_gone_is_our_failure(tmp_path: Path) -> None:
+async def test_a_snapshot_that_is_gone_is_our_failure(state: Path) -> None:
     """Where the scoring devbox can't be made, nothing is scored, and the error says so."""
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         with pytest.raises(Unavailable, match="scoring devbox could not be made"):
             async with scoring_devbox(
                 box.driver,
                 box.devbox,
                 mode=ScoringMode.CLEAN,
-                frozen_snapshot_id="snp_asked",
+                frozen_snapshot_id=new_id(IdPrefix.SNAPSHOT),
                 pristine_home_snapshot_id="snp_removed",
                 protected_names=[],
                 pristine={},
@@ -84,9 +86,9 @@ async def test_a_snapshot_that_is_gone_is_our_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ScoringMode)
-async def test_test_files_never_stay_with_the_solver(mode: ScoringMode, tmp_path: Path) -> None:
+async def test_test_files_never_stay_with_the_solver(mode: ScoringMode, state: Path) -> None:
     """The solver sees test files in `live` only, and only while the scorer runs; later scorers never do."""
-    async with solver(tmp_path, before="mkdir tests; echo mine > tests/check.sh; chmod 700 tests/check.sh") as box:
+    async with solver(state, before="mkdir tests; echo mine > tests/check.sh; chmod 700 tests/check.sh") as box:
         scorer = tests("touch ../started; until [ -e ../go ]; do sleep 0.02; done", {"tests/check.sh": "hidden-7261"})
         look = "grep -rl hidden-7261 / --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr 2>/dev/null"
         async with box.prepared(mode) as prepared, scoring(prepared.devbox, scorer, mode=mode) as under_way:

@@ -90,33 +90,33 @@ def naive(attack: Attack) -> str:
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-async def test_a_clean_score_is_not_fooled(attack: Attack, tmp_path: Path) -> None:
+async def test_a_clean_score_is_not_fooled(attack: Attack, state: Path) -> None:
     """Each attack fools a careless scorer, and a clean score still says that the answer is wrong."""
-    async with solver(tmp_path, before=BEFORE) as box:
+    async with solver(state, before=BEFORE) as box:
         await box.does(attack.does)
         result = only(await box.score(attack.scorer, environment=attack.environment))
         assert (result.score, result.state) == (0.0, "complete"), result.output
         assert await box.run(naive(attack), environment=attack.environment) == 0
 
 
-async def test_a_process_of_the_solvers_does_not_reach_a_clean_score(tmp_path: Path) -> None:
+async def test_a_process_of_the_solvers_does_not_reach_a_clean_score(state: Path) -> None:
     """A daemon that overwrites the tests as soon as they appear finds none."""
-    async with solver(tmp_path, before=BEFORE) as box:
+    async with solver(state, before=BEFORE) as box:
         await box.does("(while :; do [ -e check.sh ] && echo 'exit 0' > check.sh; done) </dev/null >/dev/null 2>&1 &")
         scorer = tests("for i in {1..20000}; do :; done; bash check.sh", {"check.sh": RIGHT})
         assert only(await box.score(scorer)).score == 0.0
         assert await box.run("touch check.sh; until [ -s check.sh ]; do :; done") == 0  # it was at work
 
 
-async def test_a_solvers_home_starts_no_python_module_in_a_fork(tmp_path: Path) -> None:
+async def test_a_solvers_home_starts_no_python_module_in_a_fork(state: Path) -> None:
     """Where the home is part of the answer, Python still starts without the modules in it."""
     user_site = next(attack for attack in ATTACKS if attack.name == "user_site")
-    async with solver(tmp_path, before=BEFORE) as box:
+    async with solver(state, before=BEFORE) as box:
         await box.does(user_site.does)
         assert only(await box.score(user_site.scorer, mode=ScoringMode.FORK)).score == 0.0
 
 
-async def test_scorers_get_the_runs_harmless_variables(tmp_path: Path) -> None:
+async def test_scorers_get_the_runs_harmless_variables(state: Path) -> None:
     """What is tested may need the run's variables; those that steer programs are gone or as they should be."""
     chosen = {
         "DATABASE": "a b",
@@ -126,7 +126,7 @@ async def test_scorers_get_the_runs_harmless_variables(tmp_path: Path) -> None:
         "HOME": "/tmp",
         "GIT_DIR": "x",
     }
-    async with solver(tmp_path) as box:
+    async with solver(state) as box:
         output = only(await box.score(command("env"), environment=chosen)).output
     seen = dict(line.split("=", 1) for line in output.splitlines())
     assert (seen["DATABASE"], seen["HOME"]) == ("a b", "/home/user")
@@ -134,9 +134,9 @@ async def test_scorers_get_the_runs_harmless_variables(tmp_path: Path) -> None:
     assert "/home" not in seen["PATH"]
 
 
-async def test_restored_files_are_told(tmp_path: Path) -> None:
+async def test_restored_files_are_told(state: Path) -> None:
     """The scoring devbox says which protected files the solver had changed; the solver's devbox keeps them."""
-    async with solver(tmp_path, before="echo one > conftest.py") as box:
+    async with solver(state, before="echo one > conftest.py") as box:
         await box.does("echo evil > conftest.py")
         async with box.prepared() as prepared:
             assert prepared.restored_files == ["conftest.py"]
