@@ -19,6 +19,12 @@ BODY_SECONDS: Final = 30.0
 SEND_SECONDS: Final = 60.0
 """How long a client may take to read a piece of a response."""
 
+_LAST_WORDS_SECONDS: Final = 0.3
+"""How long the server tries to tell a client that its request ended."""
+
+_UNWIND_SECONDS: Final = 0.5
+"""How long a cancelled request may take to clean up before the end goes on without it."""
+
 
 class OpenRequests:
     """ASGI middleware that knows every request in progress.
@@ -71,8 +77,7 @@ class OpenRequests:
             await self._none_left()
         for request in self._open.values():
             request.run.cancel()
-        # What now still runs holds out against cancellation, and must not hold up the end.
-        with anyio.move_on_after(grace):
+        with anyio.move_on_after(_UNWIND_SECONDS):
             await self._none_left()
 
     async def _none_left(self) -> None:
@@ -150,7 +155,7 @@ class _Request:
             return
         if self._is_started:
             # An orderly end tells a stream's client to come back; a broken one looks like an error.
-            with anyio.move_on_after(1.0):
+            with anyio.move_on_after(_LAST_WORDS_SECONDS):
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         elif self._is_late:
             await self.refuse(408, "The request did not arrive in time.")
@@ -161,7 +166,7 @@ class _Request:
         """Answer with an error of the server's own."""
         body = json.dumps({"error": {"code": "unavailable", "message": message}}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        with anyio.move_on_after(1.0):
+        with anyio.move_on_after(_LAST_WORDS_SECONDS):
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
             await self._send({"type": "http.response.body", "body": body})
 

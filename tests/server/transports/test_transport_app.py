@@ -1,0 +1,246 @@
+"""The web application and its bounds, in this process."""
+
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from mcp.server import MCPServer
+from served_child import INITIALIZE
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from runloop_mcp.api.errors import InvalidRequest, Unavailable
+from runloop_mcp.server.transports.exposure import check_exposure, listen, url_of
+from runloop_mcp.server.transports.http import http_app, serve_app
+from runloop_mcp.server.transports.requests import ABORT, OpenRequests
+from runloop_mcp.server.transports.signals import Stop
+
+HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+OPENING = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}
+
+
+def client_of(app: Any, host: str = "localhost") -> httpx.AsyncClient:
+    """A client that calls an application without a socket."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{host}")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "0.0.0.0",  # noqa: S104  refused is what it has to be
+        "::",
+        "",
+        "192.168.1.4",
+        "localhost.example",
+        "127.0.0.1.example",
+    ],
+)
+def test_it_refuses_to_listen_off_loopback(host: str) -> None:
+    """Without authentication no other machine may come in, and the error says what to do instead."""
+    with pytest.raises(InvalidRequest, match=r"without authentication.*127\.0\.0\.1.*ssh -L"):
+        listen(host, 0)
+    with pytest.raises(InvalidRequest, match="without authentication"):
+        check_exposure(host, no_auth=True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.7.87", "localhost", "::1"])
+def test_loopback_needs_to_be_asked_for(host: str) -> None:
+    """This machine's own addresses are served when the user said that no keys are needed, not before."""
+    check_exposure(host, no_auth=True)
+    with pytest.raises(InvalidRequest, match="--no-auth"):
+        check_exposure(host, no_auth=False)
+
+
+@pytest.mark.parametrize("port", [None, 70_000])
+def test_a_port_that_cannot_be_had_is_named(port: int | None) -> None:
+    """A port in use, or none, gives an error that names it and what to do."""
+    with listen("127.0.0.1", 0) as taken:
+        number = taken.getsockname()[1] if port is None else port
+        assert url_of(taken) == f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(Unavailable, match=rf"port {number}.*--port"):
+            listen("127.0.0.1", number)
+
+
+async def test_more_can_be_served_beside_it() -> None:
+    """Further routes are served under the same checks, and what they need is held open while serving."""
+    events: list[str] = []
+
+    @asynccontextmanager
+    async def store() -> AsyncIterator[None]:
+        events.append("opened")
+        yield
+        events.append("closed")
+
+    async def ping(_: Request) -> Response:
+        return PlainTextResponse("pong")
+
+    app = http_app(MCPServer("beside"), routes=[Route("/v1/ping", ping)], lifespans=[store])
+    async with app.router.lifespan_context(app):
+        assert events == ["opened"]
+        async with client_of(app) as client:
+            assert (await client.get("/v1/ping")).text == "pong"
+        async with client_of(app, "evil.example") as client:
+            assert (await client.get("/v1/ping")).status_code == 421
+    assert events == ["opened", "closed"]
+
+
+async def test_serving_ends_when_it_is_asked_to() -> None:
+    """`serve_app` tells its address when it can be reached, and returns when asked to stop."""
+    stop = Stop()
+    async with anyio.create_task_group() as tasks:
+        reached = anyio.Event()
+        urls: list[str] = []
+
+        def ready(url: str) -> None:
+            urls.append(url)
+            reached.set()
+
+        async def serve() -> None:
+            await serve_app(http_app(MCPServer("short")), port=0, ready=ready, stop=stop)
+
+        tasks.start_soon(serve)
+        with anyio.fail_after(20):
+            await reached.wait()
+            async with httpx.AsyncClient(trust_env=False) as client:
+                assert (await client.get(urls[0] + "/healthz")).status_code == 200
+        stop.ask("test")
+    port = int(urls[0].rsplit(":", 1)[1])
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        pass
+
+
+async def test_sessions_are_bounded_and_idle_ones_end() -> None:
+    """One session too many is refused, and room comes back when an idle one is closed."""
+    app = http_app(MCPServer("bounded"), session_limit=1, session_idle_seconds=0.05)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        assert (await client.post("/mcp", headers=HEADERS, json=OPENING)).status_code == 200
+        assert (await client.post("/mcp", headers=HEADERS, json=OPENING)).status_code == 503
+        with anyio.fail_after(20):
+            # Nobody tells when a session is closed; that there is room again is how a client sees it.
+            while (await client.post("/mcp", headers=HEADERS, json=OPENING)).status_code != 200:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+
+
+async def test_a_call_has_a_deadline() -> None:
+    """A call that runs too long is stopped, and its caller is told so."""
+    server = MCPServer("slow")
+    stopped = anyio.Event()
+
+    @server.tool()
+    async def forever() -> str:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            stopped.set()
+
+    app = http_app(server, call_seconds=0.05)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        opened = await client.post("/mcp", headers=HEADERS, json=OPENING)
+        session = HEADERS | {"mcp-session-id": opened.headers["mcp-session-id"]}
+        await client.post("/mcp", headers=session, json={"jsonrpc": "2.0", "method": "notifications/initialized"})
+        call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "forever", "arguments": {}}}
+        answer = await client.post("/mcp", headers=session, json=call)
+        assert "stopped after 0.05 s" in answer.text
+        assert stopped.is_set()
+
+
+class Peer:
+    """The client's side of one ASGI request, played by a test."""
+
+    def __init__(self, method: str = "POST") -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.dropped = False
+        self.scope = {"type": "http", "method": method, "headers": [], "state": {ABORT: self._drop}}
+
+    async def receive(self) -> dict[str, Any]:
+        """Say nothing."""
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def send(self, message: Any) -> None:
+        """Take a part of the response."""
+        self.sent.append(message)
+
+    async def stall(self, _: Any) -> None:
+        """Take nothing."""
+        await anyio.sleep_forever()
+
+    def _drop(self) -> None:
+        self.dropped = True
+
+
+async def read_body(scope: Any, receive: Any, send: Any) -> None:
+    """An application that wants the request's body and says so."""
+    await send_text(send, repr(await receive()))
+
+
+async def send_text(send: Any, text: str) -> None:
+    """Answer with a text."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": text.encode()})
+
+
+async def test_a_request_that_does_not_arrive_is_given_up() -> None:
+    """A client that never sends the body it promised gets 408."""
+    peer = Peer()
+    with anyio.fail_after(20):
+        await OpenRequests(read_body, body_seconds=0.05)(peer.scope, peer.receive, peer.send)
+    assert peer.sent[0]["status"] == 408
+
+
+async def test_a_response_that_is_not_taken_is_given_up() -> None:
+    """The connection of a client that does not read is dropped."""
+    peer = Peer()
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send_text(send, "unread")
+
+    with anyio.fail_after(20):
+        await OpenRequests(answer, send_seconds=0.05)(peer.scope, peer.receive, peer.stall)
+    assert peer.dropped
+
+
+async def test_at_the_end_new_requests_are_refused_and_streams_end_in_order() -> None:
+    """A stream's application sees its client leave, and the response ends as it should."""
+    peer, late = Peer("GET"), Peer()
+    streaming = anyio.Event()
+
+    async def stream(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        streaming.set()
+        assert await receive() == {"type": "http.disconnect"}
+
+    requests = OpenRequests(stream)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(requests, peer.scope, peer.receive, peer.send)
+            await streaming.wait()
+            await requests.end(grace=10)
+        await requests(late.scope, late.receive, late.send)
+    assert peer.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+    assert late.sent[0]["status"] == 503
+    assert "ending" in json.loads(late.sent[1]["body"])["error"]["message"]
+
+
+async def test_at_the_end_calls_that_go_on_are_cancelled() -> None:
+    """A call that outlasts the grace is cancelled and its client told."""
+    peer = Peer()
+    called = anyio.Event()
+
+    async def call(scope: Any, receive: Any, send: Any) -> None:
+        called.set()
+        await anyio.sleep_forever()
+
+    requests = OpenRequests(call)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(requests, peer.scope, peer.receive, peer.send)
+            await called.wait()
+            await requests.end(grace=0.05)
+    assert peer.sent[0]["status"] == 503
