@@ -116,7 +116,7 @@ def _score(run: ScenarioRunView) -> str:
 
 
 def _time(time_ms: int | None) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") if time_ms else "-"
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M") if time_ms else "-"
 
 
 def _duration(run: ScenarioRunView) -> str:

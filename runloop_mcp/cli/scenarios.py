@@ -35,10 +35,15 @@ def list_command(
         print_json(found)
         return
     rows = [
-        (each.name, each.metadata.get("difficulty", "-"), each.metadata.get("tags", "-"), each.id, _summary(each))
+        (
+            each.name,
+            each.metadata.get("difficulty", "-"),
+            each.metadata.get("tags", "-").replace(",", ", "),
+            _summary(each),
+        )
         for each in found
     ]
-    print_table(("name", "difficulty", "tags", "id", "summary"), rows)
+    print_table(("name", "difficulty", "tags", "summary"), rows)
 
 
 async def _list(settings: Settings, params: ScenarioListParams) -> list[ScenarioView]:
@@ -78,7 +83,10 @@ def _draw(scenario: ScenarioView) -> None:
     drawn.print(_summary(scenario), style="dim", markup=False)
     drawn.print(Rule("Problem", style="dim"))
     problem = scenario.input_context.problem_statement
-    drawn.print(Markdown(problem) if drawn.is_terminal else problem, markup=False)
+    if drawn.is_terminal:
+        drawn.print(Markdown(problem))
+    else:
+        click.echo(problem)
     drawn.print(Rule("Scoring contract", style="dim"))
     functions = scenario.scoring_contract.scoring_function_parameters
     print_table(

@@ -48,8 +48,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for column in columns:
-        # The last column takes what is left, and is the one to fold.
-        table.add_column(column, no_wrap=column != columns[-1], overflow="fold")
+        # The first names the thing, so it stays in one piece.
+        table.add_column(column, no_wrap=column == columns[0], overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     drawn.print(table)

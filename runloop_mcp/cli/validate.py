@@ -11,6 +11,7 @@ import anyio
 import click
 
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.errors import NotFound
 from runloop_mcp.api.ids import IdPrefix, stable_id
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.cli.lookup import all_scenarios, find_scenario
@@ -53,6 +54,8 @@ def validate(
         flags["scenarios"] = (*_given(flags), *dict.fromkeys(folder.parent for folder in folders))
     settings = load_settings(**flags)
     found = anyio.run(_validate, settings, scenarios_called, repeat, jobs, timeout)
+    if not found:
+        raise NotFound("There are no scenarios.", hint="Name a folder that holds scenario folders: --scenarios DIR.")
     valid = all(validation.verdict is Verdict.VALID for validation in found)
     if as_json:
         print_json({"valid": valid, "scenarios": [asdict(validation) for validation in found]})

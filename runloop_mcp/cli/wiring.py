@@ -32,12 +32,13 @@ def backend_for(settings: Settings) -> Backend:
             hint="Leave --backend out, or give --backend local.",
         )
     from runloop_mcp.engine.backend import EmbeddedEngine
+    from runloop_mcp.engine.scenarios.pack import bundled_pack
     from runloop_mcp.engine.settings import EngineSettings
 
     return EmbeddedEngine(
         settings.state_dir,
         driver_for(settings),
-        packs=settings.scenarios,
+        packs=[bundled_pack(), *settings.scenarios],
         settings=EngineSettings(network=settings.devbox_network),
     )
 
