@@ -41,6 +41,7 @@ PARTS = ("home", "work")
 _FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,150}")
 _LEFT_OVER_SECONDS = 3600.0
+_MOST_LAYERS = 48
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -59,6 +60,21 @@ class Mounts:
     spec: DevboxSpec
     disks: list[tuple[str, list[str], str, str]]
     """Where, the layers, the upper directory and the overlay's scratch; sources relative to the driver's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """A snapshot in the making: what its keeper is asked for."""
+
+    descriptors: list[int]
+    """From, to, from, to, and a staging directory; the holder closes them."""
+    merge: tuple[list[str], list[str]]
+    """The layers to merge into home's and working directory's copy; empty to copy only what changed."""
+
+    def close(self) -> None:
+        """Closes the directories."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
 
 
 class Disk:
@@ -123,7 +139,7 @@ class Disk:
                 return self._mounts(folder, spec, chains)
             except OSError as error:
                 self._discard("devboxes", devbox_id)
-                raise _disk_failure(error, "The devbox's disk cannot be made") from error
+                raise disk_failure(error, "The devbox's disk cannot be made") from error
 
     def make_owned(self, folder: Path, mode: int) -> None:
         """Makes a directory that belongs to the box's user."""
@@ -163,12 +179,11 @@ class Disk:
 
     # Snapshots
 
-    def begin_snapshot(self, devbox_id: str, snapshot_id: str) -> list[int]:
-        """Makes the folder for a snapshot; returns what the keeper copies: from, to, from, to, and a staging directory."""
+    def begin_snapshot(self, devbox_id: str, snapshot_id: str) -> Copying:
+        """Makes the folder for a snapshot, and says what is to be copied into it."""
         source = self._folder("devboxes", devbox_id)
         target = self._snapshot_layers(snapshot_id)
-        if not (source / "devbox.json").exists():
-            raise NotFound(f"There is no devbox {devbox_id}.", hint="Its disk is gone; make a new devbox.")
+        below = self._chains_below(devbox_id)
         try:
             target.mkdir()
         except FileExistsError as error:
@@ -185,24 +200,28 @@ class Disk:
                 descriptors += [os.open(folder / name, os.O_RDONLY | os.O_DIRECTORY) for folder in (source, target)]
             self.make_owned(target / "staging", 0o700)
             descriptors.append(os.open(target / "staging", os.O_RDONLY | os.O_DIRECTORY))
-        except BaseException:
+        except OSError as error:
             for descriptor in descriptors:
                 os.close(descriptor)
             self.drop_snapshot(snapshot_id)
-            raise
-        return descriptors
+            raise disk_failure(error, "The snapshot cannot be made") from error
+        own = f"devboxes/{devbox_id}"
+        return Copying(descriptors, (_merge(f"{own}/home", below.home), _merge(f"{own}/work", below.work)))
+
+    def _chains_below(self, devbox_id: str) -> Chains:
+        about = _read_json(self._folder("devboxes", devbox_id) / "devbox.json")
+        if about is None:
+            raise NotFound(f"There is no devbox {devbox_id}.", hint="Its disk is gone; make a new devbox.")
+        return _chains_from_json(about)
 
     def finish_snapshot(self, devbox_id: str, snapshot_id: str) -> None:
         """Makes a copied snapshot valid."""
         layers = self._snapshot_layers(snapshot_id)
         (layers / "staging").rmdir()
         with self._lock(fcntl.LOCK_SH):
-            about = _read_json(self._folder("devboxes", devbox_id) / "devbox.json")
-            if about is None:
-                raise NotFound(f"The devbox {devbox_id} was removed while a snapshot of it was made.")
-            below = _chains_from_json(about)
+            below = self._chains_below(devbox_id)
             own = f"layers/{layers.name}"
-            chains = Chains((f"{own}/home", *below.home), (f"{own}/work", *below.work))
+            chains = Chains((f"{own}/home", *_kept(below.home)), (f"{own}/work", *_kept(below.work)))
             _write_json(self._record("snapshots", snapshot_id), {"format": 1, **_chains_to_json(chains)})
 
     def drop_snapshot(self, snapshot_id: str) -> None:
@@ -277,7 +296,7 @@ class Disk:
         except OSError as error:
             self._delete("trash", fresh.name)
             if not target.is_dir():  # else another server was faster, with the same files
-                raise _disk_failure(error, "The scenario's files cannot be laid out") from error
+                raise disk_failure(error, "The scenario's files cannot be laid out") from error
         return name
 
     # Deleting
@@ -309,7 +328,17 @@ class Disk:
         return self.state / kind / name
 
 
-def _disk_failure(error: OSError, what: str) -> Unavailable:
+def _kept(below: tuple[str, ...]) -> tuple[str, ...]:
+    """The layers that a snapshot goes on needing: none where there were so many that its copy merges them."""
+    return () if len(below) >= _MOST_LAYERS else below
+
+
+def _merge(own: str, below: tuple[str, ...]) -> list[str]:
+    return [own, *below] if below and not _kept(below) else []
+
+
+def disk_failure(error: OSError, what: str) -> Unavailable:
+    """What is told of a disk that fails."""
     hint = "Free some space on the disk of the state folder." if error.errno in _FULL else ""
     return Unavailable(f"{what}: {error.strerror}.", hint=hint)
 

@@ -19,7 +19,7 @@ from ..port import Capability, Devbox, DevboxSpec, Driver
 
 if sys.platform == "linux":
     from .devbox import SandboxDevbox
-    from .disk import Disk, Mounts
+    from .disk import Copying, Disk, Mounts, disk_failure
     from .launch import Keeper, Refused
     from .plan import System, check_working_directory
 
@@ -139,7 +139,41 @@ class SandboxDriver(Driver):
         return box
 
     async def snapshot(self, devbox_id: str, snapshot_id: str) -> None:  # noqa: D102
-        raise NotImplementedError
+        await _to_the_end(self._snapshot(devbox_id, snapshot_id), lambda _: self.remove_snapshot(snapshot_id))
+
+    async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
+        await self._prepared()
+        copying = await anyio.to_thread.run_sync(self._disk.begin_snapshot, devbox_id, snapshot_id)
+        try:
+            try:
+                with anyio.fail_after(_COPY_SECONDS):
+                    await self._copy(self._boxes.get(devbox_id), copying)
+            finally:
+                copying.close()
+            await anyio.to_thread.run_sync(self._disk.finish_snapshot, devbox_id, snapshot_id)
+        except BaseException as error:
+            await anyio.to_thread.run_sync(self._disk.drop_snapshot, snapshot_id)
+            if isinstance(error, Refused):
+                raise disk_failure(OSError(error.number, os.strerror(error.number)), "The snapshot failed") from error
+            if isinstance(error, TimeoutError):
+                raise Unavailable(f"The snapshot took longer than {_COPY_SECONDS:.0f} s.") from error
+            raise
+
+    async def _copy(self, box: "SandboxDevbox | None", copying: "Copying") -> None:
+        request = ("copy", copying.merge)
+        if box is not None and box.alive:
+            async with box.frozen():
+                await box.keeper.request(request, copying.descriptors)
+            return
+        if box is not None:
+            await box.stop()  # what ended a moment ago may still write
+        system = await self._prepared()
+        keeper = Keeper(system.tools.code, self._disk.state)
+        try:
+            await keeper.start(system.plan_without_box(self._owner), [])
+            await keeper.request(request, copying.descriptors)
+        finally:
+            await keeper.end()
 
     async def remove(self, devbox_id: str) -> None:  # noqa: D102
         if (box := self._boxes.get(devbox_id)) is not None:

@@ -78,6 +78,10 @@ class System:
         }
         return cls(tools, program, fixed)
 
+    def plan_without_box(self, drop_to: int | None) -> dict[str, Any]:
+        """The plan of a keeper that only copies."""
+        return {"boot": False, "inside_uid": USER_INSIDE, "drop_to": drop_to, "parent": os.getpid()}
+
     def plan(self, mounts: Mounts, drop_to: int | None, processes: int | None) -> dict[str, Any]:
         """The plan of one box."""
         spec = mounts.spec
@@ -87,6 +91,7 @@ class System:
             files.append(("etc/resolv.conf", ""))
         return {
             **self.fixed,
+            "boot": True,
             "copies": self.fixed["copies"] + ([] if own_network else ["etc/resolv.conf"]),
             "files": [(name, text.encode()) for name, text in files],
             "overlays": [(name, [layer]) for name, layer in self.tools.overlays],

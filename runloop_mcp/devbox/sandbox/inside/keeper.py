@@ -15,20 +15,14 @@ import sys
 
 import _socket
 
-from . import kernel, supervisor, trees
+from . import kernel, root, supervisor, trees
 
 TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
 if TYPE_CHECKING:
     from typing import Any
 
-_OWN_NAMESPACES = (
-    kernel.CLONE_NEWUSER
-    | kernel.CLONE_NEWNS
-    | kernel.CLONE_NEWPID
-    | kernel.CLONE_NEWIPC
-    | kernel.CLONE_NEWUTS
-    | kernel.CLONE_NEWCGROUP
-)
+_FOR_FILES = kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS
+_FOR_A_BOX = kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWCGROUP
 _MAX_DESCRIPTORS = 8
 _MAX_PACKET = 1 << 16
 
@@ -38,11 +32,13 @@ def main() -> None:
     channel = _socket.socket(fileno=int(sys.argv[2]))
     plan, descriptors = _receive(channel)
     try:
-        child = _boot(plan, descriptors)
+        _drop_root(plan)
+        _own_namespaces(plan)
+        child = _fork_supervisor(plan, descriptors[0]) if plan["boot"] else None
     except BaseException as error:  # noqa: BLE001 - whatever it was, the one who waits must learn of it
         _send(channel, b"failed 0 %d " % (getattr(error, "errno", 0) or 0) + _text(error))
         os._exit(1)
-    _send(channel, b"done 0 %d" % child)
+    _send(channel, b"done 0 0")
     _serve(channel, child)
 
 
@@ -74,8 +70,7 @@ def _send(channel: _socket.socket, packet: bytes) -> None:
         os._exit(1)  # nobody is there any more
 
 
-def _boot(plan: dict[str, Any], descriptors: list[int]) -> int:
-    """Drops root, makes the namespaces and forks pid 1; returns its process id."""
+def _drop_root(plan: dict[str, Any]) -> None:
     if plan["drop_to"] is not None:
         os.setgroups([])
         os.setresgid(plan["drop_to"], plan["drop_to"], plan["drop_to"])
@@ -86,8 +81,14 @@ def _boot(plan: dict[str, Any], descriptors: list[int]) -> int:
         os._exit(1)
     with open("/proc/self/oom_score_adj", "w") as file:  # the box goes before the engine
         file.write("500")
+
+
+def _own_namespaces(plan: dict[str, Any]) -> None:
     user, group = os.geteuid(), os.getegid()
-    kernel.unshare(_OWN_NAMESPACES | (kernel.CLONE_NEWNET if plan["own_network"] else 0))
+    wanted = _FOR_FILES
+    if plan["boot"]:
+        wanted |= _FOR_A_BOX | (kernel.CLONE_NEWNET if plan["own_network"] else 0)
+    kernel.unshare(wanted)
     for name, content in (
         ("setgroups", "deny"),
         ("uid_map", f"{plan['inside_uid']} {user} 1"),
@@ -95,26 +96,27 @@ def _boot(plan: dict[str, Any], descriptors: list[int]) -> int:
     ):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(content)
-    supervising = descriptors[0]
+
+
+def _fork_supervisor(plan: dict[str, Any], channel: int) -> int:
     alive, dies_with_us = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(dies_with_us)
-        supervisor.main(plan, supervising, alive)
-    for descriptor in (supervising, alive):
-        os.close(descriptor)
+        supervisor.main(plan, channel, alive)
+    os.close(alive)
+    os.close(channel)
     return child
 
 
-def _serve(channel: _socket.socket, child: int) -> None:
+def _serve(channel: _socket.socket, child: int | None) -> None:
     """Copies and measures on request, until the box or the engine has ended; then ends the box and itself."""
-    ended = os.pidfd_open(child)
     poll = select.poll()
-    poll.register(ended, select.POLLIN)
     poll.register(channel.fileno(), select.POLLIN)
+    if child is not None:
+        poll.register(os.pidfd_open(child), select.POLLIN)
     while True:
-        ready = dict(poll.poll())
-        if ended in ready:
+        if channel.fileno() not in dict(poll.poll()):
             break
         request, descriptors = _receive(channel)
         if request is None:
@@ -127,15 +129,33 @@ def _serve(channel: _socket.socket, child: int) -> None:
             for descriptor in descriptors:
                 os.close(descriptor)
         _send(channel, answer)
-    os.kill(child, _signal.SIGKILL)
-    os.waitpid(child, 0)
+    if child is not None:
+        os.kill(child, _signal.SIGKILL)
+        os.waitpid(child, 0)
     os._exit(0)
 
 
-def _do(request: tuple[str], descriptors: list[int]) -> bytes:
-    if request[0] == "copy":
-        *pairs, staging = descriptors
-        for source, target in zip(pairs[::2], pairs[1::2], strict=True):
+def _do(request: tuple[str, list[list[str]]], descriptors: list[int]) -> bytes:
+    if request[0] == "size":
+        return b"done 0 %d" % sum(trees.size(directory) for directory in descriptors)
+    *pairs, staging = descriptors
+    for source, target, layers in zip(pairs[::2], pairs[1::2], request[1], strict=True):
+        if layers:
+            _copy_merged(layers, target, staging)
+        else:
             trees.copy(source, target, staging)
-        return b"done 0 0"
-    return b"done 0 %d" % sum(trees.size(directory) for directory in descriptors)
+    return b"done 0 0"
+
+
+def _copy_merged(layers: list[str], target: int, staging: int) -> None:
+    """Copies what layers show together, so that a new layer needs none of them."""
+    place = root.an_existing_directory()
+    kernel.mount("overlay", place, "overlay", options=f"userxattr,lowerdir={':'.join(layers)}")
+    try:
+        source = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            trees.copy(source, target, staging)
+        finally:
+            os.close(source)
+    finally:
+        kernel.unmount(place)

@@ -96,8 +96,13 @@ def add_attributes(target: str, attributes: int, *, recursive: bool = False) -> 
 def pivot_to_here() -> None:
     """Makes the current directory the root, and lets go of the old root."""
     _check(libc.pivot_root(b".", b"."), "pivot_root")
-    _check(libc.umount2(b".", MNT_DETACH), "umount2 of the old root")
+    unmount(".")
     os.chdir("/")
+
+
+def unmount(target: str) -> None:
+    """Takes a mount away; what is still open in it stays usable."""
+    _check(libc.umount2(os.fsencode(target), MNT_DETACH), f"umount2 of {target}")
 
 
 def unshare(flags: int) -> None:

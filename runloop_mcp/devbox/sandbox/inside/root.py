@@ -30,7 +30,7 @@ def build(plan: dict[str, Any]) -> None:
     """
     kernel.mount("", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     folder = os.open(".", os.O_PATH | os.O_DIRECTORY)
-    base = _an_existing_directory()
+    base = an_existing_directory()
     kernel.mount("tmpfs", base, "tmpfs", options="mode=755,size=16m,nr_inodes=4k")
     os.chdir(base)
     _system(plan)
@@ -51,7 +51,7 @@ def build(plan: dict[str, Any]) -> None:
         _loopback_up()
 
 
-def _an_existing_directory() -> str:
+def an_existing_directory() -> str:
     """Where to build: any directory that nothing is taken from by its name afterwards."""
     for name in ("/tmp", "/mnt", "/run", "/srv", "/home"):  # noqa: S108 - covered by a mount of our own, in our own namespace
         if os.path.isdir(name) and not os.path.islink(name):
