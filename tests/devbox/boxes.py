@@ -107,7 +107,7 @@ async def run_program(devbox: Devbox, program: Path, *arguments: Any) -> Any:
 
 async def marked(devbox: Devbox, marker: str) -> list[int]:
     """The processes in the devbox that have `marker` among their arguments, by their ids in there."""
-    found = await run(devbox, ("bash", "-c", 'grep -lsF -- "$(cat)" /proc/[0-9]*/cmdline'), stdin=marker.encode())
+    found = await run(devbox, "grep -lsF -f - /proc/[0-9]*/cmdline", stdin=marker.encode())
     return [int(line.split("/")[2]) for line in found.text.splitlines()]
 
 

@@ -96,11 +96,21 @@ async def test_setuid_gives_nothing(devbox: Devbox) -> None:
     assert (await run(devbox, "echo | su -c 'id -u' root", timeout_seconds=10)).text != "0"
 
 
+DEVICES = """
+import os, stat
+for here, folders, files in os.walk("/"):
+    folders[:] = [name for name in folders if os.path.join(here, name) not in ("/proc", "/usr")]
+    for name in files:
+        mode = os.lstat(os.path.join(here, name)).st_mode
+        if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
+            print(os.path.join(here, name))
+"""
+"""Not `find`, which believes what the directory says, and that doesn't know what is mounted on a file."""
+
+
 async def test_only_harmless_devices_are_there(devbox: Devbox) -> None:
     """There is no device but the few that every program needs, and none of blocks."""
-    listed = await succeed(
-        devbox, "find / -path /proc -prune -o -path /usr -prune -o \\( -type b -o -type c \\) -print 2>/dev/null; true"
-    )
+    listed = await succeed(devbox, python(DEVICES))
     names = {path.removeprefix("/dev/").split("/")[-1] for path in listed.split() if not path.startswith("/dev/pts/")}
     assert {"null", "zero", "urandom"} <= names
     assert names <= ALLOWED_DEVICES

@@ -59,7 +59,7 @@ async def test_names_are_not_resolved_outside(devbox: Devbox) -> None:
     """A name can't be looked up, so that nothing leaks through questions to a resolver."""
     lookup = "import socket\ntry: print(socket.getaddrinfo('example.com', 80))\nexcept OSError: print('refused')"
     assert await succeed(devbox, python(lookup), timeout_seconds=20) == "refused"
-    assert (await succeed(devbox, "getent hosts localhost")).split()[-1] == "localhost"
+    assert "localhost" in (await succeed(devbox, "getent hosts localhost")).split()
 
 
 async def test_devboxes_do_not_reach_each_other(workshop: Workshop) -> None:

@@ -73,6 +73,13 @@ async def test_shared_files_are_not_written_through(workshop: Workshop, tmp_path
     assert (files.source / "package" / "module.py").read_text() == "original\n"
 
 
+async def test_files_and_a_snapshot_do_not_go_together(workshop: Workshop, tmp_path: Path) -> None:
+    """A working directory begins as files or as a snapshot's; both at once is an error of the request."""
+    snapshot_id = await workshop.snapshot(await workshop.create())
+    with pytest.raises(InvalidRequest):
+        await workshop.create(files=lay_out(tmp_path), work_snapshot=snapshot_id)
+
+
 @pytest.mark.parametrize(
     "directory", ["/usr/share/work", "/bin", "/etc/work", "/proc/1", "relative", "/", "", "/a\0b", "/tmp/../usr/w"]
 )
@@ -161,7 +168,7 @@ async def test_a_stopped_devbox_is_resumed_as_it_was(workshop: Workshop) -> None
     spec = DevboxSpec("/home/user/project", environment={"NAME": "value"}, limits=Limits(open_files=512))
     devbox = await workshop.driver.create(workshop.devbox_id(), spec)
     marker = unique("gone")
-    await succeed(devbox, f"echo home > ~/a; echo work > b; echo temporary > /tmp/c; ({daemon(marker)}) | grep -m1 up")
+    await succeed(devbox, f"echo home > ~/a; echo work > b; echo temporary > /tmp/c; {daemon(marker)} | grep -m1 up")
     await devbox.stop()
     with anyio.fail_after(PATIENCE_SECONDS):
         resumed = await workshop.driver.resume(devbox.id)
@@ -221,7 +228,7 @@ async def test_only_devboxes_that_are_there_can_be_used(driver: Driver, workshop
 
 async def test_removing_ends_what_runs_and_deletes_the_disk(devbox: Devbox, driver: Driver, driver_state: Path) -> None:
     """A removed devbox has no processes, no disk and no trace; removing it again does nothing."""
-    await succeed(devbox, f"({daemon(unique('removed'))}) | grep -m1 up")
+    await succeed(devbox, f"{daemon(unique('removed'))} | grep -m1 up")
     with anyio.fail_after(PATIENCE_SECONDS):
         await driver.remove(devbox.id)
         assert not devbox.alive

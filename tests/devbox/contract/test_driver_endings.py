@@ -35,7 +35,7 @@ LOST = Exit(137, lost=True)
 async def test_a_time_out_kills_the_whole_tree(devbox: Devbox) -> None:
     """After the time limit the process is gone, with its daemon that ignores SIGTERM; other commands' live on."""
     doomed, spared = unique("doomed"), unique("spared")
-    await succeed(devbox, f"({daemon(spared)}) | grep -m1 up")
+    await succeed(devbox, f"{daemon(spared)} | grep -m1 up")
     ran = await run(
         devbox, f"trap '' TERM; echo kept; {daemon(doomed)}; sleep 1000 & cat /dev/zero > /dev/null", timeout_seconds=1
     )
@@ -48,7 +48,7 @@ async def test_a_time_out_kills_the_whole_tree(devbox: Devbox) -> None:
 async def test_a_time_out_that_is_not_reached_changes_nothing(devbox: Devbox) -> None:
     """A process that ends in time ends as without a limit, and what it left behind lives on."""
     marker = unique("left")
-    ran = await run(devbox, f"({daemon(marker)}) | grep -m1 up; exit 4", timeout_seconds=PATIENCE_SECONDS)
+    ran = await run(devbox, f"{daemon(marker)} | grep -m1 up; exit 4", timeout_seconds=PATIENCE_SECONDS)
     assert ran.exit == Exit(4)
     assert len(await marked(devbox, marker)) == 1
 
@@ -73,6 +73,16 @@ async def test_kill_of_one_that_has_ended_does_nothing(devbox: Devbox) -> None:
     with anyio.fail_after(PATIENCE_SECONDS):
         await running.process.kill()
     assert await running.wait() == Exit(5)
+
+
+async def test_orphans_do_not_pile_up(devbox: Devbox) -> None:
+    """Processes whose parent has gone disappear when they end."""
+    orphans = (
+        "import os\nfor _ in range(100):\n    if os.fork() == 0:\n        os._exit(os.fork() and 0)\n    os.wait()"
+    )
+    await succeed(devbox, python(orphans))
+    states = await run(devbox, "cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z '")
+    assert int(states.text) < 20, "only the last few may still be about to disappear"
 
 
 async def test_a_process_is_lost_with_its_devbox(devbox: Devbox) -> None:
@@ -126,7 +136,7 @@ async def test_leaving_the_driver_leaves_no_process(driver_case: DriverCase, dri
     async with entered(driver_case.open(driver_state)) as driver:
         for devbox_id in boxes:
             devbox = await driver.create(devbox_id, DevboxSpec())
-            await succeed(devbox, f"echo {devbox_id} > note; ({daemon(marker)}) | grep -m1 up")
+            await succeed(devbox, f"echo {devbox_id} > note; {daemon(marker)} | grep -m1 up")
         if driver_case.processes_on_host:
             assert len(marked_on_host(marker)) == 3
     assert marked_on_host(marker) == []
@@ -144,7 +154,7 @@ async def test_a_driver_left_by_an_error_leaves_no_process(driver_case: DriverCa
     with pytest.raises(KeyError, match="mine"):  # noqa: PT012 - the error goes through the block that is tested
         async with driver_case.open(driver_state) as driver:
             devbox = await driver.create(devbox_id, DevboxSpec())
-            await succeed(devbox, f"({daemon(marker)}) | grep -m1 up")
+            await succeed(devbox, f"{daemon(marker)} | grep -m1 up")
             raise KeyError("mine")
     assert marked_on_host(marker) == []
     async with driver_case.open(driver_state) as driver:

@@ -36,6 +36,8 @@ def in_child(name: str, call: str, *arguments: object) -> None:
 
 for space, flag in CLONE_NEW.items():
     in_child(f"unshare {space}", "unshare", flag)
+    if space == "time":
+        continue  # to clone, its bit is a part of the signal's number
     number = 220 if ARM else 56
     pid = libc.syscall(number, flag | signal.SIGCHLD, None, None, None, None)
     if pid == 0:
