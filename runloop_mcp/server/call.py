@@ -1,13 +1,16 @@
 """One call of a tool: what it works on, who makes it, and how it tells the caller that it is still at it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
+
+if TYPE_CHECKING:
+    from runloop_mcp.server.targets import Target
 
 Report = Callable[[float, float | None, str | None], Awaitable[None]]
 """Tells the caller how far a call is: seconds spent, seconds it may take, and a sentence."""
@@ -25,6 +28,8 @@ class Call:
     meta: Mapping[str, Any]
     """The `_meta` of the request."""
     report: Report
+    targets: "dict[str, Target]" = field(default_factory=dict)
+    """The devboxes of runs, as callers named them, that calls of this server have worked on."""
 
     def idempotency_key(self, given: str | None) -> str | None:
         """The key that makes a repeated call happen once: the caller's, else the client's own for this call."""

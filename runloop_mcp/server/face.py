@@ -36,6 +36,7 @@ from runloop_mcp.server.printable import sendable, sendable_json
 from runloop_mcp.server.prompts import SOLVE_SCENARIO, solve_scenario
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
+from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tools.catalogue import TOOLS
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Face:
         self._principal = principal
         self._tools = {tool.name: tool for tool in TOOLS}
         self._resources = Resources(backend, principal)
+        self._targets: dict[str, Target] = {}
 
     def tools(self) -> list[ListedTool]:
         """All tools, in their stable order."""
@@ -78,7 +80,7 @@ class Face:
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
         tool = self._tools[name]
-        call = Call(self._backend, self._principal, meta, report)
+        call = Call(self._backend, self._principal, meta, report, self._targets)
         try:
             reply = await tool.run(call, parse(name, tool.arguments, arguments))
         except ApiError as error:

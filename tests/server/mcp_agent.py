@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 from mcp.client import Client
 from mcp_types import TextContent
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.secrets import Secrets
 from runloop_mcp.server.app import build_server

@@ -4,16 +4,15 @@ import contextlib
 from typing import Annotated, Literal
 
 import anyio
-from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from runloop_mcp.api.errors import ApiError
-from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams, ExecutionStatus, ExecutionView, OutputStream
+from runloop_mcp.api.models.devbox import ExecuteParams, ExecutionStatus, ExecutionView, OutputStream
 from runloop_mcp.server.arguments import Arguments, ExecutionId, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import execution_id, find_run
 from runloop_mcp.server.rendering.execution import OUTPUT_BUDGET, excerpts, execution_text, matches_text, range_text
-from runloop_mcp.server.tools.scenarios import devbox_ready
+from runloop_mcp.server.targets import ready_target
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
 
@@ -56,17 +55,8 @@ class GetExecution(Arguments):
 
 async def exec_on_devbox(call: Call, arguments: ExecOnDevbox) -> Reply:
     """Runs a command and waits up to 20 s for it."""
-    run = await find_run(call.backend, call.principal, arguments.run_id)
     patience = Patience()
-    if run.x_runloop_mcp and run.x_runloop_mcp.devbox_status in {
-        DevboxStatus.QUEUED,
-        DevboxStatus.PROVISIONING,
-        DevboxStatus.INITIALIZING,
-        DevboxStatus.RESUMING,
-    }:
-        await devbox_ready(call, run.devbox_id, patience)
-        if not patience.left:
-            raise ToolError(f"The devbox of run {run.id} is still booting. Nothing was run; call again in a moment.")
+    target = await ready_target(call, arguments.run_id, patience)
     params = ExecuteParams(
         command=arguments.command,
         working_directory=arguments.working_directory,
@@ -74,14 +64,14 @@ async def exec_on_devbox(call: Call, arguments: ExecOnDevbox) -> Reply:
         stdin=arguments.stdin,
     )
     view = await call.backend.devboxes.execute(
-        run.devbox_id,
+        target.devbox_id,
         params,
         wait_seconds=0 if arguments.background else min(_FIRST_LOOK, patience.left),
         idempotency_key=call.idempotency_key(arguments.idempotency_key),
     )
     if not arguments.background:
         view = await _ended_with_call(call, view, patience)
-    return await _shown(call, view, run.id)
+    return await _shown(call, view, target.run_id)
 
 
 async def _ended_with_call(call: Call, view: ExecutionView, patience: Patience) -> ExecutionView:

@@ -10,12 +10,13 @@ from pydantic import Field
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.server.arguments import Arguments, RunId
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.printable import sendable
 from runloop_mcp.server.rendering.files import numbered, split_lines
 from runloop_mcp.server.rendering.quantities import amount
+from runloop_mcp.server.targets import ready_target
 from runloop_mcp.server.tools.editing import replace
 from runloop_mcp.server.tools.tool import Tool
+from runloop_mcp.server.waiting import Patience
 
 _LARGEST: Final = 8 * 1024 * 1024
 """Bytes of a file that these tools read; larger ones are work for commands."""
@@ -67,8 +68,8 @@ def _alone(devbox_id: str) -> anyio.Lock:
 
 async def read_file(call: Call, arguments: ReadFile) -> Reply:
     """Lines of a file, numbered."""
-    run = await find_run(call.backend, call.principal, arguments.run_id)
-    found = await call.backend.devboxes.read_file(run.devbox_id, arguments.path, limit=_LARGEST)
+    target = await ready_target(call, arguments.run_id, Patience())
+    found = await call.backend.devboxes.read_file(target.devbox_id, arguments.path, limit=_LARGEST)
     if b"\0" in found.data[:8192]:
         raise ToolError(
             f"{sendable(found.path)} is binary ({amount(found.total_bytes, 'byte')}). "
@@ -101,18 +102,18 @@ def _window(lines: list[str], arguments: ReadFile) -> str:
 
 async def write_file(call: Call, arguments: WriteFile) -> Reply:
     """Writes a file whole."""
-    run = await find_run(call.backend, call.principal, arguments.run_id)
-    async with _alone(run.devbox_id):
-        written = await call.backend.devboxes.write_file(run.devbox_id, arguments.path, arguments.content.encode())
+    target = await ready_target(call, arguments.run_id, Patience())
+    async with _alone(target.devbox_id):
+        written = await call.backend.devboxes.write_file(target.devbox_id, arguments.path, arguments.content.encode())
     return Reply(f"Wrote {amount(written, 'byte')} to {arguments.path}.")
 
 
 async def edit_file(call: Call, arguments: EditFile) -> Reply:
     """Replaces text in a file."""
-    run = await find_run(call.backend, call.principal, arguments.run_id)
+    target = await ready_target(call, arguments.run_id, Patience())
     devboxes = call.backend.devboxes
-    async with _alone(run.devbox_id):
-        found = await devboxes.read_file(run.devbox_id, arguments.path, limit=_LARGEST)
+    async with _alone(target.devbox_id):
+        found = await devboxes.read_file(target.devbox_id, arguments.path, limit=_LARGEST)
         if found.total_bytes > len(found.data):
             raise InvalidRequest(
                 f"{found.path} is larger than {_LARGEST >> 20} MB.", hint="Change it with exec_on_devbox: sed, python3."
@@ -125,7 +126,7 @@ async def edit_file(call: Call, arguments: EditFile) -> Reply:
                 hint="Change it with exec_on_devbox: sed, python3.",
             ) from error
         edit = replace(text, arguments.old_string, arguments.new_string, everywhere=arguments.replace_all)
-        await devboxes.write_file(run.devbox_id, arguments.path, edit.text.encode())
+        await devboxes.write_file(target.devbox_id, arguments.path, edit.text.encode())
     first = max(1, edit.first_line - _AROUND)
     last = edit.first_line + arguments.new_string.count("\n") + _AROUND
     shown = numbered([line.rstrip("\r") for line in split_lines(edit.text)[first - 1 : min(last, first + 40)]], first)

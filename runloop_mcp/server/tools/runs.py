@@ -7,21 +7,19 @@ from pydantic import Field
 from runloop_mcp.api.access import Role
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.models.base import Page
-from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
 from runloop_mcp.server.arguments import Arguments, Cursor, Limit, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_run, find_scenario, may_see
 from runloop_mcp.server.rendering.run import run_list, run_list_text, run_text
 from runloop_mcp.server.results import RunList
-from runloop_mcp.server.tools.scenarios import devbox_ready
+from runloop_mcp.server.targets import booting, devbox_ready
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
 
 State = Literal["running", "scoring", "scored", "completed", "canceled", "timeout", "failed"]
 _SEARCHED = 2000
 """Runs, newest first, among which a solver's own are looked for."""
-_READY = {DevboxStatus.RUNNING, DevboxStatus.SUSPENDED, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN}
 
 
 class GetRun(Arguments):
@@ -52,7 +50,7 @@ async def get_run(call: Call, arguments: GetRun) -> Reply:
     patience = Patience(arguments.wait_seconds)
     if run.state == RunState.SCORING:
         run = await scored(call, run, patience)
-    elif run.state == RunState.RUNNING and patience.total and _booting(run):
+    elif run.state == RunState.RUNNING and patience.total and booting(run):
         await devbox_ready(call, run.devbox_id, patience)
         run = await call.backend.runs.retrieve(run.id)
     return Reply(run_text(run_for_solver(run)))
@@ -68,10 +66,6 @@ async def scored(call: Call, run: ScenarioRunView, patience: Patience) -> Scenar
         patience=patience,
         doing=lambda _: "Scoring",
     )
-
-
-def _booting(run: ScenarioRunView) -> bool:
-    return run.x_runloop_mcp is not None and run.x_runloop_mcp.devbox_status not in _READY
 
 
 async def list_runs(call: Call, arguments: ListRuns) -> Reply:

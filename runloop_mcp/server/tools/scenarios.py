@@ -17,10 +17,10 @@ from runloop_mcp.server.rendering.quantities import budget_line
 from runloop_mcp.server.rendering.run import devbox_line, note_lines
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_list, scenario_list_text, scenario_text
 from runloop_mcp.server.results import ScenarioList
+from runloop_mcp.server.targets import devbox_ready
 from runloop_mcp.server.tools.tool import Tool
-from runloop_mcp.server.waiting import Patience, watch
+from runloop_mcp.server.waiting import Patience
 
-_SETTLED = (DevboxStatus.RUNNING, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN, DevboxStatus.SUSPENDED)
 _FAILURE = 4000
 """Characters of why a devbox failed: the output of a launch command ends there."""
 
@@ -92,18 +92,6 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
     if devbox.status == DevboxStatus.FAILURE:
         raise ToolError(_failure(run, devbox))
     return Reply(_started(run, devbox, scenario_for_solver(scenario)))
-
-
-async def devbox_ready(call: Call, devbox_id: str, patience: Patience) -> DevboxView:
-    """The devbox, once it is ready, has ended or patience is over."""
-    return await watch(
-        call,
-        await call.backend.devboxes.retrieve(devbox_id),
-        look=lambda seconds: call.backend.devboxes.wait(devbox_id, until=_SETTLED, wait_seconds=seconds),
-        done=lambda devbox: devbox.status in _SETTLED,
-        patience=patience,
-        doing=lambda devbox: f"The devbox is {devbox.status}",
-    )
 
 
 def _started(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> str:

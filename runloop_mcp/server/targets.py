@@ -1,0 +1,66 @@
+"""The devbox that a call works on: found by its run, and ready."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from runloop_mcp.api.errors import Conflict
+from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
+from runloop_mcp.api.models.run import ScenarioRunView
+from runloop_mcp.server.call import Call
+from runloop_mcp.server.handles import find_run
+from runloop_mcp.server.waiting import Patience, watch
+
+SETTLED: Final = (DevboxStatus.RUNNING, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN, DevboxStatus.SUSPENDED)
+"""The states of a devbox that is not on its way to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A run and its devbox: which belong together for ever."""
+
+    run_id: str
+    devbox_id: str
+
+
+async def ready_target(call: Call, named: str, patience: Patience) -> Target:
+    """The devbox of a run, once it is ready; one that has ended is left for the backend to refuse.
+
+    Which devbox a run has is remembered, so that each further call asks the backend once less.
+
+    Raises:
+        NotFound: There is no such run that the caller may see.
+        InvalidRequest: It is the id of something else.
+        Conflict: The devbox is still booting at the end of patience.
+    """
+    if (known := call.targets.get(named)) is not None:
+        return known
+    run = await find_run(call.backend, call.principal, named)
+    if booting(run):
+        devbox = await devbox_ready(call, run.devbox_id, patience)
+        if devbox.status not in SETTLED:
+            raise Conflict(f"The devbox of run {run.id} is still {devbox.status}, and nothing was done.", retry_after=5)
+    target = Target(run.id, run.devbox_id)
+    if len(call.targets) >= _REMEMBERED:
+        call.targets.clear()
+    call.targets[named] = target
+    return target
+
+
+_REMEMBERED: Final = 10_000
+
+
+def booting(run: ScenarioRunView) -> bool:
+    """Whether the run's devbox is on its way up."""
+    return run.x_runloop_mcp is not None and run.x_runloop_mcp.devbox_status not in {*SETTLED, None}
+
+
+async def devbox_ready(call: Call, devbox_id: str, patience: Patience) -> DevboxView:
+    """The devbox, once it is ready, has ended or patience is over."""
+    return await watch(
+        call,
+        await call.backend.devboxes.retrieve(devbox_id),
+        look=lambda seconds: call.backend.devboxes.wait(devbox_id, until=SETTLED, wait_seconds=seconds),
+        done=lambda devbox: devbox.status in SETTLED,
+        patience=patience,
+        doing=lambda devbox: f"The devbox is {devbox.status}",
+    )
