@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.api.models.scoring import (
     ScoringContract,
     ScoringContractResult,
@@ -16,6 +17,7 @@ from runloop_mcp.devbox.port import Devbox
 from runloop_mcp.engine.scoring.environment import scorer_environment
 from runloop_mcp.engine.scoring.protocol import ScorerFailed, Workplace
 from runloop_mcp.engine.scoring.registry import SCORERS
+from runloop_mcp.engine.scoring.running import lost
 
 Progress = Callable[[ScoringFunctionResult], Awaitable[None]]
 
@@ -47,7 +49,10 @@ async def run_contract(
     results = []
     for function in contract.scoring_function_parameters:
         workplace = Workplace(devbox, variables, ends_at=ends_at, limit_seconds=timeout_seconds)
-        result = await _run_function(function, workplace)
+        try:
+            result = await _run_function(function, workplace)
+        except Unavailable as error:
+            raise error if devbox.alive else await lost(devbox) from error
         results.append(result)
         if progress:
             await progress(result)

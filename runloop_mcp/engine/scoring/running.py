@@ -36,19 +36,24 @@ async def run_to_end(devbox: Devbox, command: Command, *, stdout: OutputSink, st
         with anyio.fail_after((command.timeout_seconds or 0) + GRACE_SECONDS):
             exit_ = await process.wait()
     except TimeoutError as error:
-        raise lost("it does not answer any more.") from error
+        raise _lost("it does not answer any more.") from error
     finally:
         with anyio.move_on_after(GRACE_SECONDS, shield=True):
             await process.kill()
     if exit_.lost:
-        with anyio.move_on_after(GRACE_SECONDS):
-            raise lost(await devbox.wait_ended())
-        raise lost("nobody knows why.")
+        raise await lost(devbox)
     return exit_
 
 
-def lost(reason: str) -> Unavailable:
-    """The error for a devbox that was lost under a scorer: our machinery broke, so nothing is scored."""
+async def lost(devbox: Devbox) -> Unavailable:
+    """The error for a devbox that ended under a scorer: our machinery broke, so nothing is scored."""
+    reason = "nobody knows why."
+    with anyio.move_on_after(GRACE_SECONDS):
+        reason = await devbox.wait_ended()
+    return _lost(reason)
+
+
+def _lost(reason: str) -> Unavailable:
     return Unavailable(
         f"The devbox that the scorers run in was lost: {reason}", hint="Score the run again.", retryable=True
     )

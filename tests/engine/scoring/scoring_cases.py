@@ -153,7 +153,7 @@ def script(text: str) -> dict[str, Any]:
     return {"type": "bash_script_scorer", "bash_script": text}
 
 
-def tests(text: str, files: Mapping[str, str]) -> dict[str, Any]:
+def with_files(text: str, files: Mapping[str, str]) -> dict[str, Any]:
     """A scorer with test files."""
     laid_out = [{"file_path": path, "file_contents": contents} for path, contents in files.items()]
     return {"type": "test_based_scorer", "test_command": text, "test_files": laid_out}

@@ -6,7 +6,7 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scoring_cases import PATIENCE_SECONDS, command, contract, only, scoring, script, solver, tests
+from scoring_cases import PATIENCE_SECONDS, command, contract, only, scoring, script, solver, with_files
 
 from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.api.models.scoring import ScoringFunctionResult, ScoringMode
@@ -31,7 +31,7 @@ async def test_scorers_give_what_their_types_say(state: Path) -> None:
             command("grep -q right answer.txt; echo seen"),
             command("exit 3"),
             script("echo to stderr >&2; echo score=0.9 >&2; echo score=0.25; exit 1"),
-            tests("bash tests/check.sh", {"tests/check.sh": "grep right answer.txt"}),
+            with_files("bash tests/check.sh", {"tests/check.sh": "grep right answer.txt"}),
         )
     functions = result.scoring_function_results
     assert [function.score for function in functions] == [1.0, 0.0, 0.25, 1.0]
@@ -101,7 +101,7 @@ async def test_a_huge_script_runs_with_an_empty_standard_input(state: Path) -> N
 async def test_test_files_stay_in_the_working_directory(path: str, state: Path) -> None:
     """A test file's path that is absolute, leaves the working directory or names no file is an error."""
     async with solver(state) as box:
-        result = only(await box.score(tests("true", {path: "x"})))
+        result = only(await box.score(with_files("true", {path: "x"})))
     assert (result.state, result.score) == ("error", 0.0)
     assert "relative to the working directory" in result.output
 
@@ -113,7 +113,7 @@ async def test_a_devbox_lost_before_a_function_is_no_score(state: Path) -> None:
         async def end(_: ScoringFunctionResult) -> None:
             await box.devbox.stop()
 
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match=r"was lost.*Score the run again"):
             await run_contract(contract(command("true"), command("true")), box.devbox, progress=end)
 
 
@@ -131,7 +131,7 @@ async def test_cancelled_scoring_leaves_nothing_in_the_solvers_devbox(state: Pat
     """A live score that is cancelled ends its scorer, takes its files out and puts back what it replaced."""
     async with solver(state, before="mkdir tests; echo mine > tests/check.sh") as box:
         before = await box.does("find . /tmp")
-        scorer = tests("touch ../started; sleep 123", {"tests/check.sh": "secret", "new/hidden.py": "secret"})
+        scorer = with_files("touch ../started; sleep 123", {"tests/check.sh": "secret", "new/hidden.py": "secret"})
         async with scoring(box.devbox, scorer, mode=ScoringMode.LIVE) as under_way:
             assert await box.does("cat tests/check.sh") == "secret"
             await under_way.cancel()

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scoring_cases import only, run, scoring, solver, tests
+from scoring_cases import only, run, scoring, solver, with_files
 
 from runloop_mcp.api.errors import NotFound, Unavailable
 from runloop_mcp.api.ids import IdPrefix, new_id
@@ -89,8 +89,10 @@ async def test_a_snapshot_that_is_gone_is_our_failure(state: Path) -> None:
 async def test_test_files_never_stay_with_the_solver(mode: ScoringMode, state: Path) -> None:
     """The solver sees test files in `live` only, and only while the scorer runs; later scorers never do."""
     async with solver(state, before="mkdir tests; echo mine > tests/check.sh; chmod 700 tests/check.sh") as box:
-        scorer = tests("touch ../started; until [ -e ../go ]; do sleep 0.02; done", {"tests/check.sh": "hidden-7261"})
-        look = "grep -rl hidden-7261 / --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr 2>/dev/null"
+        scorer = with_files(
+            "touch ../started; until [ -e ../go ]; do sleep 0.02; done", {"tests/check.sh": "hidden-72"}
+        )
+        look = "grep -rl hidden-72 / --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr 2>/dev/null | grep ."
         async with box.prepared(mode) as prepared, scoring(prepared.devbox, scorer, mode=mode) as under_way:
             during = await box.run(look)
             await run(prepared.devbox, "touch ../go")

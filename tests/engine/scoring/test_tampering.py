@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scoring_cases import command, only, solver, tests
+from scoring_cases import command, only, solver, with_files
 
 from runloop_mcp.api.models.scoring import ScoringMode
 
@@ -68,16 +68,16 @@ ATTACKS = [
            command(f"git status >/dev/null; {RIGHT}")),
     Attack("git_variable", put("evil.sh", "echo right > answer.txt"), command(f"git status >/dev/null; {RIGHT}"),
            {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.fsmonitor", "GIT_CONFIG_VALUE_0": "./evil.sh"}),
-    Attack("bytecode", f"python3 - <<'END'\n{BYTECODE}\nEND", tests("python3 checks/run.py", HELPER_TEST)),
-    Attack("bytecode_isolated", f"python3 - <<'END'\n{BYTECODE}\nEND", tests(
+    Attack("bytecode", f"python3 - <<'END'\n{BYTECODE}\nEND", with_files("python3 checks/run.py", HELPER_TEST)),
+    Attack("bytecode_isolated", f"python3 - <<'END'\n{BYTECODE}\nEND", with_files(
         "python3 -I -c 'import sys; sys.path.insert(0, \"checks\"); import helper; helper.check()'", HELPER_TEST)),
     Attack("shadowing_package", put("checks/helper/__init__.py", "def check(): pass"),
-           tests("python3 checks/run.py", HELPER_TEST)),
+           with_files("python3 checks/run.py", HELPER_TEST)),
     Attack("conftest", put("conftest.py", SUCCEED),
-           tests("python3 -m pytest -q checks", {"checks/test_a.py": FAILING_TEST})),
+           with_files("python3 -m pytest -q checks", {"checks/test_a.py": FAILING_TEST})),
     Attack("pytest_options", put("pytest.ini", "[pytest]\naddopts = --collect-only"),
-           tests("python3 -m pytest -q checks", {"checks/test_a.py": FAILING_TEST})),
-    Attack("pytest_variable", "true", tests("python3 -m pytest -q checks", {"checks/test_a.py": FAILING_TEST}),
+           with_files("python3 -m pytest -q checks", {"checks/test_a.py": FAILING_TEST})),
+    Attack("pytest_variable", "true", with_files("python3 -m pytest -q checks", {"checks/test_a.py": FAILING_TEST}),
            {"PYTEST_ADDOPTS": "--collect-only"}),
 ]  # fmt: skip
 
@@ -103,7 +103,7 @@ async def test_a_process_of_the_solvers_does_not_reach_a_clean_score(state: Path
     """A daemon that overwrites the tests as soon as they appear finds none."""
     async with solver(state, before=BEFORE) as box:
         await box.does("(while :; do [ -e check.sh ] && echo 'exit 0' > check.sh; done) </dev/null >/dev/null 2>&1 &")
-        scorer = tests("for i in {1..20000}; do :; done; bash check.sh", {"check.sh": RIGHT})
+        scorer = with_files("for i in {1..20000}; do :; done; bash check.sh", {"check.sh": RIGHT})
         assert only(await box.score(scorer)).score == 0.0
         assert await box.run("touch check.sh; until [ -s check.sh ]; do :; done") == 0  # it was at work
 
