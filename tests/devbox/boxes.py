@@ -68,7 +68,7 @@ class Ran:
     @property
     def text(self) -> str:
         """What it printed, without white space at the ends."""
-        return self.stdout.decode().strip()
+        return self.stdout.decode(errors="surrogateescape").strip()
 
 
 async def start(devbox: Devbox, script: str | Sequence[str], **options: Any) -> Running:

@@ -92,9 +92,9 @@ attempt("keyctl", libc.syscall(219 if ARM else 250, 0, -3, 1))
 
 for family, number, kind in (
     ("AF_VSOCK", 40, socket.SOCK_STREAM), ("AF_ALG", 38, socket.SOCK_SEQPACKET), ("AF_PACKET", 17, socket.SOCK_RAW),
-    ("AF_INET raw", 2, socket.SOCK_RAW), ("AF_NETLINK audit", 16, socket.SOCK_RAW),
+    ("AF_INET raw", 2, socket.SOCK_RAW),
 ):  # fmt: skip
-    protocol = {"AF_PACKET": socket.htons(3), "AF_INET raw": 1, "AF_NETLINK audit": 9}.get(family, 0)
+    protocol = {"AF_PACKET": socket.htons(3), "AF_INET raw": 1}.get(family, 0)
     descriptor = libc.socket(number, kind, protocol)
     attempt(family, descriptor)
 json.dump(outcomes, sys.stdout)
