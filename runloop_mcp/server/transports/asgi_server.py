@@ -1,8 +1,8 @@
 """An ASGI application served over HTTP/1.1 and HTTP/2 with prior knowledge, on one port.
 
-The protocols are hypercorn's; accepting, bounds and the end are ours. Hypercorn's own serving loop waits for clients:
-for open streams until its time-out, for a client that does not read for ever, and from Python 3.12 on for every
-connection that is left.
+The protocols are hypercorn's; accepting, bounds and the end are ours. Hypercorn's own serving loop waits for clients
+when it ends: for open streams until its time-out, for a client that does not read for ever, and from Python 3.12 on for
+every connection that is left.
 """
 
 import asyncio
@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 
+from runloop_mcp.server.transports.connection import Connection
 from runloop_mcp.server.transports.requests import ABORT, OpenRequests
 from runloop_mcp.server.transports.signals import Stop
 
@@ -30,6 +29,9 @@ CLOSE_SECONDS: Final = 0.5
 """How long clients may take to read what is left and close."""
 
 CONNECTION_LIMIT: Final = 1000
+
+IDLE_SECONDS: Final = 75.0
+"""How long a connection without a request stays open, and how long the head of a request may take."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,40 +77,42 @@ class _Connections:
     def __init__(self, app: OpenRequests) -> None:
         self._app = ASGIWrapper(app)  # type: ignore[arg-type]  # hypercorn types ASGI's messages, Starlette not
         self._config = _config()
-        self._context = WorkerContext(None)
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._open: set[Connection] = set()
         self._changed = anyio.Event()
+        self._ending = False
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tasks: anyio.abc.TaskGroup) -> None:
-        if len(self._writers) >= CONNECTION_LIMIT or self._context.terminated.is_set():
+        if len(self._open) >= CONNECTION_LIMIT or self._ending:
             writer.transport.abort()
             return
-        self._writers.add(writer)
-        tasks.start_soon(self._serve, reader, writer)
+        state: dict[str, object] = {ABORT: writer.transport.abort}
+        connection = Connection(self._app, self._config, state, IDLE_SECONDS, reader, writer)
+        self._open.add(connection)
+        tasks.start_soon(self._run, connection)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        state = {ABORT: writer.transport.abort}
-        loop = asyncio.get_running_loop()
+    async def _run(self, connection: Connection) -> None:
         try:
-            await TCPServer(self._app, loop, self._config, self._context, state, reader, writer)
+            await connection.run()
         except Exception as error:  # noqa: BLE001  one client's nonsense must not end the others
             _log.warning("A connection was dropped: %r", error)
         finally:
-            writer.transport.abort()
-            self._writers.discard(writer)
+            connection.abort()
+            self._open.discard(connection)
             self._changed.set()
 
     async def end(self, seconds: float) -> None:
         """Close idle connections, and the others when they have taken what is left, or after `seconds`."""
-        await self._context.terminated.set()
+        self._ending = True
+        for connection in tuple(self._open):
+            await connection.end()
         with anyio.move_on_after(seconds):
-            while self._writers:
+            while self._open:
                 self._changed = anyio.Event()
                 await self._changed.wait()
 
     def drop(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
+        for connection in self._open:
+            connection.abort()
 
 
 def _config() -> Config:
@@ -116,8 +120,6 @@ def _config() -> Config:
     config.accesslog = None
     config.loglevel = "WARNING"
     config.include_server_header = False
-    # Agents think for minutes between calls; a new connection each time is the only harm in closing.
-    config.keep_alive_timeout = 75
     config.keep_alive_max_requests = 1_000_000
     return config
 
