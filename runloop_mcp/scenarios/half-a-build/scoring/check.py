@@ -181,7 +181,7 @@ def plain_files(root):
 
 
 class Tree:
-    """A copy of the solution, cleaned by its own `make clean`, without anything that was built."""
+    """A copy of the solution after its own `make clean`, without anything compiled."""
 
     def __init__(self, work, folder):
         self.root = pathlib.Path(folder, "tree")
@@ -192,8 +192,9 @@ class Tree:
             shutil.copy(source, target)
         self.frames = pathlib.Path(folder, "frames.txt")
         self.frames.write_text("\n".join(LINES) + "\n")
-        require(self.make("clean"), "make clean ends well")
-        require(not self.built(), "make clean leaves nothing that was built")
+        self.make("clean")
+        for path in self.built():  # a clean target that forgets something costs no more than its own part
+            path.unlink()
 
     def built(self):
         return [path for path in plain_files(self.root) if path.open("rb").read(7)[:4] in (b"\x7fELF", b"!<ar")]
@@ -253,6 +254,7 @@ def headers(tree):
 
 
 def targets(tree):
+    require(tree.make("clean"), "make clean ends well")
     clean = plain_files(tree.root)
     require(tree.make("build/report.o"), "a single object is built from a clean tree")
     require(tree.root / "build/report.o" in tree.built(), "build/report.o is an object")

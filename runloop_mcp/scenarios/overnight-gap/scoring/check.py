@@ -42,13 +42,14 @@ def sweep():
     sys.exit("judge: the solution's processes do not end")
 
 
-def run(argv, cwd, seconds=10.0, limit=1 << 20, **environment):
+def run(argv, cwd, seconds=10.0, limit=1 << 20, stdin=os.devnull, **environment):
     """Runs the solution's code: (exit status, standard output), or None where it took or wrote too much."""
     env = {"PATH": "/usr/bin:/bin", "HOME": cwd, "TMPDIR": cwd, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     deadline = time.monotonic() + seconds
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "start_new_session": True}
     try:
-        process = subprocess.Popen(argv, cwd=cwd, env=env | environment, start_new_session=True, **streams)
+        with open(stdin, "rb") as source:
+            process = subprocess.Popen(argv, cwd=cwd, env=env | environment, stdin=source, **streams)
     except OSError:
         return None
     output, ended = bytearray(), False

@@ -1,5 +1,6 @@
 # Calls collate on exports of its own and prints the share of scans.csv that is right.
-# The judge takes this shell's place, so that no process is left that the solution could speak for.
+# The judge takes this shell's place and this file is gone, so that the solution can neither speak for it nor read it.
+[[ -f ${BASH_SOURCE[0]:-} ]] && rm -f -- "${BASH_SOURCE[0]}"
 exec /usr/bin/python3 -I - <<'JUDGE'
 # --- boundary: the same lines in every judge -----------------------------------------------------------------------
 # The solution runs in processes of its own. They cannot look into this one or write to what it has open, they are
@@ -43,13 +44,14 @@ def sweep():
     sys.exit("judge: the solution's processes do not end")
 
 
-def run(argv, cwd, seconds=10.0, limit=1 << 20, **environment):
+def run(argv, cwd, seconds=10.0, limit=1 << 20, stdin=os.devnull, **environment):
     """Runs the solution's code: (exit status, standard output), or None where it took or wrote too much."""
     env = {"PATH": "/usr/bin:/bin", "HOME": cwd, "TMPDIR": cwd, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     deadline = time.monotonic() + seconds
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "start_new_session": True}
     try:
-        process = subprocess.Popen(argv, cwd=cwd, env=env | environment, start_new_session=True, **streams)
+        with open(stdin, "rb") as source:
+            process = subprocess.Popen(argv, cwd=cwd, env=env | environment, stdin=source, **streams)
     except OSError:
         return None
     output, ended = bytearray(), False
