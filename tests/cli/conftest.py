@@ -1,0 +1,36 @@
+"""The real command, as a person or a script starts it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of the command: this one, with a state of its own and nothing else that could set something."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RUNLOOP")}
+    return {**inherited, "RUNLOOP_MCP_STATE_DIR": str(tmp_path / "state"), "COLUMNS": "100", "NO_COLOR": "1"}
+
+
+@pytest.fixture
+def runloop(environment: dict[str, str]) -> Command:
+    """Runs `runloop-mcp` with the arguments given, to its end."""
+
+    def run(*arguments: str, seconds: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "runloop_mcp", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=seconds,
+            env={**environment, **variables},
+        )
+
+    return run

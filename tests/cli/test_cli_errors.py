@@ -1,0 +1,86 @@
+"""What goes wrong is a sentence on stderr, with what to do next, and an exit code; never a traceback."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+Command = Callable[..., CompletedProcess[str]]
+
+
+def _complains(result: CompletedProcess[str], code: int, *parts: str) -> None:
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "did not expect" not in result.stderr
+    assert result.stdout == ""
+    for part in parts:
+        assert part in result.stderr
+
+
+def test_command_that_is_none(runloop: Command) -> None:
+    """An unknown command is a usage error that names it."""
+    _complains(runloop("sevre"), 2, "No such command 'sevre'", "--help")
+
+
+def test_options_that_do_not_go_together(runloop: Command) -> None:
+    """A port without HTTP is refused with what it needs."""
+    _complains(runloop("serve", "--port", "1"), 2, "--transport http or sse")
+
+
+def test_http_needs_the_word_that_it_is_open(runloop: Command) -> None:
+    """HTTP is served without authentication only when that was asked for."""
+    _complains(runloop("serve", "--transport", "http"), 1, "--no-auth")
+
+
+def test_http_off_loopback_is_refused(runloop: Command) -> None:
+    """Without authentication nothing is served to other machines."""
+    result = runloop("serve", "--transport", "http", "--no-auth", "--host", "192.0.2.1", "--port", "0")
+    _complains(result, 1, "192.0.2.1")
+
+
+def test_backend_that_is_not_there_yet(runloop: Command) -> None:
+    """The cloud backend says that it comes later, and what to give instead."""
+    _complains(runloop("scenarios", "list", "--backend", "cloud"), 1, "later version", "--backend local")
+
+
+def test_variable_that_is_not_valid(runloop: Command) -> None:
+    """A variable with a value that is none is named."""
+    _complains(runloop("config", RUNLOOP_MCP_PORT="many"), 1, "RUNLOOP_MCP_PORT")
+
+
+def test_folder_that_is_not_there(runloop: Command, tmp_path: Path) -> None:
+    """A folder of scenarios that does not exist is named, with the flag that named it."""
+    _complains(runloop("scenarios", "list", "--scenarios", str(tmp_path / "gone")), 1, "--scenarios", "gone")
+
+
+@pytest.mark.parametrize("command", [("scenarios", "list"), ("serve",)])
+def test_state_that_cannot_be_kept(runloop: Command, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A state directory that can't be made is named."""
+    (tmp_path / "state").write_text("a file")
+    _complains(runloop(*command), 1, str(tmp_path / "state"))
+
+
+def test_scenario_that_is_not_there(runloop: Command) -> None:
+    """A misspelt name is answered with those that come near."""
+    _complains(runloop("scenarios", "show", "overnigth-gap"), 1, "overnight-gap")
+
+
+def test_run_that_is_not_there(runloop: Command) -> None:
+    """An id of no run is named."""
+    _complains(runloop("runs", "show", "scr_000000000000000000000"), 1, "scr_000000000000000000000")
+
+
+def test_reader_that_has_gone(environment: dict[str, str]) -> None:
+    """When whoever reads the output stops reading, the command ends without a word."""
+    command = [sys.executable, "-m", "runloop_mcp", "scenarios", "list", "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(30) == 1

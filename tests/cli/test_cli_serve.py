@@ -1,0 +1,99 @@
+"""`runloop-mcp` as a server: started by a client over stdio, by a person on a terminal, and over HTTP."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+COMMAND = [sys.executable, "-m", "runloop_mcp"]
+_INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+}
+
+
+@pytest.mark.parametrize("arguments", [[], ["serve"], ["serve", "--transport", "stdio"]])
+def test_stdio_from_start_to_end(environment: dict[str, str], arguments: list[str]) -> None:
+    """With no arguments it serves stdio: answers initialize, keeps quiet otherwise, and ends well with its input."""
+    result = subprocess.run(
+        [*COMMAND, *arguments],
+        input=json.dumps(_INITIALIZE) + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    answer = json.loads(result.stdout)
+    assert answer["id"] == 1
+    assert answer["result"]["serverInfo"]["name"] == "runloop"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_terminal_is_told_what_this_is(environment: dict[str, str], number: signal.Signals) -> None:
+    """Started by a person on a terminal it says what it is waiting for and how it is used; a signal ends it quietly."""
+    ours, theirs = pty.openpty()
+    try:
+        with subprocess.Popen(
+            COMMAND, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        ) as process:
+            assert process.stderr is not None
+            said = _read_until(process.stderr.fileno(), rb"Ctrl-C ends it\.")
+            assert "claude mcp add" in said
+            assert "runloop-mcp demo" in said
+            process.send_signal(number)
+            assert process.wait(30) in (0, 130)
+            assert b"Traceback" not in process.stderr.read()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.parametrize("transport", ["http", "sse"])
+def test_http_on_loopback(environment: dict[str, str], transport: str) -> None:
+    """Over HTTP it says where it serves, answers initialize there, and ends on SIGTERM with status 0."""
+    command = [*COMMAND, "serve", "--transport", transport, "--no-auth", "--port", "0"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stderr is not None
+        said = _read_until(process.stderr.fileno(), rb"http://127\.0\.0\.1:\d+/mcp")
+        found = re.search(r"http://127\.0\.0\.1:\d+/mcp", said)
+        assert found is not None
+        answer = httpx.post(
+            found.group(), json=_INITIALIZE, headers={"accept": "application/json, text/event-stream"}, timeout=30
+        )
+        assert answer.status_code == 200
+        assert '"serverInfo"' in answer.text
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_state_is_private_to_its_owner(environment: dict[str, str], runloop: Callable[..., object]) -> None:
+    """The state directory can be read by nobody else: it holds outputs, and what scenarios hide."""
+    runloop("scenarios", "list")
+    assert Path(environment["RUNLOOP_MCP_STATE_DIR"]).stat().st_mode & 0o077 == 0
+
+
+def _read_until(descriptor: int, pattern: bytes, seconds: float = 60) -> str:
+    """What a process says, up to the pattern."""
+    said, deadline = b"", time.monotonic() + seconds
+    while not re.search(pattern, said):
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, f"nothing more came after: {said!r}"
+        more = os.read(descriptor, 4096)
+        assert more, f"it ended after: {said!r}"
+        said += more
+    return said.decode()

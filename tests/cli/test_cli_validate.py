@@ -1,0 +1,142 @@
+"""`validate`: proves scenarios by running them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+Command = Callable[..., CompletedProcess[str]]
+
+_SCENARIO = """\
+format: 1
+name: {name}
+input_context:
+  problem_statement: Make the file `done` hold the word yes.
+scoring_contract:
+  scoring_function_parameters:
+    - name: done
+      weight: 1.0
+      scorer: {{type: command_scorer, command: {command}}}
+reference_output: |
+  {reference}
+validation_type: {kind}
+metadata: {{summary: A file}}
+"""
+_ASKS = "grep -qx yes done"
+
+
+def _scenario(
+    pack: Path, name: str, *, command: str = _ASKS, reference: str = "echo yes > done", kind: str = "FORWARD"
+) -> None:
+    (pack / name).mkdir(parents=True)
+    text = _SCENARIO.format(name=name, command=json.dumps(command), reference=reference, kind=kind)
+    (pack / name / "scenario.yaml").write_text(text)
+
+
+def _verdicts(result: CompletedProcess[str]) -> dict[str, dict[str, Any]]:
+    assert result.stdout, result.stderr
+    return {each["name"]: each for each in json.loads(result.stdout)["scenarios"]}
+
+
+@pytest.mark.timeout(240)
+def test_bundled_scenarios_are_valid_three_times_in_a_row(runloop: Command) -> None:
+    """Each bundled scenario scores below 1.0 untouched and exactly 1.0 with its reference, three times the same."""
+    result = runloop("validate", "--json", seconds=230)
+    found = _verdicts(result)
+    assert {each["verdict"] for each in found.values()} == {"valid"}, found
+    assert result.returncode == 0
+    assert len(found) >= 4
+    for each in found.values():
+        assert len(each["untouched"]) == len(each["reference"]) == 3
+        assert max(each["untouched"]) < 1.0
+        assert each["reference"] == [1.0, 1.0, 1.0]
+    listed = json.loads(runloop("runs", "list", "--json").stdout)
+    assert listed == [], "runs of validation are nobody's attempts"
+    everyones = json.loads(runloop("runs", "list", "--all", "--limit", "100", "--json").stdout)
+    assert {run["state"] for run in everyones} == {"completed"}
+
+
+def test_each_fault_has_its_verdict_and_reason(runloop: Command, tmp_path: Path) -> None:
+    """A scenario that is not right is told apart from one that could not be tried, and from one that took too long."""
+    pack = tmp_path / "pack"
+    _scenario(pack, "right")
+    _scenario(pack, "nothing-to-do", command="true")
+    _scenario(pack, "unsolved", reference="echo no > done")
+    _scenario(pack, "failing-reference", reference="echo yes > done; exit 3")
+    _scenario(pack, "no-patch", reference="--- a/done")
+    _scenario(pack, "taken-away", kind="REVERSE", command="test ! -e done")
+    _scenario(pack, "chance", command="test -e done || exit 1; echo $RANDOM >> done", reference="touch done")
+    _scenario(pack, "no-pass-mark", kind="EVALUATION", command="true")
+    (pack / "unreadable").mkdir()
+    (pack / "unreadable" / "scenario.yaml").write_text("format: 1\n")
+    folders = [str(folder) for folder in sorted(pack.iterdir())]
+    result = runloop("validate", "--repeat", "1", "--json", *folders, seconds=110)
+    found = _verdicts(result)
+    assert result.returncode == 1
+    verdicts = {name: each["verdict"] for name, each in found.items()}
+    assert verdicts == {
+        "right": "valid",
+        "nothing-to-do": "invalid",
+        "unsolved": "invalid",
+        "failing-reference": "invalid",
+        "no-patch": "invalid",
+        "taken-away": "valid",
+        "chance": "valid",
+        "no-pass-mark": "valid",
+        "unreadable": "invalid",
+    }, found
+    assert "nothing to solve" in found["nothing-to-do"]["reason"]
+    assert "exit status 3" in found["failing-reference"]["reason"]
+    assert "does not apply" in found["no-patch"]["reason"]
+    assert "done" in found["unsolved"]["reason"]
+    assert "scenario.yaml" in found["unreadable"]["reason"]
+
+
+def test_scenario_that_takes_too_long(runloop: Command, tmp_path: Path) -> None:
+    """The time for one scenario is bounded; what it started is ended."""
+    _scenario(tmp_path / "pack", "endless", command="sleep 1000")
+    result = runloop("validate", "--timeout", "2", "--json", str(tmp_path / "pack" / "endless"))
+    assert _verdicts(result)["endless"]["verdict"] == "timeout"
+    states = [run["state"] for run in json.loads(runloop("runs", "list", "--all", "--json").stdout)]
+    assert states == ["canceled"]
+
+
+def test_verdicts_are_a_table(runloop: Command, tmp_path: Path) -> None:
+    """Without --json the verdicts are a table on stdout, and progress goes to stderr."""
+    _scenario(tmp_path / "pack", "right")
+    result = runloop("validate", "--repeat", "1", str(tmp_path / "pack" / "right"))
+    assert result.returncode == 0, result.stderr
+    heading, line = result.stdout.splitlines()
+    assert heading.split()[:4] == ["scenario", "verdict", "untouched", "reference"]
+    assert line.split()[:4] == ["right", "valid", "0", "1"]
+    assert "right: valid" in result.stderr
+
+
+def test_interrupt_is_quiet_and_cleans_up(environment: dict[str, str], runloop: Command, tmp_path: Path) -> None:
+    """Ctrl-C ends validation with 130 and no traceback; its runs are canceled."""
+    marker = "ready-to-be-interrupted"
+    _scenario(tmp_path / "pack", "endless", reference="sleep 1000", command="grep -qx yes done")
+    command = [sys.executable, "-m", "runloop_mcp", "validate", str(tmp_path / "pack" / "endless")]
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=theirs, env={**environment, "TERM": "xterm"}
+    ) as process:
+        said = b""
+        while b"reference 1/3" not in said:
+            said += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130, marker
+        os.set_blocking(ours, False)
+        assert b"Traceback" not in os.read(ours, 65536)
+    os.close(ours)
+    os.close(theirs)
+    states = {run["state"] for run in json.loads(runloop("runs", "list", "--all", "--json").stdout)}
+    assert states <= {"canceled", "completed"}
+    assert "canceled" in states
