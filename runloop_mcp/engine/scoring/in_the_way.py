@@ -14,7 +14,6 @@ _CLEAR = r"""
 set -eu
 shopt -s nullglob
 aside=$1 count=0
-if [ "$aside" ]; then mkdir -m 700 -- "$aside"; fi
 
 open_up() {
   if [ ! -w "$1" ] || [ ! -x "$1" ]; then chmod u+rwx -- "$1"; fi
@@ -23,6 +22,7 @@ open_up() {
 take_away() {
   if [ ! -e "$1" ] && [ ! -L "$1" ]; then return; fi
   if [ ! "$aside" ]; then rm -rf -- "$1" || { chmod -R u+rwx -- "$1"; rm -rf -- "$1"; }; return; fi
+  if [ "$count" = 0 ]; then mkdir -m 700 -- "$aside"; fi
   mv -- "$1" "$aside/$count"
   printf 'moved\0%s\0%s\0' "$aside/$count" "$1"
   count=$((count + 1))
@@ -49,19 +49,24 @@ while IFS= read -r -d '' path; do
 done
 """
 
+# Each pair is where something is now and where it was; nothing in the first place: what is in the second is ours.
 _PUT_BACK = r"""
 set -eu
 shopt -s nullglob
-while IFS= read -r -d '' kept && IFS= read -r -d '' path; do
-  if [ "$kept" ]; then
-    rm -rf -- "$path"
-    mkdir -p -- "${path%/*}"
-    mv -T -- "$kept" "$path"
-  else
-    rm -rf -- "$path"
-    stem=${path%.py}
-    for bytecode in "${stem%/*}/__pycache__/${stem##*/}".*.pyc; do rm -f -- "$bytecode"; done
+ours=() kept=() was=()
+while IFS= read -r -d '' now && IFS= read -r -d '' path; do
+  if [ "$now" ]; then
+    kept+=("$now") was+=("$path")
+    continue
   fi
+  stem=${path%.py}
+  ours+=("$path" "${stem%/*}/__pycache__/${stem##*/}".*.pyc)
+done
+rm -rf -- "${ours[@]}" "${was[@]}"
+if [ "${#was[@]}" = 0 ]; then exit; fi
+for index in "${!was[@]}"; do
+  mkdir -p -- "${was[index]%/*}"
+  mv -T -- "${kept[index]}" "${was[index]}"
 done
 rm -rf -- "$1"
 """

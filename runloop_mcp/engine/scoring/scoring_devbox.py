@@ -9,7 +9,7 @@ import anyio
 from runloop_mcp.api.errors import ApiError, Conflict, Unavailable
 from runloop_mcp.api.ids import IdPrefix, stable_id
 from runloop_mcp.api.models.scoring import ScoringMode
-from runloop_mcp.devbox.port import Devbox, Driver, FileData, Network
+from runloop_mcp.devbox.port import Devbox, DevboxSpec, Driver, FileData, Network
 from runloop_mcp.engine.scoring.environment import harmless
 from runloop_mcp.engine.scoring.protected import restore_protected
 
@@ -56,12 +56,11 @@ async def scoring_devbox(
         restored = await restore_protected(solver, protected_names, pristine)
         yield PreparedScoring(solver, restored, mode)
         return
-    # The same for every attempt, so that what an attempt that was killed left behind is found and removed.
+    # The same for every attempt, so that what one that was killed left behind is met again.
     devbox_id = stable_id(IdPrefix.DEVBOX, "scoring", frozen_snapshot_id)
     try:
         with _preparing():
             await _freeze(driver, solver, frozen_snapshot_id)
-            await driver.remove(devbox_id)
             home = pristine_home_snapshot_id if mode is ScoringMode.CLEAN else frozen_snapshot_id
             spec = replace(
                 solver.spec,
@@ -71,7 +70,7 @@ async def scoring_devbox(
                 environment=harmless(solver.spec.environment),
                 network=Network.NONE,
             )
-            devbox = await driver.create(devbox_id, spec)
+            devbox = await _create_anew(driver, devbox_id, spec)
             restored = await restore_protected(devbox, protected_names, pristine)
         yield PreparedScoring(devbox, restored, mode)
     finally:
@@ -84,6 +83,14 @@ async def _freeze(driver: Driver, solver: Devbox, snapshot_id: str) -> None:
         await driver.snapshot(solver.id, snapshot_id)
     except Conflict:  # it was taken when the score was asked for; what was changed since does not count
         return
+
+
+async def _create_anew(driver: Driver, devbox_id: str, spec: DevboxSpec) -> Devbox:
+    try:
+        return await driver.create(devbox_id, spec)
+    except Conflict:
+        await driver.remove(devbox_id)
+        return await driver.create(devbox_id, spec)
 
 
 @contextmanager
