@@ -255,6 +255,10 @@ class Driver(ABC):
         """What can be done here, found by trying once; later calls answer from memory."""
 
     @abstractmethod
+    async def missing_programs(self, names: Sequence[str]) -> list[str]:
+        """Which of these commands a devbox would not find on its PATH."""
+
+    @abstractmethod
     async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:
         """Makes a devbox and boots it. A failure leaves nothing behind.
 

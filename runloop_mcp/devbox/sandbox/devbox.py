@@ -7,14 +7,15 @@ import os
 import posixpath
 import socket
 import stat
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import anyio
 import anyio.to_thread
 
-from ...api.errors import ApiError, InvalidRequest, NotFound, Unavailable
-from ..port import HOME, Command, Devbox, DevboxSpec, FileData, OutputSink, Process
+from runloop_mcp.api.errors import ApiError, InvalidRequest, NotFound, Unavailable
+from runloop_mcp.devbox.port import HOME, Command, Devbox, DevboxSpec, FileData, OutputSink, Process
+
 from .channel import Channel
 from .launch import Keeper, Refused
 from .process import SandboxProcess, Spawn
@@ -196,7 +197,7 @@ class SandboxDevbox(Devbox):
             for end in ends:
                 os.close(end)
             raise
-        passed = [ends[1], ends[3]] + ends[4:5]
+        passed = [ends[1], ends[3], *ends[4:5]]
         token, call = self._send("start", *what, descriptors=passed)
         self._processes[token] = process
         for end in passed:
@@ -210,9 +211,9 @@ class SandboxDevbox(Devbox):
             return
         try:
             with anyio.fail_after(_KILL_SECONDS):
+                process = self._processes[token]
                 await self._ask("kill", token, marker)
-                while token in self._processes:
-                    await anyio.sleep(0.001)
+                await process.exited()
         except TimeoutError:
             self.end("A process could not be killed.")
         except Unavailable:  # it ended meanwhile, and the process with it
@@ -318,7 +319,9 @@ def _bytes(text: str) -> bytes:
     try:
         data = os.fsencode(text)
     except UnicodeEncodeError as error:
-        raise InvalidRequest("The text holds half a character (a lone surrogate).", hint="Send valid Unicode.") from error
+        raise InvalidRequest(
+            "The text holds half a character (a lone surrogate).", hint="Send valid Unicode."
+        ) from error
     if b"\0" in data:
         raise InvalidRequest("A NUL character cannot be part of a path, an argument or a variable.")
     return data

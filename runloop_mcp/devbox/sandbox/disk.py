@@ -33,8 +33,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...api.errors import Conflict, InvalidRequest, NotFound, Unavailable
-from ..port import DevboxSpec, Files, Limits, Network
+from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from runloop_mcp.devbox.port import DevboxSpec, Files, Limits, Network
+
 from .inside import trees
 
 PARTS = ("home", "work")
@@ -101,10 +102,10 @@ class Disk:
 
     def empty_trash(self) -> None:
         """Deletes what a server that ended has left half deleted or half made; what is recent may be at work."""
-        for leftover in os.listdir(self.state / "trash"):
+        for leftover in (self.state / "trash").iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - (self.state / "trash" / leftover).lstat().st_ctime > _LEFT_OVER_SECONDS:
-                    self._delete("trash", leftover)
+                if time.time() - leftover.lstat().st_ctime > _LEFT_OVER_SECONDS:
+                    self._delete("trash", leftover.name)
 
     @contextlib.contextmanager
     def _lock(self, kind: int) -> Iterator[None]:
@@ -255,25 +256,24 @@ class Disk:
 
     def collect(self) -> None:
         """Deletes the layers of removed snapshots that nothing is built on any more."""
-        removed = self.state / "removed"
-        if not os.listdir(removed):
+        if not any((self.state / "removed").iterdir()):
             return
         trash = []
         with self._lock(fcntl.LOCK_EX):
             needed = {layer.split("/")[1] for about in self._all_valid() for layer in (*about["home"], *about["work"])}
-            for record in os.listdir(removed):
-                layers = f"snapshot-{record.removesuffix('.json')}"
+            for record in (self.state / "removed").iterdir():
+                layers = f"snapshot-{record.stem}"
                 if layers not in needed:
                     trash.append(self._to_trash("layers", layers))
-                    (removed / record).unlink()
+                    record.unlink()
         for name in trash:
             if name is not None:
                 self._delete("trash", name)
 
     def _all_valid(self) -> Iterator[dict[str, Any]]:
         """What every devbox and every snapshot that was not removed says of itself."""
-        records = [self.state / "devboxes" / name / "devbox.json" for name in os.listdir(self.state / "devboxes")]
-        records += [self.state / "snapshots" / name for name in os.listdir(self.state / "snapshots")]
+        records = [folder / "devbox.json" for folder in (self.state / "devboxes").iterdir()]
+        records += (self.state / "snapshots").iterdir()
         for record in records:
             if (about := _read_json(record)) is not None:
                 yield about
@@ -288,7 +288,9 @@ class Disk:
         if target.is_dir():
             return name
         if not files.source.is_dir():
-            raise NotFound(f"The files to lay out, {files.source}, are not there.", hint="Reinstall or mend the scenario.")
+            raise NotFound(
+                f"The files to lay out, {files.source}, are not there.", hint="Reinstall or mend the scenario."
+            )
         fresh = self.state / "trash" / f"layer-{os.getpid()}-{secrets.token_hex(8)}"
         try:
             _copy_for_box(files.source, fresh, self.owner)
@@ -351,7 +353,7 @@ def _copy_for_box(source: Path, target: Path, owner: int | None) -> None:
             new = target / entry.name
             mode = entry.stat(follow_symlinks=False).st_mode
             if stat.S_ISLNK(mode):
-                new.symlink_to(os.readlink(entry.path))
+                new.symlink_to(Path(entry.path).readlink())
                 if owner is not None:
                     os.chown(new, owner, owner, follow_symlinks=False)
             elif stat.S_ISDIR(mode):

@@ -14,14 +14,16 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
-from ...api.errors import ApiError, Conflict, NotFound, Unavailable
-from ..port import Capability, Devbox, DevboxSpec, Driver
+from runloop_mcp.api.errors import Conflict, Unavailable
+from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Finding
 
 if sys.platform == "linux":
-    from .devbox import SandboxDevbox
+    from .devbox import ENVIRONMENT, SandboxDevbox
+    from .diagnosis import explain
     from .disk import Copying, Disk, Mounts, disk_failure
     from .launch import Keeper, Refused
     from .plan import System, check_working_directory
+    from .tools import missing_programs
 
 BOX_USER = 60_978
 """The user that boxes run as where the server is root: in a range that no distribution hands out."""
@@ -46,6 +48,8 @@ class SandboxDriver(Driver):
         self._boxes: dict[str, SandboxDevbox] = {}
         self._system: System | None = None
         self._preparing = anyio.Lock()
+        self._probing = anyio.Lock()
+        self._capability: Capability | None = None
         self._tasks: anyio.abc.TaskGroup | None = None
         if sys.platform == "linux":
             self._owner = BOX_USER if os.geteuid() == 0 else None
@@ -66,7 +70,7 @@ class SandboxDriver(Driver):
                     stopping.start_soon(box.stop)
         await self._tasks.__aexit__(None, None, None)  # the error of the block is no task's: it goes on unwrapped
 
-    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
+    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Runs what must go on when nobody waits for it."""
         if self._tasks is None:
             raise RuntimeError("enter the driver before use")
@@ -84,7 +88,22 @@ class SandboxDriver(Driver):
         await anyio.to_thread.run_sync(self._disk.empty_trash)
 
     async def probe(self) -> Capability:  # noqa: D102
-        raise NotImplementedError
+        async with self._probing:
+            if self._capability is None:
+                self._capability = await self._probe()
+            return self._capability
+
+    async def _probe(self) -> Capability:
+        from .probe import NOT_LINUX, examine  # noqa: PLC0415 - only who asks pays for it
+
+        if sys.platform != "linux":
+            return Capability(self.name, "none", [NOT_LINUX])
+        limits = Finding("limits", ok=True, detail="processes and open files", required=False)
+        return await examine(self._prepared, self.create, self.remove, limits)
+
+    async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102
+        tools = (await self._prepared()).tools
+        return await anyio.to_thread.run_sync(missing_programs, names, ENVIRONMENT["PATH"], tools)
 
     async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:  # noqa: D102
         return await _to_the_end(self._create(devbox_id, spec), lambda box: self.remove(box.id))
@@ -129,10 +148,12 @@ class SandboxDriver(Driver):
                     await box.ready()
             except BaseException as error:
                 await box.stop()
-                if isinstance(error, Refused | TimeoutError):
+                if isinstance(error, Refused):
+                    found, remedy = explain(error.number, str(error))
+                    raise Unavailable(f"The devbox cannot be booted: {found}.", hint=remedy) from error
+                if isinstance(error, TimeoutError):
                     raise Unavailable(
-                        f"The devbox cannot be booted: {error or 'it took too long'}.",
-                        hint="`runloop-mcp doctor` shows what is missing on this machine and how to mend it.",
+                        f"The devbox did not boot within {_BOOT_SECONDS:.0f} s.", retryable=True
                     ) from error
                 raise
         self._boxes[devbox_id] = box

@@ -12,7 +12,8 @@ from typing import Any
 
 import anyio
 
-from ...api.errors import Unavailable
+from runloop_mcp.api.errors import Unavailable
+
 from .channel import Channel
 
 PYTHON = "/usr/bin/python3"

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...api.errors import InvalidRequest, Unavailable
-from ..port import HOME, DevboxSpec, Network
+from runloop_mcp.api.errors import InvalidRequest, Unavailable
+from runloop_mcp.devbox.port import HOME, DevboxSpec, Network
+
 from . import seccomp
 from .disk import Mounts
 from .tools import Tools, build, own_places, visible_directories
@@ -20,9 +21,9 @@ _SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc
 _LINKS = ("/var/tmp", "/var/run")  # noqa: S108 - inside a devbox
 
 _FILES_OF_ETC = (
-    "debian_version", "os-release", "lsb-release", "redhat-release", "alpine-release", "nsswitch.conf", "ld.so.cache", "ld.so.conf", "host.conf", "gai.conf",
-    "services", "protocols", "networks", "rpc", "mime.types", "localtime", "timezone", "locale.alias", "login.defs", "shells",
-    "profile", "bash.bashrc", "inputrc", "magic", "mtab", "issue",
+    "debian_version", "os-release", "lsb-release", "redhat-release", "alpine-release", "issue", "magic", "mtab",
+    "nsswitch.conf", "ld.so.cache", "ld.so.conf", "host.conf", "gai.conf", "services", "protocols", "networks", "rpc",
+    "mime.types", "localtime", "timezone", "locale.alias", "login.defs", "shells", "profile", "bash.bashrc", "inputrc",
 )  # fmt: skip
 _DIRECTORIES_OF_ETC = (
     "alternatives", "ld.so.conf.d", "ssl/certs", "pki/tls/certs", "pki/ca-trust/extracted", "ca-certificates/extracted",
@@ -72,7 +73,20 @@ class System:
             "links": [*links, ("var/tmp", "../tmp"), ("var/run", "../run")],
             "binds": binds + [str(path)[1:] for path in directories if path.is_dir() and os.access(path, os.X_OK)],
             "copies": [f"etc/{name}" for name in (*_FILES_OF_ETC, *_COPIED_DEEPER)],
-            "directories": ["home", "tmp", "dev", "etc", "opt", "mnt", "srv", "run", "root", "var/lib", "var/log", "var/cache"],
+            "directories": [
+                "home",
+                "tmp",
+                "dev",
+                "etc",
+                "opt",
+                "mnt",
+                "srv",
+                "run",
+                "root",
+                "var/lib",
+                "var/log",
+                "var/cache",
+            ],
             "masks": [path[1:] for path in own_places()],
             "shared_memory": _SHARED_MEMORY,
         }

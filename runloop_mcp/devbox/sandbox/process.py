@@ -3,12 +3,14 @@
 import asyncio
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from fcntl import F_SETPIPE_SZ, fcntl
+from typing import Any
 
-from ..port import Exit, OutputSink, Process
+from runloop_mcp.devbox.port import Exit, OutputSink, Process
 
-Spawn = Callable[[Callable[[], Awaitable[None]]], None]
+Work = Callable[[], Coroutine[Any, Any, None]]
+Spawn = Callable[[Work], None]
 """Runs a coroutine function in a task whose owner outlives the caller."""
 
 _CHUNK = 1 << 16
@@ -171,11 +173,12 @@ class SandboxProcess(Process):
         spawn: Runs what must go on when nobody waits.
     """
 
-    def __init__(self, kill: Callable[[], Awaitable[None]], spawn: Spawn) -> None:
+    def __init__(self, kill: Work, spawn: Spawn) -> None:
         self._kill = kill
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
+        self._exited: asyncio.Future[None] = self._loop.create_future()
         self._streams: tuple[Stream, ...] = ()
         self._feed: Feed | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -206,6 +209,7 @@ class SandboxProcess(Process):
             self._exit = Exit(
                 128 - code if code < 0 else code, signal=-code if code < 0 else None, timed_out=self._timed_out
             )
+        self._exited.set_result(None)
         if self._timer is not None:
             self._timer.cancel()
         if self._feed is not None:
@@ -213,6 +217,10 @@ class SandboxProcess(Process):
         for stream in self._streams:
             stream.process_ended()
         self._maybe_done()
+
+    async def exited(self) -> None:
+        """Waits until it is known how the process ended; its output may still be on its way."""
+        await asyncio.shield(self._exited)
 
     def _maybe_done(self) -> None:
         if self._exit is not None and not self._done.done() and all(stream.finished for stream in self._streams):

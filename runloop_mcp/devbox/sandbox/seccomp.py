@@ -101,7 +101,9 @@ def program() -> bytes:
     rules = _Filter(_load())
     for name in _REFUSED:
         rules.refuse(name, errno.EPERM)
-    rules.refuse("clone3", errno.ENOSYS)  # its flags lie in memory, where a filter cannot look; libc falls back to clone
+    rules.refuse(
+        "clone3", errno.ENOSYS
+    )  # its flags lie in memory, where a filter cannot look; libc falls back to clone
     for bit in _NEW_NAMESPACE:
         rules.refuse("clone", errno.EPERM, (0, _MASKED, 1 << bit, 1 << bit))
     for family in range(_LAST_SOCKET_FAMILY):

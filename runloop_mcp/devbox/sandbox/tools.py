@@ -5,22 +5,24 @@ Built once for each combination of versions into `tools/<key>/` of the driver's 
     inside/       the keeper's and the supervisor's code, compiled for the Python that boxes run
     local/…       laid over the host's /usr/local, or over the directories that this Python looks in
 
-The copies come from the installed distributions; nothing is downloaded. No PYTHONPATH is needed, which `python -I` would ignore.
+The copies come from the installed distributions; nothing is downloaded. No PYTHONPATH is needed, which
+`python -I` would ignore.
 """
 
 import contextlib
-import glob
 import hashlib
 import json
 import os
 import secrets
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...api.errors import Unavailable
+from runloop_mcp.api.errors import Unavailable
+
 from .launch import PYTHON
 
 if TYPE_CHECKING:
@@ -47,7 +49,9 @@ class Tools:
     code: Path
     """The folder that holds `inside`."""
     overlays: tuple[tuple[str, str], ...]
-    """Which directories of the box get which layer on top: (name without leading slash, layer in the driver's folder)."""
+    """Which directories of the box get a layer on top: (name without leading slash, layer in the driver's folder)."""
+    python: str
+    """The version of the Python that boxes run."""
     problem: str = ""
     """Why there is no pytest among them; empty where there is."""
 
@@ -56,9 +60,9 @@ def visible_directories() -> tuple[list[str], list[tuple[str, str]]]:
     """The host's system directories: which to mount, and which are links (name, target)."""
     binds, links = [], []
     for path in _VISIBLE:
-        if os.path.islink(path):
-            links.append((path[1:], os.readlink(path)))
-        elif os.path.isdir(path):
+        if Path(path).is_symlink():
+            links.append((path[1:], str(Path(path).readlink())))
+        elif Path(path).is_dir():
             binds.append(path[1:])
     return binds, links
 
@@ -72,7 +76,7 @@ def build(folder: Path) -> Tools:
     Raises:
         Unavailable: There is no usable Python for boxes.
     """
-    version, tag, site = _ask_python()
+    version, tag, site = _ask_python(folder)
     places, problem = _places(site)
     found = _distributions()
     missing = [name for name in _DISTRIBUTIONS if name not in found]
@@ -87,25 +91,39 @@ def build(folder: Path) -> Tools:
         with contextlib.suppress(OSError):  # another server was faster
             fresh.rename(target)
     overlays = [] if problem else [(name, f"tools/{key}/{layer}") for name, layer in places["overlays"].items()]
-    return Tools(target, tuple(overlays), problem)
+    return Tools(target, tuple(overlays), ".".join(map(str, version)), problem)
 
 
-def _ask_python() -> tuple[list[int], str, list[str]]:
+def _ask_python(folder: Path) -> tuple[list[int], str, list[str]]:
+    """Version, bytecode's tag and package directories of the boxes' Python; asked once for each installed one."""
     try:
-        asked = subprocess.run(
-            [PYTHON, "-I", "-c", _ASK], env={}, capture_output=True, check=True, timeout=30, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.SubprocessError) as error:
+        about = os.stat(PYTHON)
+        known = folder / f"python-{about.st_dev}-{about.st_ino}-{about.st_mtime_ns}-{about.st_size}.json"
+        if not known.is_file():
+            _note(known, _run_python())
+        version, tag, site = json.loads(known.read_text(encoding="utf-8"))
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise Unavailable(
             f"Local devboxes run {PYTHON}, which does not work here ({type(error).__name__}).",
             hint="Install it with the system's package manager: apt install python3.",
         ) from error
-    version, tag, site = json.loads(asked.stdout)
     if version < [3, 9]:
         raise Unavailable(
             f"{PYTHON} is {version[0]}.{version[1]}; local devboxes need 3.9 or later.", hint="Install a later python3."
         )
     return version, tag, site
+
+
+def _run_python() -> bytes:
+    return subprocess.run(
+        [PYTHON, "-I", "-c", _ASK], env={}, capture_output=True, check=True, timeout=30, stdin=subprocess.DEVNULL
+    ).stdout
+
+
+def _note(known: Path, content: bytes) -> None:
+    fresh = known.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}")
+    fresh.write_bytes(content)
+    fresh.rename(known)
 
 
 def _places(site: list[str]) -> tuple[dict[str, dict[str, str]], str]:
@@ -118,7 +136,7 @@ def _places(site: list[str]) -> tuple[dict[str, dict[str, str]], str]:
     for purpose, wanted in (("packages", packages), ("commands", _LOCAL / "bin")):
         base = _LOCAL if _LOCAL in wanted.parents and _is_real(_LOCAL) else _existing(wanted)
         layer = overlays.setdefault(str(base)[1:], f"layer-{len(overlays)}")
-        inside[purpose] = os.path.join(layer, os.path.relpath(wanted, base))
+        inside[purpose] = str(Path(layer) / wanted.relative_to(base))
     return {"overlays": overlays, "inside": inside}, ""
 
 
@@ -181,7 +199,7 @@ def _build_into(
         script = _COMMAND.format(python=PYTHON, module=entry.module, function=entry.attr)
         (commands / "pytest").write_text(script, encoding="utf-8")
         (commands / "pytest").chmod(0o755)
-    if not any(os.path.exists(f"/usr/{place}/python") for place in ("local/bin", "bin")):
+    if not any(Path(f"/usr/{place}/python").exists() for place in ("local/bin", "bin")):
         (commands / "python").symlink_to(PYTHON)
     for layer in places["overlays"].values():
         _open_to_all(fresh / layer)
@@ -222,7 +240,7 @@ def own_places() -> list[str]:
         found.add(str(here))
     for site in _site_directories(str(here)):
         for pattern in ("runloop_mcp*", "__editable__*runloop_mcp*", "_runloop_mcp*"):
-            found.update(glob.glob(os.path.join(glob.escape(site), pattern)))
+            found.update(map(str, Path(site).glob(pattern)))
     for metadata in [path for path in found if path.endswith(".dist-info")]:
         found.update(_editable_source(metadata))
     places = {os.path.realpath(path) for path in found}
@@ -232,11 +250,27 @@ def own_places() -> list[str]:
 def _site_directories(own: str) -> set[str]:
     """The directories of packages that a box can see: of the system, and of environments made below /usr."""
     found = {own}
-    for top in ("/usr", "/usr/local", "/usr/local/*", "/usr/local/*/*", "/usr/local/*/venvs/*", "/usr/share/*", "/usr/lib/*"):
+    for top in ("", "local/", "local/*/", "local/*/*/", "local/*/*/*/", "share/*/", "lib/*/", "src/*/"):
         for library in ("lib", "lib64"):
             for kind in ("site-packages", "dist-packages"):
-                found.update(glob.glob(f"{top}/{library}/python3*/{kind}"))
+                found.update(map(str, Path("/usr").glob(f"{top}{library}/python3*/{kind}")))
     return found
+
+
+def missing_programs(names: Iterable[str], path: str, tools: Tools) -> list[str]:
+    """Which programs a box would not find; looks at the host's files, which are the box's."""
+    layers = [(f"/{base}", tools.code.parents[1] / layer) for base, layer in tools.overlays]
+    return [name for name in names if not any(_is_there(f"{folder}/{name}", layers) for folder in path.split(":"))]
+
+
+def _is_there(path: str, layers: list[tuple[str, Path]]) -> bool:
+    places = [Path(path)] + [layer / path[len(base) + 1 :] for base, layer in layers if path.startswith(f"{base}/")]
+    for place in places:
+        with contextlib.suppress(OSError):
+            seen = place != places[0] or any(str(place.resolve()).startswith(f"{top}/") for top in _VISIBLE)
+            if seen and place.is_file() and place.stat().st_mode & 0o001:
+                return True
+    return False
 
 
 def _editable_source(metadata: str) -> list[str]:

@@ -6,14 +6,13 @@ anything else. What it does, it is asked for through a socket; when that closes,
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # not signal, which imports enum: 3 ms
+import _socket
 import errno
 import marshal
 import os
 import select
-import _signal
 import sys
-
-import _socket
 
 from . import kernel, root, supervisor, trees
 
@@ -49,7 +48,9 @@ def _text(error: BaseException) -> bytes:
 def _receive(channel: _socket.socket) -> tuple[Any, list[int]]:
     """The next packet, with the descriptors that came along; a packet that is too big arrives in a file of memory."""
     size = 4
-    data, ancillary, _, _ = channel.recvmsg(_MAX_PACKET, _socket.CMSG_SPACE(_MAX_DESCRIPTORS * size), _socket.MSG_CMSG_CLOEXEC)
+    data, ancillary, _, _ = channel.recvmsg(
+        _MAX_PACKET, _socket.CMSG_SPACE(_MAX_DESCRIPTORS * size), _socket.MSG_CMSG_CLOEXEC
+    )
     descriptors: list[int] = []
     for level, kind, content in ancillary:
         if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):

@@ -66,7 +66,7 @@ def _check(result: int, doing: str) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
-    """Mounts, as mount(2)."""
+    """Mounts, as the system call of this name."""
     done = libc.mount(
         os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), os.fsencode(options)
     )

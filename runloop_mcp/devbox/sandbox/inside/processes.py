@@ -6,9 +6,9 @@ forks and new sessions. A process that clears its environment and leaves its tre
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # not signal, which imports enum: 3 ms
 import errno
 import os
-import _signal
 import stat
 import time
 
@@ -149,8 +149,8 @@ def freeze() -> set[int]:
     before: set[int] | None = None
     deadline = time.monotonic() + _FREEZE_SECONDS
     while True:
-        running = set()
-        asleep = set()
+        running: set[int] = set()
+        asleep: set[int] = set()
         for pid in _all():
             about = _about(pid)
             if about is None or about[0] in b"TtZX":

@@ -6,16 +6,15 @@ marshalled tuples, and are trusted. Answers are lines of plain words and numbers
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # not signal, which imports enum: 3 ms
+import _socket
 import errno
 import marshal
 import os
 import resource
 import select
-import _signal
 import stat
 import sys
-
-import _socket
 
 from . import kernel, processes, root
 
@@ -58,10 +57,10 @@ def _move_in(plan: dict[str, Any], keeper_alive: int, channel: int) -> None:
     os.setsid()
     kernel.set_dumpable(on=False)
     kernel.drop_all_capabilities()
-    for name, value in plan["limits"]:
+    for name, wanted in plan["limits"]:
         hard = resource.getrlimit(name)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(name, (value, value))
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(name, (limit, limit))
     kernel.install_filter(plan["filter"])
 
 
@@ -250,5 +249,3 @@ class Supervisor:
 def _read_all(descriptor: int) -> bytes:
     size = os.fstat(descriptor).st_size
     return os.pread(descriptor, size, 0)
-
-

@@ -23,7 +23,6 @@ _CHUNK = 8 << 20
 _CANNOT_CLONE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
-
 class GivenUp(Exception):
     """The caller no longer wants the work done."""
 
@@ -114,9 +113,7 @@ def _copy_entries(source: int, target: int, staging: int, links: set[str]) -> li
     return directories
 
 
-def _copy_linked(
-    name: str, about: os.stat_result, source: int, target: int, staging: int, links: set[str]
-) -> None:
+def _copy_linked(name: str, about: os.stat_result, source: int, target: int, staging: int, links: set[str]) -> None:
     key = f"{about.st_dev}-{about.st_ino}"
     if key not in links:
         _copy_one(name, about, source, key, staging)
@@ -209,47 +206,49 @@ def _attributes(old: int, new: int) -> None:
 
 
 def size(directory: int, wanted: Wanted = _always) -> int:
-    """The bytes that a tree takes on its disk; a file with several names counts once."""
-    total = 0
+    """The bytes that a tree takes on its disk, which may change meanwhile; a file with several names counts once."""
     seen: set[int] = set()
     here = os.dup(directory)
-
-    def enter() -> list[str]:
-        nonlocal total
-        directories = []
-        for name in _names(here):
-            try:
-                about = os.stat(name, dir_fd=here, follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if stat.S_ISDIR(about.st_mode):
-                directories.append(name)
-            elif about.st_nlink > 1:
-                if about.st_ino in seen:
-                    continue
-                seen.add(about.st_ino)
-            total += about.st_blocks * 512
-        return directories
-
     try:
-        levels = [_Level("", os.fstat(here), enter())]
+        below, total = _size_of_entries(here, seen)
+        levels = [_Level("", os.fstat(here), below)]
         while levels:
             if not wanted():
                 raise GivenUp
-            if levels[-1].below:
-                name = levels[-1].below.pop()
-                try:
-                    here = _down(here, name)
-                except (FileNotFoundError, NotADirectoryError):
-                    continue
-                levels.append(_Level(name, os.fstat(here), enter()))
+            if not levels[-1].below:
+                levels.pop()
+                here = _up(here, levels[-1].about) if levels else here
                 continue
-            levels.pop()
-            if levels:
-                here = _up(here, levels[-1].about)
+            name = levels[-1].below.pop()
+            try:
+                here = _down(here, name)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            below, more = _size_of_entries(here, seen)
+            levels.append(_Level(name, os.fstat(here), below))
+            total += more
     finally:
         os.close(here)
     return total
+
+
+def _size_of_entries(here: int, seen: set[int]) -> tuple[list[str], int]:
+    """The directories in a directory, and the bytes of all that is in it but theirs below."""
+    directories = []
+    total = 0
+    for name in _names(here):
+        try:
+            about = os.stat(name, dir_fd=here, follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(about.st_mode):
+            directories.append(name)
+        elif about.st_nlink > 1:
+            if about.st_ino in seen:
+                continue
+            seen.add(about.st_ino)
+        total += about.st_blocks * 512
+    return directories, total
 
 
 def _names(directory: int) -> list[str]:

@@ -1,0 +1,116 @@
+"""What the sandbox can do on this machine, found by making a devbox and running something in it."""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from runloop_mcp.api.errors import ApiError, Unavailable
+from runloop_mcp.devbox.port import Capability, Command, Devbox, DevboxSpec, Files, Finding
+
+from .launch import PYTHON
+from .plan import System
+
+_TRIAL = "test -s given && echo changed > given && cp /bin/true ./copy && ./copy"
+_FIND_PYTEST = "import sys, importlib.util; sys.exit(importlib.util.find_spec('pytest') is None)"
+_TRIAL_SECONDS = 30.0
+NOT_LINUX = Finding(
+    "system",
+    ok=False,
+    detail="Local devboxes need Linux.",
+    remedy="Use another devbox driver: --devbox docker or --devbox runloop.",
+)
+
+Create = Callable[[str, DevboxSpec], Awaitable[Devbox]]
+Remove = Callable[[str], Awaitable[None]]
+
+
+async def examine(
+    prepare: Callable[[], Awaitable[System]], create: Create, remove: Remove, limits: Finding
+) -> Capability:
+    """Tries everything that a devbox needs, in order, and tells of all that it found."""
+    findings = [Finding("system", ok=True, detail="Linux")]
+    try:
+        system = await prepare()
+    except Unavailable as error:
+        findings.append(Finding("programs", ok=False, detail=error.message, remedy=error.hint))
+        return Capability("sandbox", "none", findings)
+    except OSError as error:
+        detail = f"The state folder cannot be used: {error.strerror} ({error.filename})."
+        remedy = "Choose a folder that the server can write: --state-dir."
+        findings.append(Finding("state", ok=False, detail=detail, remedy=remedy))
+        return Capability("sandbox", "none", findings)
+    findings.append(Finding("programs", ok=True, detail=f"{PYTHON} {system.tools.python}, libseccomp"))
+    findings += await _try(create, remove, system)
+    findings.append(limits)
+    works = all(finding.ok for finding in findings if finding.required)
+    return Capability("sandbox", "namespaces" if works else "none", findings)
+
+
+async def _try(create: Create, remove: Remove, system: System) -> list[Finding]:
+    """Boots a devbox with a file in it, changes that and runs what scenarios count on."""
+    name = f"probe-{secrets.token_hex(8)}"
+    given = Path(await anyio.to_thread.run_sync(lambda: tempfile.mkdtemp(prefix="runloop-mcp-")))
+    try:
+        (given / "given").write_text("as it was\n", encoding="utf-8")
+        box = await create(name, DevboxSpec(files=Files(f"probe-{system.tools.code.name}", given)))
+    except ApiError as error:
+        return [Finding("namespaces", ok=False, detail=error.message, remedy=error.hint)]
+    finally:
+        await anyio.to_thread.run_sync(lambda: shutil.rmtree(given, ignore_errors=True))
+    try:
+        return await _try_in(box, system)
+    except (ApiError, TimeoutError) as error:
+        return [Finding("namespaces", ok=False, detail=f"A devbox does not run commands: {error}")]
+    finally:
+        await remove(name)
+
+
+async def _try_in(box: Devbox, system: System) -> list[Finding]:
+    status, output = await _run(box, "sh", "-c", _TRIAL)
+    if status != 0:
+        remedy = "The state folder may be mounted noexec or read-only: --state-dir."
+        return [Finding("namespaces", ok=False, detail=f"A command in a devbox failed: {output}", remedy=remedy)]
+    works = Finding("namespaces", ok=True, detail="A devbox boots, runs commands and changes files.")
+    return [works, await _pytest(box, system), await _bash(box)]
+
+
+async def _run(box: Devbox, *argv: str) -> tuple[int, str]:
+    output = bytearray()
+
+    async def keep(data: bytes) -> None:
+        output.extend(data)
+
+    with anyio.fail_after(_TRIAL_SECONDS):
+        process = await box.start(Command(argv, timeout_seconds=_TRIAL_SECONDS), stdout=keep, stderr=keep)
+        ended = await process.wait()
+    return ended.status, output.decode(errors="replace").strip()[-500:]
+
+
+async def _pytest(box: Devbox, system: System) -> Finding:
+    problem = system.tools.problem
+    if not problem:
+        status, output = await _run(box, PYTHON, "-I", "-c", _FIND_PYTEST)
+        if status == 0:
+            return Finding("pytest", ok=True, detail=f"pytest in every devbox, for {PYTHON}", required=False)
+        problem = output
+    return Finding(
+        "pytest", ok=False, detail=f"Devboxes have no pytest: {problem}", remedy="Reinstall the server.", required=False
+    )
+
+
+async def _bash(box: Devbox) -> Finding:
+    try:
+        await _run(box, "bash", "-c", "true")
+    except ApiError:
+        return Finding(
+            "bash",
+            ok=False,
+            detail="Devboxes have no bash, which shell commands run in.",
+            remedy="Install it: apt install bash, or apk add bash.",
+        )
+    return Finding("bash", ok=True, detail="bash for shell commands")
