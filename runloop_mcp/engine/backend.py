@@ -213,6 +213,8 @@ class EmbeddedEngine(Backend):
 
     async def _give_up(self, held: Held, row: DevboxRow, error: ApiError) -> None:
         """The devbox can't be used: its run fails with the reason."""
+        if held.boot is not None:
+            held.boot.giving_up = True
         row.data.failure_reason = "execution_failed"
         row.data.failure_message = str(error)
         engine = self._engine

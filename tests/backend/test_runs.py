@@ -344,3 +344,15 @@ async def test_wrong_moves_are_errors_of_the_tree(open_backend: OpenBackend) -> 
             with pytest.raises(ApiError) as caught:
                 await call
             assert caught.value.hint
+
+
+async def test_a_run_can_be_canceled_while_its_devbox_boots(open_backend: OpenBackend) -> None:
+    """The boot is given up: the devbox does not come up after its run has ended."""
+    async with open_backend() as backend:
+        scenario = await backend.scenarios.create(greeting(launch_commands=["sleep 1000"]))
+        run = await backend.scenarios.start_run(StartRunParams(scenario_id=scenario.id))
+        with anyio.fail_after(20):
+            assert (await backend.runs.cancel(run.id)).state == RunState.CANCELED
+        assert (await backend.devboxes.retrieve(run.devbox_id)).status == "shutdown"
+        with pytest.raises(InvalidState, match="canceled"):
+            await run_command(backend, run, "true")

@@ -9,7 +9,7 @@ import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
-from runloop_mcp.api.errors import ApiError, Conflict, Unavailable
+from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
 from runloop_mcp.devbox.port import Devbox
 from runloop_mcp.engine.devboxes.executions import Running
 from runloop_mcp.engine.devboxes.lock import DevboxLock
@@ -24,7 +24,10 @@ class Boot:
     """A boot under way, or done."""
 
     done: anyio.Event = field(default_factory=anyio.Event)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     error: ApiError | None = None
+    giving_up: bool = False
+    """It has failed and is ending the devbox itself, so that nobody need stop it."""
 
 
 @dataclass(slots=True)
@@ -127,7 +130,10 @@ class DevboxKeeper:
 
     async def _carry_out(self, held: Held, boot: Boot) -> None:
         try:
-            await self._boot(held)
+            with boot.scope:
+                await self._boot(held)
+            if boot.scope.cancelled_caught:
+                boot.error = InvalidState("The devbox was ended while it was booting.", hint="Look at its run.")
         except ApiError as error:
             boot.error = error
         except Exception:
@@ -138,8 +144,12 @@ class DevboxKeeper:
             boot.done.set()
 
     async def stop(self, held: Held) -> None:
-        """Ends the devbox's processes and waits until their executions have been kept."""
+        """Ends the devbox's boot or its processes, and waits until their executions have been kept."""
         held.stopping = True
+        boot = held.boot
+        if boot is not None and not boot.done.is_set() and not boot.giving_up:
+            boot.scope.cancel()
+            await boot.done.wait()
         if held.box is not None:
             await held.box.stop()
         with anyio.move_on_after(_STOP_SECONDS):
