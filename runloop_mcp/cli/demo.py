@@ -87,6 +87,7 @@ async def _draw(plan: Plan, walk: Walk, fast: bool) -> None:
         f"An agent solves [bold]{plan.scenario}[/bold] over MCP: a real server over stdio, a real devbox on this "
         "machine, no account and no network.\nThe agent's steps are recorded; everything that answers them is live."
     )
+    walk.announce = screen.announce
     began = time.monotonic()
     taken = walk.take(plan)
     while True:
@@ -94,7 +95,7 @@ async def _draw(plan: Plan, walk: Walk, fast: bool) -> None:
             step = await anext(taken, None)
         if step is None:
             break
-        screen.step(step)
+        screen.answer(step)
         if drawn.is_terminal and not fast:
             await anyio.sleep(_PAUSE)
     if walk.card:

@@ -17,6 +17,9 @@ from runloop_mcp.cli.score_card import score_card
 from runloop_mcp.server.results import ScoreCard
 
 _ANSWER_LINES = 12
+_CHANGE_LINES = 1
+"""Of the answer to a call whose arguments show the change already."""
+_CHANGES = ("edit_file", "write_file")
 _ARGUMENT_LINES = 30
 _CODE_THEME = "ansi_dark"
 
@@ -35,23 +38,26 @@ class Screen:
 
     def working(self) -> AbstractContextManager[object]:
         """A sign of life while a call is under way."""
-        return self._console.status("[dim]working …", spinner="dots") if self._console.is_terminal else nullcontext()
+        return self._console.status("[dim]…", spinner="dots") if self._console.is_terminal else nullcontext()
 
-    def step(self, step: Step) -> None:
-        """A call and its answer."""
+    def announce(self, say: str, tool: str, arguments: dict[str, Any]) -> None:
+        """A call that is about to be made."""
         self._number += 1
         if not self._console.is_terminal:
-            self._console.print(f"{self._number:2}. {step.tool}: {step.say}", markup=False)
+            self._console.print(f"{self._number:2}. {tool}: {say}", markup=False, soft_wrap=True)
             return
-        heading = Text(f"\n{self._number:2}. ", style="dim")
-        heading.append(step.say, style="bold")
-        self._console.print(heading)
-        call = Text("    ▸ ", style="cyan").append(step.tool, style="bold cyan")
-        call.append(f"  {step.seconds * 1000:.0f} ms", style="dim")
-        self._console.print(call)
-        for shown in _arguments(step.arguments):
+        self._console.print(Text(f"\n{self._number:2}. ", style="dim").append(say, style="bold"))
+        self._console.print(Text("    ▸ ", style="cyan").append(tool, style="bold cyan"))
+        for shown in _arguments(arguments):
             self._console.print(Padding(shown, (0, 0, 0, 6)))
-        self._console.print(Padding(_answer(step.text), (0, 0, 0, 6)))
+
+    def answer(self, step: Step) -> None:
+        """What the call was answered with."""
+        if not self._console.is_terminal:
+            return
+        most = _CHANGE_LINES if step.tool in _CHANGES else _ANSWER_LINES
+        self._console.print(Padding(_answer(step.text, most), (0, 0, 0, 6)))
+        self._console.print(Text(f"      {step.seconds * 1000:.0f} ms", style="dim"))
 
     def score(self, card: ScoreCard, scenario: str, seconds: float) -> None:
         """The score card."""
@@ -114,14 +120,20 @@ def _code(language: str) -> Callable[[str], RenderableType]:
 _ARGUMENTS: dict[str, Callable[[str], RenderableType]] = {"command": _code("bash"), "content": _code("python")}
 
 
-def _answer(text: str) -> Group:
-    lines = _cut(text.strip(), _ANSWER_LINES).splitlines() or ["(nothing)"]
-    return Group(*(Text("│ ", style="cyan dim").append(line, style="dim") for line in lines))
+def _answer(text: str, most: int) -> Group:
+    """An excerpt of an answer, beside a bar; each of its lines is one line of the terminal."""
+    lines = _cut(text.strip(), most).splitlines() or ["(nothing)"]
+    bar = ("│ ", "cyan dim")
+    return Group(*(Text.assemble(bar, (line, "dim"), no_wrap=True, overflow="ellipsis") for line in lines))
 
 
 def _cut(text: str, most: int) -> str:
-    """The text's beginning, and how much there is beyond it."""
+    """The text's beginning and end, and how much there is between them: of output, the end tells most."""
     lines = text.splitlines()
     if len(lines) <= most:
         return text
-    return "\n".join([*lines[: most - 1], f"… {len(lines) - most + 1} more lines"])
+    if most == 1:
+        return lines[0]
+    tail = most // 2
+    head = most - 1 - tail
+    return "\n".join([*lines[:head], f"… {len(lines) - head - tail} lines …", *lines[-tail:]])

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -39,8 +39,8 @@ class Plan:
 
     scenario: str
     query: str
-    look: list[Planned]
-    """Steps that look round and solve, in order."""
+    steps: list[Planned]
+    """What is done between the start of the run and its scoring, in order."""
 
 
 def load_plan() -> Plan:
@@ -67,6 +67,8 @@ class Walk:
     """The connection to a server, and the calls made over it."""
 
     client: Client
+    announce: Callable[[str, str, dict[str, Any]], None] = lambda _say, _tool, _arguments: None
+    """Told of each call before it is made."""
     steps: list[Step] = field(default_factory=list)
     run_id: str = ""
     card: ScoreCard | None = None
@@ -78,6 +80,7 @@ class Walk:
         Raises:
             ApiError: The tool answered with an error.
         """
+        self.announce(say, tool, arguments)
         began = time.monotonic()
         result = await self.client.call_tool(tool, arguments)
         text = _text(result)
@@ -101,7 +104,7 @@ class Walk:
             raise ApiError(f"start_run names no run: {started.text}")
         self.run_id = found.group()
         yield started
-        for planned in plan.look:
+        for planned in plan.steps:
             yield await self.call(planned.say, planned.tool, {"run_id": self.run_id, **planned.arguments})
         async for step in self._score():
             yield step
