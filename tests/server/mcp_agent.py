@@ -1,8 +1,8 @@
 """An agent as the tests play it: a real client on our server, over the real engine with real devboxes."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,11 @@ class Answer:
         return match[1] if match.groups() else match[0]
 
 
-class Agent:
+class Tools:
     """Calls tools and reads what comes back."""
 
-    def __init__(self, client: Client, backend: Backend) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
-        self.backend = backend
 
     async def try_tool(self, tool: str, /, **arguments: Any) -> Answer:
         """Calls a tool, whatever comes of it."""
@@ -76,14 +75,26 @@ class Agent:
         return str(getattr(contents, "text", ""))
 
 
+class Agent(Tools):
+    """An agent, and the backend behind the server it works with."""
+
+    def __init__(self, client: Client, backend: Backend) -> None:
+        super().__init__(client)
+        self.backend = backend
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Agent]]
+"""Starts a server with a client, with a test's own state: packs, then `era` and `principal` by name."""
+
+
 @asynccontextmanager
 async def serving(
-    folder: Path, *packs: Path, era: str = "auto", principal: Principal = LOCAL_OPERATOR
+    state: Path, devboxes: Path, *packs: Path, era: str = "auto", principal: Principal = LOCAL_OPERATOR
 ) -> AsyncIterator[Agent]:
-    """An agent on a server of its own, with its state in `folder`."""
+    """An agent on a server of its own, with its state and its devboxes in these folders."""
     engine = EmbeddedEngine(
-        folder / "state",
-        SandboxDriver(folder / "devboxes"),
+        state,
+        SandboxDriver(devboxes),
         packs=packs,
         secrets=Secrets({"RUNLOOP_MCP_SECRET_DEPLOY_KEY": STORED_SECRET}),
     )

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from mcp_agent import scenario_folder, serving
+from mcp_agent import Serve, scenario_folder
 
 SECRET = "hunter2-in-the-clear"  # noqa: S105 - the tests' own
 
 
-async def test_an_unknown_argument_is_refused_with_the_nearest_valid_one(tmp_path: Path) -> None:
+async def test_an_unknown_argument_is_refused_with_the_nearest_valid_one(serve: Serve) -> None:
     """A misspelt argument never does nothing in silence."""
-    async with serving(tmp_path) as agent:
+    async with serve() as agent:
         text = await agent.refused("exec_on_devbox", run_id="scr_x", command="true", workdir="/tmp")
         assert "`workdir` is no argument of exec_on_devbox. Did you mean `working_directory`?" in text
         assert "timeout_seconds" in text
@@ -17,9 +17,9 @@ async def test_an_unknown_argument_is_refused_with_the_nearest_valid_one(tmp_pat
         assert "Did you mean `query`?" in text
 
 
-async def test_wrong_values_are_answered_with_what_is_valid_and_not_echoed(tmp_path: Path) -> None:
+async def test_wrong_values_are_answered_with_what_is_valid_and_not_echoed(serve: Serve) -> None:
     """Every argument at fault is named with its type and bounds; values, which may be secret, are in no answer."""
-    async with serving(tmp_path) as agent:
+    async with serve() as agent:
         text = await agent.refused(
             "start_run",
             scenario_id="scn_x",
@@ -44,20 +44,20 @@ async def test_wrong_values_are_answered_with_what_is_valid_and_not_echoed(tmp_p
         assert "`wait_seconds` must be a number from 0 to 20." in text
 
 
-async def test_null_is_absent_and_json_in_a_string_is_read(tmp_path: Path) -> None:
+async def test_null_is_absent_and_json_in_a_string_is_read(tmp_path: Path, serve: Serve) -> None:
     """Clients that send null for what they leave out, or lists and objects as text, are understood."""
     pack = scenario_folder(tmp_path / "pack", "tagged", metadata={"tags": "a, b"})
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         page = (await agent.call("list_scenarios", query=None, tags='["a", "b"]', cursor=None)).structured
         assert [each["name"] for each in page["scenarios"]] == ["tagged"]
         run_id = await agent.run_of("tagged", environment_variables='{"X": "y"}', metadata=None)
         assert "\ny\n" in (await agent.call("exec_on_devbox", run_id=run_id, command="echo $X")).text
 
 
-async def test_a_wrong_id_is_answered_with_where_right_ones_come_from(tmp_path: Path) -> None:
+async def test_a_wrong_id_is_answered_with_where_right_ones_come_from(tmp_path: Path, serve: Serve) -> None:
     """An id that is not there, or of another kind, says what an id looks like and which tool gives them."""
     pack = scenario_folder(tmp_path / "pack", "answer")
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         (scenario,) = (await agent.call("list_scenarios", query="answer.txt")).structured["scenarios"]
         scenario_id = scenario["scenario_id"]
         text = await agent.refused("get_run", run_id=scenario_id)
@@ -77,10 +77,10 @@ async def test_a_wrong_id_is_answered_with_where_right_ones_come_from(tmp_path: 
         assert "exe_" in text
 
 
-async def test_handles_are_taken_as_the_model_has_them(tmp_path: Path) -> None:
+async def test_handles_are_taken_as_the_model_has_them(tmp_path: Path, serve: Serve) -> None:
     """A scenario by its name or URI, a run by its URI or its devbox's id, ids in quotes."""
     pack = scenario_folder(tmp_path / "pack", "answer")
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         (scenario,) = (await agent.call("list_scenarios", query="answer.txt")).structured["scenarios"]
         scenario_id = scenario["scenario_id"]
         for named in ("answer", f"runloop://scenarios/{scenario_id}/problem", f"`{scenario_id}`"):
@@ -91,17 +91,17 @@ async def test_handles_are_taken_as_the_model_has_them(tmp_path: Path) -> None:
             assert (await agent.call("exec_on_devbox", run_id=named, command="true")).text.startswith("Exit status 0")
 
 
-async def test_half_a_character_is_refused_before_it_does_harm(tmp_path: Path) -> None:
+async def test_half_a_character_is_refused_before_it_does_harm(serve: Serve) -> None:
     """A lone surrogate is no text: the answer says so, and the server lives on."""
-    async with serving(tmp_path) as agent:
+    async with serve() as agent:
         text = await agent.refused("write_file", run_id="scr_x", path="a", content="cut \ud83d here")
         assert "`content` holds half of a surrogate pair" in text
         await agent.call("list_scenarios")
 
 
-async def test_an_unknown_tool_is_answered_with_the_nearest(tmp_path: Path) -> None:
+async def test_an_unknown_tool_is_answered_with_the_nearest(serve: Serve) -> None:
     """And with all that there are."""
-    async with serving(tmp_path) as agent:
+    async with serve() as agent:
         text = await agent.refused("exec_devbox")
         assert "Did you mean exec_on_devbox?" in text
         assert "cancel_run" in text

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from mcp_agent import ERAS, Agent, scenario_folder, serving
+from mcp_agent import ERAS, Agent, Serve, scenario_folder
 
 BUDGET = 16_000
 """Characters of output in one reply, as promised; the lines around it come on top."""
@@ -12,9 +12,9 @@ AROUND = 1_500
 PATIENCE_SECONDS = 30
 
 
-async def test_streams_come_apart_with_the_status(tmp_path: Path) -> None:
+async def test_streams_come_apart_with_the_status(tmp_path: Path, serve: Serve) -> None:
     """Exit status, duration, standard output and standard error, each under its name; a failing command is no error."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         ran = await agent.call("exec_on_devbox", run_id=run_id, command="echo out; echo oops >&2; exit 3")
         assert ran.structured is None
@@ -24,9 +24,9 @@ async def test_streams_come_apart_with_the_status(tmp_path: Path) -> None:
         assert "(no output)" in quiet.text
 
 
-async def test_a_command_starts_where_it_is_told_with_its_input(tmp_path: Path) -> None:
+async def test_a_command_starts_where_it_is_told_with_its_input(tmp_path: Path, serve: Serve) -> None:
     """Working directory and standard input are the command's own; a directory that is not there is named."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         await agent.call("exec_on_devbox", run_id=run_id, command="mkdir sub")
         ran = await agent.call(
@@ -37,9 +37,9 @@ async def test_a_command_starts_where_it_is_told_with_its_input(tmp_path: Path) 
         assert "nowhere" in text
 
 
-async def test_long_output_is_cut_in_the_middle_and_readable_in_full(tmp_path: Path) -> None:
+async def test_long_output_is_cut_in_the_middle_and_readable_in_full(tmp_path: Path, serve: Serve) -> None:
     """Head and tail come within the budget in whole lines; ranges, search and the resource give all the rest."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         ran = await agent.call("exec_on_devbox", run_id=run_id, command="seq 1 200000; seq 1 9000 >&2")
         assert len(ran.text) <= BUDGET + AROUND
@@ -68,9 +68,9 @@ async def test_long_output_is_cut_in_the_middle_and_readable_in_full(tmp_path: P
         assert await agent.read(f"runloop://runs/{run_id}/executions/{execution_id}/stdout") == whole
 
 
-async def test_very_large_output_stays_within_bounds(tmp_path: Path) -> None:
+async def test_very_large_output_stays_within_bounds(tmp_path: Path, serve: Serve) -> None:
     """Forty megabytes: the reply keeps its budget, and the resource gives its first few and how to go on."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         ran = await agent.call("exec_on_devbox", run_id=run_id, command="yes 'line of output' | head -c 40000000")
         assert len(ran.text) <= BUDGET + AROUND
@@ -82,13 +82,13 @@ async def test_very_large_output_stays_within_bounds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_hostile_bytes_come_as_valid_text(tmp_path: Path, era: str) -> None:
+async def test_hostile_bytes_come_as_valid_text(tmp_path: Path, serve: Serve, era: str) -> None:
     """Invalid UTF-8, NUL, surrogates, terminal escapes: readable text arrives, and the server lives on."""
     script = (
         r"printf 'ok \x1b[31mred\x1b[0m \x1b]0;title\x07 nul\x00 bad\xff\xfe half\xed\xa0\xbd bell\x07\r\n"
         r"10%%\r50%%\r100%% done\n\xf0\x9f'"
     )
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box"), era=era) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box"), era=era) as agent:
         run_id = await agent.run_of("box")
         ran = await agent.call("exec_on_devbox", run_id=run_id, command=f"{script}; {script} >&2")
         execution_id = ran.found(r"exe_\w+")
@@ -103,18 +103,18 @@ async def test_hostile_bytes_come_as_valid_text(tmp_path: Path, era: str) -> Non
         assert back.text.replace(" ", "").count("1b5b324a00") == 1
 
 
-async def test_a_time_limit_ends_the_command_and_keeps_its_output(tmp_path: Path) -> None:
+async def test_a_time_limit_ends_the_command_and_keeps_its_output(tmp_path: Path, serve: Serve) -> None:
     """What was printed before stays readable, and the answer says that time ran out."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         ran = await agent.call("exec_on_devbox", run_id=run_id, command="echo begun; sleep 100", timeout_seconds=0.5)
         assert ran.text.startswith("Timed out")
         assert "\nbegun\n" in ran.text
 
 
-async def test_a_background_command_is_polled_and_ended(tmp_path: Path) -> None:
+async def test_a_background_command_is_polled_and_ended(tmp_path: Path, serve: Serve) -> None:
     """It answers at once; get_execution sees its output grow, waits for its end, and can bring that about."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         begun = await agent.call(
             "exec_on_devbox", run_id=run_id, command="echo up; until test -e go; do sleep 0.05; done", background=True
@@ -140,9 +140,9 @@ async def _begun(agent: Agent, run_id: str) -> None:
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_canceled_call_ends_its_command(tmp_path: Path, era: str) -> None:
+async def test_a_canceled_call_ends_its_command(tmp_path: Path, serve: Serve, era: str) -> None:
     """A caller who gives up leaves nothing running; the run goes on."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box"), era=era) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box"), era=era) as agent:
         run_id = await agent.run_of("box")
         with anyio.fail_after(PATIENCE_SECONDS):
             async with anyio.create_task_group() as tasks:
@@ -155,9 +155,9 @@ async def test_a_canceled_call_ends_its_command(tmp_path: Path, era: str) -> Non
             assert "\ngone\n" in (await agent.call("exec_on_devbox", run_id=run_id, command=gone)).text
 
 
-async def test_a_long_command_reports_progress_and_returns_in_time(tmp_path: Path) -> None:
+async def test_a_long_command_reports_progress_and_returns_in_time(tmp_path: Path, serve: Serve) -> None:
     """Within 20 s the call returns with how to go on, and tells in between that it is still at it."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         begun = await agent.call("exec_on_devbox", run_id=run_id, command="sleep 1000", background=True)
         asked = {"run_id": run_id, "execution_id": begun.found(r"exe_\w+"), "wait_seconds": 4.5}

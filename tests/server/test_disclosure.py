@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp_agent import Agent, scenario_folder, scorer, serving
+from mcp_agent import Agent, Serve, scenario_folder, scorer
 
 from runloop_mcp.api.disclosure import disclosure_of, functions_for_solver
 from runloop_mcp.api.models.scenario import ScenarioView
@@ -75,9 +75,9 @@ async def everything_shown(agent: Agent) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("level", ["sealed", "summary", "named", "full"])
-async def test_a_caller_learns_what_the_scenario_discloses_and_no_more(tmp_path: Path, level: str) -> None:
+async def test_a_caller_learns_what_is_disclosed_and_no_more(tmp_path: Path, serve: Serve, level: str) -> None:
     """That it was scored, the total, each function, its output: level by level; references and scorers never."""
-    async with serving(tmp_path, secretive(tmp_path / "pack", level)) as agent:
+    async with serve(secretive(tmp_path / "pack", level)) as agent:
         before, score, after = await everything_shown(agent)
     assert CANARY not in before
     assert CANARY not in after

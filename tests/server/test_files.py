@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import anyio
-from mcp_agent import scenario_folder, serving
+from mcp_agent import Serve, scenario_folder
 
 SOURCE = "def one():\n    return 1\n\n\ndef two():\n    return 1\n"
 
 
-async def test_what_is_written_is_read_with_line_numbers(tmp_path: Path) -> None:
+async def test_what_is_written_is_read_with_line_numbers(tmp_path: Path, serve: Serve) -> None:
     """Directories are made, ranges hold, and the end of a reply says where to read on."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         await agent.call("write_file", run_id=run_id, path="deep/er/a.py", content=SOURCE)
         whole = await agent.call("read_file", run_id=run_id, path="deep/er/a.py")
@@ -28,9 +28,9 @@ async def test_what_is_written_is_read_with_line_numbers(tmp_path: Path) -> None
         assert "empty" in (await agent.call("read_file", run_id=run_id, path="empty")).text
 
 
-async def test_an_edit_replaces_exactly_one_place(tmp_path: Path) -> None:
+async def test_an_edit_replaces_exactly_one_place(tmp_path: Path, serve: Serve) -> None:
     """Ambiguity is refused with the lines, replace_all takes all, and the answer shows the edit."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         file = {"run_id": run_id, "path": "a.py"}
         await agent.call("write_file", **file, content=SOURCE)
@@ -46,9 +46,9 @@ async def test_an_edit_replaces_exactly_one_place(tmp_path: Path) -> None:
         assert SOURCE.replace("return 1\n\n", "yield 1\n\n").replace("return 1", "yield 2") in back.text
 
 
-async def test_an_edit_that_does_not_fit_says_what_is_there(tmp_path: Path) -> None:
+async def test_an_edit_that_does_not_fit_says_what_is_there(tmp_path: Path, serve: Serve) -> None:
     """Other white space, other following lines, nothing similar: the answer shows the place, and nothing changes."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         file = {"run_id": run_id, "path": "a.py"}
         await agent.call("write_file", **file, content=SOURCE)
@@ -64,9 +64,9 @@ async def test_an_edit_that_does_not_fit_says_what_is_there(tmp_path: Path) -> N
         assert SOURCE in (await agent.call("exec_on_devbox", run_id=run_id, command="cat a.py")).text
 
 
-async def test_windows_line_ends_survive_an_edit(tmp_path: Path) -> None:
+async def test_windows_line_ends_survive_an_edit(tmp_path: Path, serve: Serve) -> None:
     """What was shown as plain lines is found again, and the file keeps its line ends."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         file = {"run_id": run_id, "path": "dos.txt"}
         await agent.call("write_file", **file, content="one\r\ntwo\r\n")
@@ -76,9 +76,9 @@ async def test_windows_line_ends_survive_an_edit(tmp_path: Path) -> None:
         assert back.text.split("---")[1].split("\n", 1)[1].split() == ["o", "n", "e", r"\r", r"\n", "2", r"\r", r"\n"]
 
 
-async def test_edits_side_by_side_all_arrive(tmp_path: Path) -> None:
+async def test_edits_side_by_side_all_arrive(tmp_path: Path, serve: Serve) -> None:
     """Agents send several edits at once: none of them undoes another."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         file = {"run_id": run_id, "path": "list"}
         await agent.call("write_file", **file, content="".join(f"<{number}>\n" for number in range(12)))
@@ -90,9 +90,9 @@ async def test_edits_side_by_side_all_arrive(tmp_path: Path) -> None:
         assert "".join(f"[{number}]\n" for number in range(12)) in back.text
 
 
-async def test_files_that_are_no_text_or_not_there_are_named(tmp_path: Path) -> None:
+async def test_files_that_are_no_text_or_not_there_are_named(tmp_path: Path, serve: Serve) -> None:
     """Binary files, other encodings, directories, missing files: each answer says what to do instead."""
-    async with serving(tmp_path, scenario_folder(tmp_path / "pack", "box")) as agent:
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
         run_id = await agent.run_of("box")
         make = r"mkdir d; printf 'a\0b' > binary; printf 'caf\xe9\n' > latin"
         await agent.call("exec_on_devbox", run_id=run_id, command=make)

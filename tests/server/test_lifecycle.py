@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from mcp_agent import ERAS, STORED_SECRET, scenario_folder, scorer, serving
+from mcp_agent import ERAS, STORED_SECRET, Serve, scenario_folder, scorer
 
 TWO_PARTS = (scorer("right-answer", 0.75, 'test "$(cat answer.txt)" = 42'), scorer("explained", 0.25, "test -s why.md"))
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_an_agent_goes_from_the_list_to_the_score(tmp_path: Path, era: str) -> None:
+async def test_an_agent_goes_from_the_list_to_the_score(tmp_path: Path, serve: Serve, era: str) -> None:
     """Lists, reads, starts, works, scores, completes; each reply names what the next call needs."""
     pack = scenario_folder(
         tmp_path / "pack",
@@ -19,7 +19,7 @@ async def test_an_agent_goes_from_the_list_to_the_score(tmp_path: Path, era: str
         files={"notes.txt": "six by nine\n"},
         metadata={"summary": "One number", "tags": "numbers, easy", "difficulty": "easy"},
     )
-    async with serving(tmp_path, pack, era=era) as agent:
+    async with serve(pack, era=era) as agent:
         scenarios = (await agent.call("list_scenarios", query="number", tags=["numbers"])).structured["scenarios"]
         assert [(each["name"], each["summary"], each["tags"]) for each in scenarios] == [
             ("answer", "One number", ["numbers", "easy"])
@@ -61,10 +61,10 @@ async def test_an_agent_goes_from_the_list_to_the_score(tmp_path: Path, era: str
         assert (run["run_id"], run["name"], run["attempt"], run["score"]) == (run_id, "first try", 1, card["score"])
 
 
-async def test_a_wrong_move_tells_the_state_and_what_is_valid(tmp_path: Path) -> None:
+async def test_a_wrong_move_tells_the_state_and_what_is_valid(tmp_path: Path, serve: Serve) -> None:
     """Completing before scoring, canceling after it, working after the end: each answer names the way on."""
     pack = scenario_folder(tmp_path / "pack", "answer")
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         run_id = await agent.run_of("answer")
         early = await agent.refused("complete_run", run_id=run_id)
         assert f"Run {run_id} is running. Next: " in early
@@ -79,10 +79,10 @@ async def test_a_wrong_move_tells_the_state_and_what_is_valid(tmp_path: Path) ->
         assert "start_run" in ended
 
 
-async def test_a_canceled_run_has_no_score(tmp_path: Path) -> None:
+async def test_a_canceled_run_has_no_score(tmp_path: Path, serve: Serve) -> None:
     """Canceling twice is as good as once; scoring is refused then, and the second run is the second attempt."""
     pack = scenario_folder(tmp_path / "pack", "answer")
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         run_id = await agent.run_of("answer")
         for _ in range(2):
             assert "without a score" in (await agent.call("cancel_run", run_id=run_id)).text
@@ -92,12 +92,12 @@ async def test_a_canceled_run_has_no_score(tmp_path: Path) -> None:
         assert "Attempt 2" in (await agent.call("start_run", scenario_id="answer")).text
 
 
-async def test_a_run_gets_its_variables_and_secrets_and_shows_neither(tmp_path: Path) -> None:
+async def test_a_run_gets_its_variables_and_secrets_and_shows_neither(tmp_path: Path, serve: Serve) -> None:
     """The devbox has the values; no reply has, not even those that tell which are set or missing."""
     pack = scenario_folder(
         tmp_path / "pack", "answer", required_environment_variables=["REGION"], required_secret_names=["DEPLOY_KEY"]
     )
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         shown = (await agent.call("get_scenario", scenario_id="answer")).text
         assert "REGION" in shown
         assert "DEPLOY_KEY" in shown
@@ -121,10 +121,10 @@ async def test_a_run_gets_its_variables_and_secrets_and_shows_neither(tmp_path: 
         assert f"north-value {STORED_SECRET}" in ran.text
 
 
-async def test_the_same_call_sent_again_happens_once(tmp_path: Path) -> None:
+async def test_the_same_call_sent_again_happens_once(tmp_path: Path, serve: Serve) -> None:
     """An idempotency key, or the client's own id of a tool use, makes a repeated start or command the same one."""
     pack = scenario_folder(tmp_path / "pack", "answer")
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         first = await agent.run_of("answer", idempotency_key="one")
         assert await agent.run_of("answer", idempotency_key="one") == first
         other = await agent.refused("start_run", scenario_id="answer", run_name="other", idempotency_key="one")
@@ -137,10 +137,10 @@ async def test_the_same_call_sent_again_happens_once(tmp_path: Path) -> None:
         assert "\n2\n" in (await agent.call("exec_on_devbox", run_id=first, command="wc -l < count")).text
 
 
-async def test_a_devbox_that_cannot_be_set_up_fails_the_start_with_its_output(tmp_path: Path) -> None:
+async def test_a_devbox_that_cannot_be_set_up_fails_the_start_with_its_output(tmp_path: Path, serve: Serve) -> None:
     """The answer holds what the failing launch command printed, and the run is failed."""
     pack = scenario_folder(tmp_path / "pack", "broken", launch_commands=["true", "echo no such compiler >&2; exit 7"])
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         failure = await agent.refused("start_run", scenario_id="broken")
         assert "no such compiler" in failure
         assert "list_scenarios" in failure
@@ -148,12 +148,12 @@ async def test_a_devbox_that_cannot_be_set_up_fails_the_start_with_its_output(tm
         assert run["state"] == "failed"
 
 
-async def test_lists_come_in_pages(tmp_path: Path) -> None:
+async def test_lists_come_in_pages(tmp_path: Path, serve: Serve) -> None:
     """The cursor of one page leads to the next, without gaps and repeats, for scenarios and for runs."""
     pack = tmp_path / "pack"
     for number in range(5):
         scenario_folder(pack, f"paged-{number}", metadata={"tags": "paged"})
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         names: list[str] = []
         cursor: str | None = None
         while True:

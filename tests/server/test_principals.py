@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from mcp_agent import scenario_folder, serving
+from mcp_agent import Serve, scenario_folder
 
 from runloop_mcp.api.access import Principal, Role
 
 
-async def test_a_caller_bound_to_a_run_reaches_no_other(tmp_path: Path) -> None:
+async def test_a_caller_bound_to_a_run_reaches_no_other(tmp_path: Path, serve: Serve) -> None:
     """Not by any tool, list or resource; nor can it start one."""
     pack = scenario_folder(tmp_path / "pack", "answer")
-    async with serving(tmp_path, pack) as operator:
+    async with serve(pack) as operator:
         own, other = [await operator.run_of("answer") for _ in range(2)]
         await operator.call("exec_on_devbox", run_id=other, command="true")
     bound = Principal("agent", Role.SOLVER, run_id=own)
-    async with serving(tmp_path, pack, principal=bound) as solver:
+    async with serve(pack, principal=bound) as solver:
         listed = (await solver.call("list_runs")).structured
         assert ([run["run_id"] for run in listed["runs"]], listed["total"]) == ([own], 1)
         assert "Exit status 0" in (await solver.call("exec_on_devbox", run_id=own, command="true")).text
@@ -34,13 +34,13 @@ async def test_a_caller_bound_to_a_run_reaches_no_other(tmp_path: Path) -> None:
         assert own in await solver.refused("start_run", scenario_id="answer")
 
 
-async def test_a_solver_sees_its_own_runs_only(tmp_path: Path) -> None:
+async def test_a_solver_sees_its_own_runs_only(tmp_path: Path, serve: Serve) -> None:
     """Runs of other principals are neither listed nor counted nor found."""
     pack = scenario_folder(tmp_path / "pack", "answer")
-    async with serving(tmp_path, pack) as operator:
+    async with serve(pack) as operator:
         other = await operator.run_of("answer")
         await operator.call("cancel_run", run_id=other)
-    async with serving(tmp_path, pack, principal=Principal("agent", Role.SOLVER)) as solver:
+    async with serve(pack, principal=Principal("agent", Role.SOLVER)) as solver:
         own = (await solver.call("start_run", scenario_id="answer")).found(r"scr_\w+")
         listed = (await solver.call("list_runs")).structured
         assert ([run["run_id"] for run in listed["runs"]], listed["total"]) == ([own], 1)

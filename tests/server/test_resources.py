@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcp_agent import ERAS, Agent, scenario_folder, serving
+from mcp_agent import ERAS, Agent, Serve, scenario_folder
 from mcp_types import PromptReference, ResourceTemplateReference
 
 
@@ -17,11 +17,11 @@ async def refused(agent: Agent, uri: str) -> str:
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_resources_show_scenarios_runs_and_scores(tmp_path: Path, era: str) -> None:
+async def test_resources_show_scenarios_runs_and_scores(tmp_path: Path, serve: Serve, era: str) -> None:
     """Everything under runloop:// is listed by form or by name, and reads as what its type says."""
     problem = "Write 42 into answer.txt.\n\n" + "Mind the details. " * 4000
     pack = scenario_folder(tmp_path / "pack", "answer", problem=problem, metadata={"summary": "One number"})
-    async with serving(tmp_path, pack, era=era) as agent:
+    async with serve(pack, era=era) as agent:
         templates = (await agent.client.list_resource_templates()).resource_templates
         assert [template.uri_template for template in templates] == [
             "runloop://scenarios/{scenario_id}",
@@ -48,9 +48,9 @@ async def test_resources_show_scenarios_runs_and_scores(tmp_path: Path, era: str
         assert json.loads(await agent.read(f"runloop://runs/{run_id}/score"))["score"] == 0.0
 
 
-async def test_a_wrong_uri_is_answered_with_the_right_forms(tmp_path: Path) -> None:
+async def test_a_wrong_uri_is_answered_with_the_right_forms(serve: Serve) -> None:
     """Unknown forms, ids that are not there and streams that are none."""
-    async with serving(tmp_path) as agent:
+    async with serve() as agent:
         assert "runloop://runs/{run_id}/score" in await refused(agent, "runloop://nothing")
         assert "list_runs" in await refused(agent, "runloop://runs/scr_none")
         assert "list_scenarios" in await refused(agent, "runloop://scenarios/scn_none/problem")
@@ -58,10 +58,10 @@ async def test_a_wrong_uri_is_answered_with_the_right_forms(tmp_path: Path) -> N
         await refused(agent, "file:///etc/passwd")
 
 
-async def test_the_prompt_sets_an_agent_to_work(tmp_path: Path) -> None:
+async def test_the_prompt_sets_an_agent_to_work(tmp_path: Path, serve: Serve) -> None:
     """It names the calls in order and holds the problem statement; a wrong id says where right ones are."""
     pack = scenario_folder(tmp_path / "pack", "answer")
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         (prompt,) = (await agent.client.list_prompts()).prompts
         assert prompt.name == "solve_scenario"
         filled = await agent.client.get_prompt("solve_scenario", {"scenario_id": "answer"})
@@ -77,10 +77,10 @@ async def test_the_prompt_sets_an_agent_to_work(tmp_path: Path) -> None:
             await agent.client.get_prompt("other", {})
 
 
-async def test_ids_are_offered_while_they_are_typed(tmp_path: Path) -> None:
+async def test_ids_are_offered_while_they_are_typed(tmp_path: Path, serve: Serve) -> None:
     """A scenario by its id or a word of its name, a run by its id, a stream by its first letters."""
     pack = scenario_folder(tmp_path / "pack", "answer")
-    async with serving(tmp_path, pack) as agent:
+    async with serve(pack) as agent:
         run_id = await agent.run_of("answer")
         prompt = PromptReference(name="solve_scenario")
         for typed in ("scn_", "ANSW"):

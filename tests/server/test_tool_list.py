@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp.client import Client
-from mcp_agent import ERAS, serving
+from mcp_agent import ERAS, Serve
 
 from runloop_mcp.server.instructions import INSTRUCTIONS
 
@@ -39,10 +39,10 @@ async def listed(client: Client) -> list[dict[str, Any]]:
     return [json.loads(tool.model_dump_json(by_alias=True, exclude_none=True)) for tool in tools]
 
 
-async def test_the_tool_list_is_the_golden_one_in_both_eras(tmp_path: Path) -> None:
+async def test_the_tool_list_is_the_golden_one_in_both_eras(serve: Serve) -> None:
     """Names, order, titles, descriptions, schemas and annotations change on purpose only."""
     for era in reversed(ERAS):
-        async with serving(tmp_path / era, era=era) as agent:
+        async with serve(era=era) as agent:
             tools = await listed(agent.client)
         if os.environ.get(UPDATE) and era == "legacy":
             GOLDEN.write_text(json.dumps(tools, indent=1, ensure_ascii=False) + "\n")
@@ -87,9 +87,9 @@ def test_entry_tools_are_loaded_at_once() -> None:
     )
 
 
-async def test_instructions_fit_and_name_every_tool(tmp_path: Path) -> None:
+async def test_instructions_fit_and_name_every_tool(serve: Serve) -> None:
     """A model that sees only the instructions knows the workflow: at most 1 KB, every tool in its place."""
-    async with serving(tmp_path, era="legacy") as agent:
+    async with serve(era="legacy") as agent:
         assert agent.client.instructions == INSTRUCTIONS
     assert len(INSTRUCTIONS.encode()) <= 1024
     assert [name for name in NAMES if name not in INSTRUCTIONS] == []

@@ -1,0 +1,25 @@
+"""A server for each test; what all devboxes share is built once in a session."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from mcp_agent import Serve, serving
+
+
+@pytest.fixture(scope="session")
+def devboxes() -> Iterator[Path]:
+    """A folder for devboxes; none of pytest's own, which are deleted by code that a devbox's disk can defeat."""
+    folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
+    yield folder
+    subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
+    subprocess.run(["rm", "-rf", "--", folder], check=True)
+
+
+@pytest.fixture
+def serve(tmp_path: Path, devboxes: Path) -> Serve:
+    """Starts a server with a client; a later one in the same test finds the same state."""
+    return partial(serving, tmp_path / "state", devboxes)
