@@ -57,6 +57,7 @@ async def serve_asgi(
             server = await asyncio.start_server(
                 lambda reader, writer: connections.accept(reader, writer, tasks), sock=listener
             )
+            tasks.start_soon(requests.watch)
             try:
                 if ready is not None:
                     ready()

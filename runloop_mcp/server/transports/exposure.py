@@ -9,6 +9,7 @@ import ipaddress
 import json
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -116,6 +117,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=256)
 def _name_in(url: bytes) -> str | None:
     try:
         parts = urlsplit(url.decode("ascii"))

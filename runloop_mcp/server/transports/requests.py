@@ -1,7 +1,6 @@
 """The requests that an HTTP server has open, each with bounds, all of which can be ended."""
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -41,7 +40,7 @@ class OpenRequests:
         self._app = app
         self._body_seconds = body_seconds
         self._send_seconds = send_seconds
-        self._open: dict[int, _Request] = {}
+        self._open: set[_Request] = set()
         self._changed = anyio.Event()
         self._ending = False
 
@@ -51,31 +50,41 @@ class OpenRequests:
             # Nothing here speaks WebSocket, and the lifespan is entered by whoever serves the application.
             await send({"type": "websocket.close"})
             return
-        request = _Request(receive, send, anyio.current_time() + self._body_seconds, self._send_seconds)
+        request = _Request(receive, send, is_stream=_is_stream(scope))
         if self._ending or len(self._open) >= OPEN_LIMIT:
             await request.refuse(503, "The server is ending." if self._ending else "Too many requests are open.")
             return
-        request.is_stream = _is_stream(scope)
-        self._open[id(request)] = request
+        self._open.add(request)
         try:
             with request.run:
                 await self._app(scope, request.receive, request.send)
             await request.finish()
         finally:
-            del self._open[id(request)]
+            self._open.discard(request)
             self._changed.set()
             if request.is_stalled and (abort := scope.get("state", {}).get(ABORT)):
                 abort()
 
+    async def watch(self) -> None:
+        """End requests whose clients are too slow, until cancelled.
+
+        One look at all of them every now and then costs a request nothing, other than a timer for each of its steps.
+        """
+        while True:
+            await anyio.sleep(min(self._body_seconds, self._send_seconds) / 10)
+            now = anyio.current_time()
+            for request in self._open:
+                request.check(now - self._body_seconds, now - self._send_seconds)
+
     async def end(self, grace: float) -> None:
         """Accept no more, let calls in progress finish within `grace` seconds, and end every stream at once."""
         self._ending = True
-        for request in self._open.values():
+        for request in self._open:
             if request.is_stream:
                 request.leave()
         with anyio.move_on_after(grace):
             await self._none_left()
-        for request in self._open.values():
+        for request in self._open:
             request.run.cancel()
         with anyio.move_on_after(_UNWIND_SECONDS):
             await self._none_left()
@@ -90,64 +99,81 @@ ABORT: Final = "abort_connection"
 """Key in the ASGI scope's state of a function that drops the connection."""
 
 
-@dataclass
 class _Request:
-    """One request: the client's side of it, with bounds."""
+    """One request: the client's side of it.
 
-    _receive: "Receive"
-    _send: "Send"
-    _body_due: float
-    _send_seconds: float
-    run: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    is_stream: bool = False
-    is_stalled: bool = False
-    _has_body: bool = False
-    _is_late: bool = False
-    _has_left: bool = False
-    _is_gone: bool = False
-    _is_started: bool = False
-    _is_complete: bool = False
-    _receiving: set[anyio.CancelScope] = field(default_factory=set)
+    Args:
+        receive: From the server below.
+        send: Likewise.
+        is_stream: Whether its response has no end of its own.
+    """
+
+    def __init__(self, receive: "Receive", send: "Send", *, is_stream: bool) -> None:
+        self.run = anyio.CancelScope()
+        self.is_stream = is_stream
+        self.is_stalled = False
+        """Whether the client did not read."""
+        self._receive = receive
+        self._send = send
+        # Since when the client owes us something: the request, or the taking of a piece of the response.
+        self._reading_since: float | None = None
+        self._sending_since: float | None = None
+        self._awaits_body = False
+        self._has_body = False
+        self._has_left = False
+        self._receiving: set[anyio.CancelScope] = set()
+        self._is_late = False
+        self._is_gone = False
+        self._is_started = False
+        self._is_complete = False
+
+    def check(self, read_since: float, sent_since: float) -> None:
+        """End it when the client has owed us the request, or the taking of the response, from before these times."""
+        self._is_late = self._awaits_body and self._reading_since is not None and self._reading_since < read_since
+        self.is_stalled = self._sending_since is not None and self._sending_since < sent_since
+        if self._is_late or self.is_stalled:
+            self.run.cancel()
 
     def leave(self) -> None:
-        """Make the application believe that the client went away."""
+        """Make the application of a stream believe that its client went away."""
         self._has_left = True
         for scope in self._receiving:
             scope.cancel()
 
     async def receive(self) -> "Message":
-        """The next part of the request, in time, or that the client went away."""
-        with anyio.CancelScope(deadline=float("inf") if self._has_body else self._body_due) as scope:
+        """The next part of the request, or that the client went away."""
+        if not self._has_body:
+            self._reading_since = self._reading_since or anyio.current_time()
+            self._awaits_body = True
+            message = self._note(await self._receive())
+            self._awaits_body = False
+            return message
+        if not self.is_stream:
+            return self._note(await self._receive())
+        with anyio.CancelScope() as scope:
             self._receiving.add(scope)
             try:
                 if not self._has_left:
-                    return self._note_received(await self._receive())
+                    return self._note(await self._receive())
             finally:
                 self._receiving.discard(scope)
-        if not self._has_left:
-            self._is_late = True
-            self.run.cancel()
-            await anyio.lowlevel.checkpoint()
         return {"type": "http.disconnect"}
 
-    def _note_received(self, message: "Message") -> "Message":
+    def _note(self, message: "Message") -> "Message":
         self._is_gone = self._is_gone or message["type"] == "http.disconnect"
         self._has_body = self._has_body or not message.get("more_body", False)
         return message
 
     async def send(self, message: "Message") -> None:
-        """Pass a part of the response on, or end the request when the client does not take it."""
+        """Pass a part of the response on."""
         if self._is_gone or (self._is_started and message["type"] == "http.response.start"):
             # The SDK's SSE endpoint answers once more when its stream has ended.
             return
         self._is_started = True
         self._is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
-        with anyio.move_on_after(self._send_seconds) as limit:
-            await self._send(message)
-        if limit.cancelled_caught:
-            self.is_stalled = True
-            self.run.cancel()
-            await anyio.lowlevel.checkpoint()
+        self._sending_since = anyio.current_time()
+        await self._send(message)
+        self._sending_since = None
 
     async def finish(self) -> None:
         """End the response of an application that could not."""

@@ -153,13 +153,17 @@ async def test_a_call_has_a_deadline() -> None:
 class Peer:
     """The client's side of one ASGI request, played by a test."""
 
-    def __init__(self, method: str = "POST") -> None:
+    def __init__(self, method: str = "POST", body: bytes | None = None) -> None:
+        self._body = body
         self.sent: list[dict[str, Any]] = []
         self.dropped = False
         self.scope = {"type": "http", "method": method, "headers": [], "state": {ABORT: self._drop}}
 
     async def receive(self) -> dict[str, Any]:
-        """Say nothing."""
+        """Send the body, if there is one; say nothing more."""
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body}
         await anyio.sleep_forever()
         raise AssertionError
 
@@ -173,6 +177,15 @@ class Peer:
 
     def _drop(self) -> None:
         self.dropped = True
+
+
+async def run_watched(requests: OpenRequests, *asgi: Any) -> None:
+    """Run a request to its end while slow clients are watched for."""
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(requests.watch)
+            await requests(*asgi)
+            tasks.cancel_scope.cancel()
 
 
 async def read_body(scope: Any, receive: Any, send: Any) -> None:
@@ -189,8 +202,7 @@ async def send_text(send: Any, text: str) -> None:
 async def test_a_request_that_does_not_arrive_is_given_up() -> None:
     """A client that never sends the body it promised gets 408."""
     peer = Peer()
-    with anyio.fail_after(20):
-        await OpenRequests(read_body, body_seconds=0.05)(peer.scope, peer.receive, peer.send)
+    await run_watched(OpenRequests(read_body, body_seconds=0.05), peer.scope, peer.receive, peer.send)
     assert peer.sent[0]["status"] == 408
 
 
@@ -201,17 +213,17 @@ async def test_a_response_that_is_not_taken_is_given_up() -> None:
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         await send_text(send, "unread")
 
-    with anyio.fail_after(20):
-        await OpenRequests(answer, send_seconds=0.05)(peer.scope, peer.receive, peer.stall)
+    await run_watched(OpenRequests(answer, send_seconds=0.05), peer.scope, peer.receive, peer.stall)
     assert peer.dropped
 
 
 async def test_at_the_end_new_requests_are_refused_and_streams_end_in_order() -> None:
     """A stream's application sees its client leave, and the response ends as it should."""
-    peer, late = Peer("GET"), Peer()
+    peer, late = Peer("GET", b""), Peer()
     streaming = anyio.Event()
 
     async def stream(scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "http.request"
         await send({"type": "http.response.start", "status": 200, "headers": []})
         streaming.set()
         assert await receive() == {"type": "http.disconnect"}
