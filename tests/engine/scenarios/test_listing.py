@@ -64,7 +64,7 @@ def matches(view: ScenarioView, params: ScenarioListParams) -> bool:
     )
 
 
-@given(st.lists(st.tuples(made, st.booleans()), max_size=12), filters, st.integers(1, 5))
+@given(st.lists(st.tuples(made, st.booleans()), max_size=8), filters, st.integers(1, 5))
 def test_walking_the_pages_gives_each_match_once_newest_first(
     scenarios: list[tuple[ScenarioCreateParams, bool]], wanted: dict[str, object], limit: int
 ) -> None:

@@ -24,8 +24,11 @@ async def main(path, name, count):
     async with Database(Path(path)) as database:
         for number in range(count):
             def work(connection):
+                # What it writes depends on what it reads, so that a lost update would show.
+                (seen,) = connection.execute("SELECT count(*) FROM events").fetchone()
                 connection.execute(
-                    "INSERT INTO events (run_id, sequence, time_ms, kind) VALUES (?, ?, 0, 'note')", (name, number)
+                    "INSERT INTO events (run_id, sequence, time_ms, kind) VALUES (?, ?, ?, 'note')",
+                    (name, number, seen),
                 )
             await database.write(work)
             print(number, flush=True)
@@ -223,7 +226,7 @@ async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 async def test_several_processes_open_and_write_at_once(tmp_path: Path) -> None:
-    """Processes that all find no database set it up once between them, and lose no write of anybody."""
+    """Processes that all find no database set it up once between them, and each write sees all those before it."""
     writers = [start_writer(tmp_path / "state" / "state.db", f"scr_{n}", 25) for n in range(4)]
     for writer in writers:
         assert writer.stdout is not None
@@ -231,7 +234,8 @@ async def test_several_processes_open_and_write_at_once(tmp_path: Path) -> None:
             await asyncio.to_thread(output.read)
         assert writer.wait(timeout=60) == 0
     async with Database(tmp_path / "state" / "state.db") as database:
-        assert await database.read(count_events) == 100
+        seen = await database.read(lambda c: c.execute("SELECT time_ms FROM events ORDER BY time_ms").fetchall())
+    assert [row[0] for row in seen] == list(range(100))
 
 
 async def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
