@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import Distribution
@@ -45,8 +45,8 @@ class Copy:
     uid: int
     gid: int
 
-    def run_tests(self, path: Path, *, timeout_seconds: float) -> Session:
-        """Runs the tests in a file of the repository, given relative to it, as the other user.
+    def run_tests(self, paths: Sequence[Path], *, timeout_seconds: float) -> Session:
+        """Runs the tests in some files of the repository, given relative to it, as the other user.
 
         Raises:
             Impossible: They can't be run as that user.
@@ -55,7 +55,7 @@ class Copy:
         os.chown(own, self.uid, self.gid)
         # -S keeps out what this interpreter has installed itself, so that only the copies are imported.
         argv = [self.python, "-S", "-m", "pytest", "-o", "addopts=--strict-markers --strict-config -ra", "--color=no"]
-        argv += ["-p", "no:cacheprovider", f"--basetemp={own}/pytest", str(path)]
+        argv += ["-p", "no:cacheprovider", f"--basetemp={own}/pytest", *map(str, paths)]
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
