@@ -88,7 +88,7 @@ ASK = """
 import json, sqlite3, sys
 connection = sqlite3.connect("file:stock.db?mode=ro", uri=True)
 with open(sys.argv[1], encoding="utf-8") as file:
-    query = file.read()
+    query = file.read(1 << 20)
 answers = []
 for day in sys.argv[2:]:
     found = connection.execute(query, {"day": day})
@@ -101,7 +101,7 @@ import sqlite3, sys
 connection = sqlite3.connect("file:stock.db?mode=rw", uri=True, isolation_level=None)
 connection.execute("PRAGMA foreign_keys = ON")
 with open(sys.argv[1], encoding="utf-8") as file:
-    connection.executescript(file.read())
+    connection.executescript(file.read(1 << 20))
 """
 
 # Prints what each statement gives: its rows, or that it was refused. Every change is undone.

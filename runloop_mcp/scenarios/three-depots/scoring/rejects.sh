@@ -1,6 +1,6 @@
 # Calls collate on exports of its own and prints the share of rejects.csv that is right.
 # The judge takes this shell's place and this file is gone, so that the solution can neither speak for it nor read it.
-[[ -f ${BASH_SOURCE[0]:-} ]] && rm -f -- "${BASH_SOURCE[0]}"
+[[ ${BASH_SOURCE[0]:-} == /tmp/* ]] && rm -f -- "${BASH_SOURCE[0]}"
 exec /usr/bin/python3 -I - <<'JUDGE'
 # --- boundary: the same lines in every judge -----------------------------------------------------------------------
 # The solution runs in processes of its own. They cannot look into this one or write to what it has open, they are
@@ -202,9 +202,10 @@ def read(path):
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return []
-    with os.fdopen(handle, "rb") as file:
-        regular = stat.S_ISREG(os.fstat(handle).st_mode)
-        data = file.read(1 << 16) if regular else b""
+    try:
+        data = os.read(handle, 1 << 16) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+    finally:
+        os.close(handle)
     text = data.decode(errors="replace")
     return text.split("\n")[:-1] if text.endswith("\n") else text.split("\n")
 
