@@ -4,7 +4,6 @@ Why each variable is here: docs/decisions/0003-scoring.md.
 """
 
 import re
-import secrets
 from collections.abc import Mapping
 
 from runloop_mcp.api.models.scoring import ScoringMode
@@ -74,9 +73,7 @@ def scorer_environment(
         "LOGNAME": "user",
         "SHELL": "/bin/bash",
         "TMPDIR": "/tmp",  # noqa: S108 - the devbox's own
-        # Bytecode that lies beside sources may say something else than they do: it is looked for where nobody can have
-        # put it. And it is not written, so that nothing of a hidden test stays behind.
-        "PYTHONPYCACHEPREFIX": f"/tmp/{secrets.token_hex(16)}",  # noqa: S108 - the devbox's own
+        # Nothing of a hidden test stays behind.
         "PYTHONDONTWRITEBYTECODE": "1",
         **(_SOLVERS_HOME if mode is not ScoringMode.CLEAN else {}),
         **_GIT,

@@ -50,8 +50,8 @@ ATTACKS = [
     Attack("bash_function", "true", environment={"BASH_FUNC_grep%%": "() { true; }"}),
     Attack(
         "python_path",
-        put("evil/sitecustomize.py", SUCCEED),
-        command("python3 -c 'raise SystemExit(1)'"),
+        put("evil/json.py", SUCCEED),
+        command("python3 -c 'import json; raise SystemExit(1)'"),
         {"PYTHONPATH": "/home/user/work/evil"},
     ),
     Attack(
