@@ -4,9 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
-
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.secrets import Secrets
 

@@ -66,10 +66,8 @@ async def test_a_long_command_is_polled_to_its_end(open_backend: OpenBackend) ->
         command = "mkfifo go; echo one; read line < go; echo $line"
         begun = await backend.devboxes.execute(run.devbox_id, ExecuteParams(command=command), wait_seconds=0)
         assert (begun.status, begun.exit_status) == ("running", None)
-        with anyio.fail_after(10):
-            while not (await backend.devboxes.read_output(run.devbox_id, begun.execution_id, OutputStream.STDOUT)).text:
-                await anyio.sleep(0.01)
-        await run_command(backend, run, "echo two > go")
+        # Writing to the pipe blocks until the command has come to read it, so by then its first line is out.
+        await run_command(backend, run, "until [ -p go ]; do sleep 0.01; done; echo two > go")
         ended = await backend.devboxes.execution(run.devbox_id, begun.execution_id, wait_seconds=20)
         assert (ended.status, ended.exit_status, ended.stdout) == ("completed", 0, "one\ntwo\n")
 

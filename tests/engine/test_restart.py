@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
 from runloop_mcp.api.errors import Conflict
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams
 from runloop_mcp.api.models.run import RunState, StartRunParams
 from runloop_mcp.api.models.scenario import InputContext, ScenarioCreateParams
 from runloop_mcp.api.models.scoring import ScoringContract
+from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 
 _SLOW_SCORER = {"type": "command_scorer", "command": "sleep 2; grep -q hello greeting.txt"}
@@ -98,7 +98,9 @@ async def main():
         run = await engine.scenarios.start_run(StartRunParams(scenario_id=scenario.id))
         await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="echo hello > greeting.txt"))
         left = await engine.devboxes.execute(
-            run.devbox_id, ExecuteParams(command="sleep 9321"), wait_seconds=0)
+            run.devbox_id, ExecuteParams(command="touch begun; exec sleep 9321"), wait_seconds=0)
+        await engine.devboxes.execute(run.devbox_id, ExecuteParams(
+            command="until [ -e begun ] && grep -q ^sleep /proc/[0-9]*/cmdline; do sleep 0.01; done"))
         print(json.dumps([run.id, run.devbox_id, left.execution_id]), flush=True)
         await anyio.sleep(60)
 
@@ -119,12 +121,12 @@ def _sleepers() -> list[str]:
 
 async def test_nothing_acknowledged_is_lost_when_a_server_is_killed(tmp_path: Path) -> None:
     """After `kill -9` no process is left, and the next server finds run, execution and file."""
-    victim = subprocess.Popen(  # noqa: ASYNC220 - one process, waited for below
+    victim = subprocess.Popen(
         [sys.executable, "-c", _VICTIM, tmp_path, str(Path(__file__).parent)], stdout=subprocess.PIPE
     )
     assert victim.stdout is not None
     run_id, devbox_id, execution_id = json.loads(victim.stdout.readline())
-    assert len(_sleepers()) == 1
+    assert _sleepers()
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     victim.stdout.close()

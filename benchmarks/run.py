@@ -1,0 +1,259 @@
+"""The product's figures, each as a ratio to a floor measured in the same run, beside its target. `make bench` runs it.
+
+    python benchmarks/run.py              prints the table; exit status 1 when a target is missed
+    python benchmarks/run.py --rounds 50  fewer rounds, for a quick look
+
+Floors: a bare `MCPServer` with one echo tool on the same stdio transport, and plain asyncio subprocesses.
+"""
+
+import argparse
+import asyncio
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transport_floor import StdioPeer, bare_server, call_ms, echo_ms, p50
+
+_ROOT = Path(__file__).resolve().parent.parent
+_SCENARIO = """\
+format: 1
+name: bench
+input_context: {problem_statement: Do nothing.}
+scoring_contract:
+  scoring_function_parameters:
+    - {name: nothing, weight: 1, scorer: {type: command_scorer, command: 'true'}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row of the table."""
+
+    name: str
+    measured: str
+    floor: str
+    result: str
+    target: str
+    met: bool
+
+
+def product(state: Path, pack: Path) -> list[str]:
+    """The command that serves the product over stdio."""
+    serve = ["-m", "runloop_mcp", "serve", "--state-dir", str(state), "--scenarios", str(pack)]
+    return [sys.executable, *serve]
+
+
+def make_pack(folder: Path) -> Path:
+    """A pack with one scenario that needs no solving."""
+    (folder / "pack" / "bench").mkdir(parents=True)
+    (folder / "pack" / "bench" / "scenario.yaml").write_text(_SCENARIO)
+    return folder / "pack"
+
+
+def _text(result: dict[str, Any]) -> str:
+    return "\n".join(block.get("text", "") for block in result["content"])
+
+
+def _call(peer: StdioPeer, tool: str, **arguments: object) -> dict[str, Any]:
+    result = peer.call_tool(tool, arguments)
+    if result.get("isError"):
+        raise RuntimeError(f"{tool}: {_text(result)}")
+    return result
+
+
+def start_run(peer: StdioPeer) -> str:
+    """Starts a run of the pack's scenario; gives its id once its devbox is ready."""
+    listed = _call(peer, "list_scenarios", query="bench")["structuredContent"]
+    scenario = next(item for item in listed["scenarios"] if item["name"] == "bench")
+    text = _text(_call(peer, "start_run", scenario_id=scenario["id"]))
+    return next(word.strip("`.,") for word in text.split() if word.strip("`.,").startswith("scr_"))
+
+
+async def _bash_ms(rounds: int) -> list[float]:
+    taken = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        process = await asyncio.create_subprocess_exec(
+            "bash",
+            "-c",
+            "true",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        await process.communicate()
+        taken.append((time.perf_counter() - started) * 1000)
+    return taken
+
+
+def exec_figure(peer: StdioPeer, rounds: int) -> Figure:
+    """A command over MCP against the bare echo plus a bare subprocess, taken in turns because machines drift."""
+    run_id = start_run(peer)
+    ours: list[float] = []
+    echo: list[float] = []
+    bash: list[float] = []
+    for _ in range(5):
+        ours += call_ms(lambda: _call(peer, "exec_on_devbox", run_id=run_id, command="true"), rounds // 5, 20)
+        echo += echo_ms("ours", rounds=rounds // 5)
+        bash += asyncio.run(_bash_ms(rounds // 5))
+    floor = p50(echo) + p50(bash)
+    ratio = p50(ours) / floor
+    _call(peer, "cancel_run", run_id=run_id)
+    return Figure(
+        "exec_on_devbox `true` over stdio, p50",
+        f"{p50(ours):.2f} ms",
+        f"{p50(echo):.2f} + {p50(bash):.2f} ms",
+        f"{ratio:.2f} x",
+        "≤ 1.3 x",
+        ratio <= 1.3,
+    )
+
+
+def cold_start_figure(command: Sequence[str], rounds: int) -> Figure:
+    """From the start of the process to the answer to `initialize`, in pairs with the bare server."""
+    bare, ours = [], []
+    for number in range(rounds + 1):
+        for server, taken in ((bare_server("ours"), bare), (list(command), ours)):
+            started = time.perf_counter()
+            with StdioPeer(server) as peer:
+                peer.initialize()
+                elapsed = (time.perf_counter() - started) * 1000
+            if number > 0:  # the first pair brings files into memory
+                taken.append(elapsed)
+    ratio = statistics.median(mine / floor for mine, floor in zip(ours, bare, strict=True))
+    return Figure(
+        "cold start to the answer to initialize, p50",
+        f"{p50(ours):.0f} ms",
+        f"{p50(bare):.0f} ms",
+        f"{ratio:.2f} x",
+        "≤ 1.15 x",
+        ratio <= 1.15,
+    )
+
+
+def lifecycle_figures(peer: StdioPeer, rounds: int) -> list[Figure]:
+    """`start_run` to ready, and scoring beyond the scorers' own time."""
+    starts, overheads = [], []
+    for number in range(rounds + 3):
+        began = time.perf_counter()
+        run_id = start_run(peer)
+        started = (time.perf_counter() - began) * 1000
+        began = time.perf_counter()
+        scored = _call(peer, "score_run", run_id=run_id)
+        elapsed = (time.perf_counter() - began) * 1000
+        _call(peer, "complete_run", run_id=run_id)
+        if number < 3:  # the first build what later ones share
+            continue
+        functions = scored["structuredContent"]["functions"]
+        starts.append(started)
+        overheads.append(elapsed - sum(function.get("duration_ms") or 0 for function in functions))
+    return [
+        Figure(
+            "start_run to ready, p50 (with list_scenarios)",
+            f"{p50(starts):.0f} ms",
+            "",
+            "",
+            "≤ 60 ms",
+            p50(starts) <= 60,
+        ),
+        Figure(
+            "scoring beyond the scorers' own time, p50",
+            f"{p50(overheads):.0f} ms",
+            "",
+            "",
+            "≤ 80 ms",
+            p50(overheads) <= 80,
+        ),
+    ]
+
+
+def tool_list_figure(peer: StdioPeer) -> Figure:
+    """The size of the tool list as it is on the wire."""
+    tools = peer.request("tools/list", {})["tools"]
+    size = len(json.dumps(tools, separators=(",", ":"), ensure_ascii=False).encode())
+    return Figure(f"tool list, {len(tools)} tools", f"{size} bytes", "", "", "≤ 14000 bytes", size <= 14_000)
+
+
+def help_figure(rounds: int) -> Figure:
+    """`runloop-mcp --help` against an interpreter that does nothing."""
+    taken, floor = [], []
+    for _ in range(rounds):
+        for command, into in (
+            ([sys.executable, "-m", "runloop_mcp", "--help"], taken),
+            ([sys.executable, "-c", ""], floor),
+        ):
+            began = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            into.append((time.perf_counter() - began) * 1000)
+    return Figure(
+        "--help, p50",
+        f"{p50(taken):.0f} ms",
+        f"{p50(floor):.0f} ms",
+        f"{p50(taken) / p50(floor):.1f} x",
+        "≤ 300 ms",
+        p50(taken) <= 300,
+    )
+
+
+def installed_size_figure(folder: Path) -> Figure:
+    """What a user's disk holds after installing the wheel without extras, pip itself aside."""
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder / "wheel", _ROOT], check=True)
+    venv.create(folder / "venv", with_pip=True)
+    (wheel,) = (folder / "wheel").glob("*.whl")
+    install = [folder / "venv" / "bin" / "pip", "install", "-q", "-c", _ROOT / "constraints.txt", wheel]
+    subprocess.run(install, check=True)
+    site = next((folder / "venv" / "lib").glob("python*/site-packages"))
+    size = sum(
+        path.stat().st_size
+        for path in site.rglob("*")
+        if path.is_file()
+        and path.relative_to(site).parts[0].split("-")[0] not in {"pip", "setuptools", "pkg_resources"}
+    )
+    return Figure("installed with its dependencies", f"{size / 1e6:.0f} MB", "", "", "≤ 100 MB", size <= 100e6)
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """The figures in columns."""
+    heads = ("figure", "measured", "floor", "ratio", "target", "")
+    rows = [heads, *((f.name, f.measured, f.floor, f.result, f.target, "met" if f.met else "MISSED") for f in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def main() -> int:
+    """Measures everything and prints the table."""
+    parser = argparse.ArgumentParser(description="The product's figures beside their targets.")
+    parser.add_argument("--rounds", type=int, default=500, help="how many commands are timed (default 500)")
+    parser.add_argument("--no-install", action="store_true", help="leave out the installed size, which takes a minute")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-bench-"))
+    try:
+        pack = make_pack(folder)
+        command = product(folder / "state", pack)
+        with StdioPeer(command) as peer:
+            peer.initialize()
+            figures = [tool_list_figure(peer), exec_figure(peer, arguments.rounds)]
+            figures += lifecycle_figures(peer, max(arguments.rounds // 10, 5))
+        figures.append(cold_start_figure(command, max(arguments.rounds // 25, 5)))
+        figures.append(help_figure(10))
+        if not arguments.no_install:
+            figures.append(installed_size_figure(folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(table(figures))
+    return 0 if all(figure.met for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
