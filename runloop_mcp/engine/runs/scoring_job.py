@@ -2,7 +2,6 @@
 
 import base64
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from sqlite3 import Connection
 
@@ -19,7 +18,7 @@ from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.runs.states import Move
 from runloop_mcp.engine.scoring.contract import run_contract
 from runloop_mcp.engine.scoring.protected import protected_names
-from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox
+from runloop_mcp.engine.scoring.scoring_devbox import PreparedScoring, scoring_devbox
 from runloop_mcp.engine.store import devboxes, runs, versions
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunData, RunRow
@@ -115,22 +114,21 @@ class ScoringJobs:
                 environment=held.environment,
                 mode=prepared.mode,
             )
+            # Told before the scoring devbox is removed: nobody need wait for that.
+            await self._finish(run_id, result, prepared)
 
+    async def _finish(self, run_id: str, result: ScoringContractResult, prepared: PreparedScoring) -> None:
         def change(data: RunData) -> None:
             data.scoring_mode = prepared.mode
             data.restored_files = list(prepared.restored_files)
 
-        await self._finish(run_id, result, change)
+        def work(connection: Connection) -> RunRow:
+            return runs.move(connection, run_id, Move.FINISH, now_ms=now_ms(), change=change, result=result)
 
-    async def _finish(self, run_id: str, result: ScoringContractResult, change: Callable[[RunData], None]) -> None:
         # Shielded: a result that is there is kept, whatever else ends meanwhile.
         with anyio.CancelScope(shield=True):
-            await self._engine.database.write(
-                lambda connection: runs.move(
-                    connection, run_id, Move.FINISH, now_ms=now_ms(), change=change, result=result
-                ),
-                durable=True,
-            )
+            await self._engine.database.write(work, durable=True)
+        self._engine.changes.notify(run_id)
 
     async def _interrupt(self, run_id: str, reason: str) -> None:
         note = f"Scoring was interrupted and can be asked for again: {reason}"
