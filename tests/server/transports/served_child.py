@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,12 +34,17 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
-def await_file(path: Path, *, there: bool = True) -> None:
-    """Return when a file has appeared, or gone; another process makes it, so looking is all one can do."""
+def eventually(condition: Callable[[], bool]) -> None:
+    """Return when something outside this process has become so; looking is all one can do."""
     due = time.monotonic() + PATIENCE
-    while path.exists() is not there:
-        assert time.monotonic() < due, f"{path.name} did not {'appear' if there else 'go'}"
+    while not condition():
+        assert time.monotonic() < due, "it did not happen"
         time.sleep(0.01)
+
+
+def await_file(path: Path, *, there: bool = True) -> None:
+    """Return when a file has appeared, or gone."""
+    eventually(lambda: path.exists() is there)
 
 
 class Child:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from mcp.client import Client
 from mcp.client.sse import sse_client
-from served_child import INITIALIZE, Child, await_file
+from served_child import INITIALIZE, Child, await_file, eventually
 
 JSON_OR_STREAM = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 
@@ -207,6 +207,22 @@ def test_a_client_of_2026_that_vanishes_cancels_its_call(tmp_path: Path) -> None
         await_file(tmp_path / "called")
         visitor.leave()
         await_file(tmp_path / "cancelled")
+
+
+def test_connections_of_clients_that_left_are_closed(tmp_path: Path) -> None:
+    """A client that closes its connection leaves no descriptor open here, however long others may stay idle."""
+    with Child(tmp_path, "http") as child:
+        descriptors = Path("/proc", str(child.process.pid), "fd")
+        url = child.url()
+        before = len(list(descriptors.iterdir()))
+        visitors = [Visitor(url) for _ in range(20)]
+        for visitor in visitors:
+            visitor.start("GET", "/healthz", {})
+            visitor.answer().read()
+        assert len(list(descriptors.iterdir())) >= before + 20
+        for visitor in visitors:
+            visitor.leave()
+        eventually(lambda: len(list(descriptors.iterdir())) <= before)
 
 
 def test_sse_alone(tmp_path: Path) -> None:
