@@ -33,8 +33,10 @@ def serve(
 ) -> None:
     """Serve MCP: over stdio for a client on this machine, or over HTTP.
 
-    Over HTTP one port answers both streamable HTTP, at /mcp, and SSE, at /sse.
+    Over HTTP one port answers streamable HTTP at /mcp and SSE at /sse; --transport sse answers SSE alone.
     """
+    from functools import partial
+
     import anyio
 
     from runloop_mcp.cli.settings import load_settings
@@ -43,14 +45,24 @@ def serve(
     if transport == "stdio":
         if host is not None or port is not None:
             raise click.UsageError("--host and --port need --transport http or sse.")
-        settings = load_settings(**flags)
-        if sys.stdin.isatty():
-            click.echo(_ON_A_TERMINAL, err=True)
-        anyio.run(serve_over_stdio, settings)
+        anyio.run(serve_over_stdio, load_settings(**flags), _say_where_on_a_terminal)
         return
     if not no_auth:
         raise InvalidRequest(
             "Serving over HTTP with authentication comes in a later version.",
             hint="Serve this machine only, without it: runloop-mcp serve --transport http --no-auth.",
         )
-    anyio.run(serve_over_http, load_settings(**flags, host=host, port=port))
+    settings = load_settings(**flags, host=host, port=port)
+    sse_only = transport == "sse"
+    anyio.run(partial(serve_over_http, settings, sse_only=sse_only, ready=partial(_say_address, sse_only)))
+
+
+def _say_where_on_a_terminal() -> None:
+    if sys.stdin is not None and sys.stdin.isatty():
+        click.echo(_ON_A_TERMINAL, err=True)
+
+
+def _say_address(sse_only: bool, address: str) -> None:
+    paths = ("sse",) if sse_only else ("mcp", "sse")
+    places = " and ".join(f"{address}/{path}" for path in paths)
+    click.echo(f"Serving MCP at {places}, without authentication, to this machine only. Ctrl-C ends it.", err=True)

@@ -1,7 +1,7 @@
 """The only place that puts a backend behind a face."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from runloop_mcp.api.backend import Backend
@@ -50,8 +50,13 @@ async def folder_problems(backend: Backend) -> "Sequence[FolderProblem]":
     return await backend.problems() if isinstance(backend, EmbeddedEngine) else []
 
 
-async def serve_over_stdio(settings: Settings) -> None:
-    """Serves MCP over stdio until the client goes or a signal comes."""
+async def serve_over_stdio(settings: Settings, ready: Callable[[], None]) -> None:
+    """Serves MCP over stdio until the client goes or a signal comes.
+
+    Args:
+        settings: What is in force.
+        ready: Called when clients are heard and signals are heeded.
+    """
     from runloop_mcp.server.app import build_server
     from runloop_mcp.server.transports.signals import stop_on_signals
     from runloop_mcp.server.transports.stdio import serve_stdio
@@ -59,13 +64,23 @@ async def serve_over_stdio(settings: Settings) -> None:
     parent = os.getppid()
     with stop_on_signals() as stop:
         async with backend_for(settings) as backend:
+            ready()
             await serve_stdio(build_server(backend), stop=stop, parent_pid=parent)
 
 
-async def serve_over_http(settings: Settings) -> None:
-    """Serves MCP over streamable HTTP at /mcp and over SSE at /sse until a signal comes."""
+async def serve_over_http(settings: Settings, *, sse_only: bool, ready: Callable[[str], None]) -> None:
+    """Serves MCP over streamable HTTP at /mcp, and over SSE at /sse, until a signal comes.
+
+    Args:
+        settings: What is in force.
+        sse_only: Serves `/sse` alone.
+        ready: Called with the server's address when clients can connect.
+    """
     from runloop_mcp.server.app import build_server
     from runloop_mcp.server.transports.http import serve_http
+    from runloop_mcp.server.transports.signals import stop_on_signals
 
-    async with backend_for(settings) as backend:
-        await serve_http(build_server(backend), host=settings.host, port=settings.port)
+    with stop_on_signals() as stop:
+        async with backend_for(settings) as backend:
+            server = build_server(backend)
+            await serve_http(server, host=settings.host, port=settings.port, sse_only=sse_only, ready=ready, stop=stop)
