@@ -49,6 +49,8 @@ async def test_long_output_is_cut_in_the_middle_and_readable_in_full(tmp_path: P
         whole = "".join(f"{number}\n" for number in range(1, 200_001))
         left_out = int(ran.found(r"\[… ([\d,]+) bytes left out").replace(",", ""))
         offset = int(ran.found(r'stream="stdout", offset=(\d+)'))
+        assert f"\n{whole[:offset]}[… " in ran.text
+        assert f" …]\n{whole[offset + left_out :]}" in ran.text
         execution_id = ran.found(r"exe_\w+")
 
         asked = {"run_id": run_id, "execution_id": execution_id}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from mcp_agent import Agent, Serve, scenario_folder, scorer
 
-from runloop_mcp.api.disclosure import disclosure_of, functions_for_solver
+from runloop_mcp.api.disclosure import disclosure_of, functions_for_solver, run_for_solver, scenario_for_solver
+from runloop_mcp.api.models.run import ScenarioRunView
 from runloop_mcp.api.models.scenario import ScenarioView
 
 CANARY = "canary-7f3a9"
@@ -105,3 +106,42 @@ async def test_an_unreadable_disclosure_shows_nothing() -> None:
     )
     assert disclosure_of(scenario) == "sealed"
     assert functions_for_solver(scenario) == []
+
+
+def test_the_values_themselves_hold_nothing_to_hide() -> None:
+    """What faces render from has no reference, scorers, launch commands, odd metadata or unknown fields in it."""
+    scenario = ScenarioView.model_validate(
+        {
+            "id": "scn_x",
+            "name": "x",
+            "input_context": {"problem_statement": "x", "odd": CANARY},
+            "scoring_contract": {"scoring_function_parameters": [scorer("a", 1.0, CANARY)]},
+            "environment": {"launch_parameters": {"launch_commands": [CANARY]}, "odd": CANARY},
+            "metadata": {"author_notes": CANARY, "summary": "shown"},
+            "reference_output": CANARY,
+            "odd": CANARY,
+        }
+    )
+    run = ScenarioRunView.model_validate(
+        {
+            "id": "scr_x",
+            "scenario_id": "scn_x",
+            "devbox_id": "dbx_x",
+            "state": "scored",
+            "metadata": {"notes": CANARY},
+            "score": 0.5,
+            "scoring_contract_result": {
+                "score": 0.5,
+                "odd": CANARY,
+                "scoring_function_results": [
+                    {"scoring_function_name": "a", "score": 0.5, "state": "complete", "output": CANARY, "odd": CANARY}
+                ],
+            },
+            "x_runloop_mcp": {"disclosure": "named", "restored_files": ["conftest.py"], "odd": CANARY},
+        }
+    )
+    assert CANARY not in scenario_for_solver(scenario).model_dump_json()
+    assert scenario_for_solver(scenario).metadata == {"summary": "shown"}
+    shown = run_for_solver(run)
+    assert CANARY not in shown.model_dump_json()
+    assert (shown.score, shown.x_runloop_mcp and shown.x_runloop_mcp.restored_files) == (0.5, ["conftest.py"])

@@ -97,6 +97,8 @@ async def test_files_that_are_no_text_or_not_there_are_named(tmp_path: Path, ser
         make = r"mkdir d; printf 'a\0b' > binary; printf 'caf\xe9\n' > latin"
         await agent.call("exec_on_devbox", run_id=run_id, command=make)
         assert "binary (3 bytes)" in await agent.refused("read_file", run_id=run_id, path="binary")
+        await agent.call("write_file", run_id=run_id, path="odd", content="a\x1b[2J\x0b\x9bz\tb\n")
+        assert "     1\ta\ufffd[2J\ufffd\ufffdz\tb" in (await agent.call("read_file", run_id=run_id, path="odd")).text
         assert "caf\ufffd" in (await agent.call("read_file", run_id=run_id, path="latin")).text
         change = {"old_string": "caf", "new_string": "x"}
         assert "not UTF-8" in await agent.refused("edit_file", run_id=run_id, path="latin", **change)
