@@ -75,6 +75,18 @@ async def test_memory_below_the_limit_is_granted(workshop: Workshop) -> None:
     assert await succeed(devbox, python(held)) == "100"
 
 
+async def test_the_disk_is_bounded(workshop: Workshop) -> None:
+    """A devbox that writes more than its disk may hold is refused that, or ended for it with the reason."""
+    devbox = await workshop.create(limits=Limits(disk_bytes=32 * MEGABYTE))
+    await succeed(devbox, f"head -c {8 * MEGABYTE} /dev/zero > file")
+    ran = await run(devbox, f"head -c {128 * MEGABYTE} /dev/zero > file && exec sleep 1000", timeout_seconds=20)
+    assert ran.status != 0
+    assert not ran.exit.timed_out
+    if ran.exit.lost:
+        with anyio.fail_after(PATIENCE_SECONDS):
+            assert "disk" in (await devbox.wait_ended()).lower()
+
+
 async def test_open_files_are_bounded(workshop: Workshop) -> None:
     """A process may have as many files open as the limit says, and can't raise it."""
     devbox = await workshop.create(limits=Limits(open_files=100))
