@@ -16,6 +16,7 @@ import anyio.to_thread
 from runloop_mcp.api.errors import ApiError, InvalidRequest, NotFound, Unavailable
 from runloop_mcp.devbox.port import HOME, Command, Devbox, DevboxSpec, FileData, OutputSink, Process
 
+from .cgroups import Group
 from .channel import Channel
 from .launch import Keeper, Refused
 from .process import SandboxProcess, Spawn
@@ -45,11 +46,18 @@ class SandboxDevbox(Devbox):
     """A box whose supervisor answers on a socket; made by the driver, which boots it."""
 
     def __init__(
-        self, devbox_id: str, spec: DevboxSpec, supervisor: socket.socket, keeper: Keeper, spawn: Spawn
+        self,
+        devbox_id: str,
+        spec: DevboxSpec,
+        supervisor: socket.socket,
+        keeper: Keeper,
+        spawn: Spawn,
     ) -> None:
         self.id = devbox_id
         self.spec = spec
         self.keeper = keeper
+        self.group: Group | None = None
+        """What holds it to its limits, where the kernel does."""
         self._spawn = spawn
         self._environment = {_bytes(k): _bytes(v) for k, v in {**ENVIRONMENT, **spec.environment}.items()}
         self._last_token = 0
@@ -95,7 +103,7 @@ class SandboxDevbox(Devbox):
             process.ended(code)
 
     def _on_closed(self) -> None:
-        self._reason = self._reason or "Its supervisor ended unexpectedly."
+        self._reason = self._reason or self._why_ended()
         for call in self._calls.values():
             if not call.done():
                 call.set_exception(self._gone())
@@ -105,7 +113,18 @@ class SandboxDevbox(Devbox):
             process.ended(None)
         self._processes.clear()
         self._ended.set()
-        self._spawn(self.keeper.end)
+        self._spawn(self._clean_up)
+
+    def _why_ended(self) -> str:
+        if self.group is not None and self.group.killed_for_memory():
+            return "It ran out of memory, and the kernel ended its supervisor."
+        return "Its supervisor ended unexpectedly."
+
+    async def _clean_up(self) -> None:
+        await self.keeper.end()
+        if self.group is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self.group.remove)
 
     def _gone(self) -> Unavailable:
         return Unavailable(f"The devbox has ended. {self._reason}", hint="Resume it on its disk, or make a new one.")
@@ -304,7 +323,15 @@ class SandboxDevbox(Devbox):
 
     async def stop(self) -> None:  # noqa: D102
         self.end("It was stopped.")
-        await self.keeper.end()
+        await self._clean_up()
+
+    async def disk_bytes(self) -> int:
+        """What its own changes, home, working directory and temporary files, take on the disk; 0 once it has ended."""
+        parts = [f"devboxes/{self.id}/{name}" for name in ("home", "work", "tmp")]
+        try:
+            return await self.keeper.request(("size", parts))
+        except (Refused, Unavailable):
+            return 0
 
     @property
     def alive(self) -> bool:  # noqa: D102

@@ -61,21 +61,8 @@ class Mounts:
     spec: DevboxSpec
     disks: list[tuple[str, list[str], str, str]]
     """Where, the layers, the upper directory and the overlay's scratch; sources relative to the driver's folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Copying:
-    """A snapshot in the making: what its keeper is asked for."""
-
-    descriptors: list[int]
-    """From, to, from, to, and a staging directory; the holder closes them."""
-    merge: tuple[list[str], list[str]]
-    """The layers to merge into home's and working directory's copy; empty to copy only what changed."""
-
-    def close(self) -> None:
-        """Closes the directories."""
-        for descriptor in self.descriptors:
-            os.close(descriptor)
+    lock: int
+    """Open and locked: whoever holds it holds the disk. The taker closes it once it has passed it on."""
 
 
 class Disk:
@@ -137,7 +124,7 @@ class Disk:
                     self.make_owned(folder / f"{name}.scratch", 0o700)
                 about = {"format": 1, "spec": _spec_to_json(spec), **_chains_to_json(chains)}
                 _write_json(folder / "devbox.json", about)
-                return self._mounts(folder, spec, chains)
+                return self._mounts(folder, spec, chains, self.hold(devbox_id))
             except OSError as error:
                 self._discard("devboxes", devbox_id)
                 raise disk_failure(error, "The devbox's disk cannot be made") from error
@@ -156,9 +143,38 @@ class Disk:
             about = _read_json(folder / "devbox.json")
             if about is None:
                 raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.")
-            return self._mounts(folder, _spec_from_json(about["spec"]), _chains_from_json(about))
+            lock = self.hold(devbox_id)
+            try:
+                return self._mounts(folder, _spec_from_json(about["spec"]), _chains_from_json(about), lock)
+            except BaseException:
+                os.close(lock)
+                raise
 
-    def _mounts(self, folder: Path, spec: DevboxSpec, chains: Chains) -> Mounts:
+    def hold(self, devbox_id: str) -> int:
+        """Takes a devbox's disk, which one server at a time may use; returns the lock.
+
+        Raises:
+            Conflict: A live server holds it.
+            NotFound: There is no such devbox.
+        """
+        try:
+            lock = os.open(self._folder("devboxes", devbox_id) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError as error:
+            raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(lock, 100, 0).decode(errors="replace") or "unknown"
+            os.close(lock)
+            raise Conflict(
+                f"The devbox {devbox_id} is held by another server (process {holder}).",
+                hint="Use that server, or end it and try again.",
+            ) from error
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        return lock
+
+    def _mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, lock: int) -> Mounts:
         base = f"devboxes/{folder.name}"
         parts = [
             ("home/user", chains.home, "home"),
@@ -170,19 +186,25 @@ class Disk:
                 raise NotFound(f"The layer {layer} under the devbox {folder.name} is gone.", hint="Make a new devbox.")
         ordered = sorted(parts, key=lambda part: part[0].count("/"))
         return Mounts(
-            spec, [(at, list(layers), f"{base}/{name}", f"{base}/{name}.scratch") for at, layers, name in ordered]
+            spec, [(at, list(layers), f"{base}/{name}", f"{base}/{name}.scratch") for at, layers, name in ordered], lock
         )
 
     def remove_devbox(self, devbox_id: str) -> None:
         """Deletes a disk whose box has ended, and the layers that only it still needed."""
-        self._discard("devboxes", devbox_id)
+        try:
+            lock = self.hold(devbox_id)
+        except NotFound:
+            return
+        try:
+            self._discard("devboxes", devbox_id)
+        finally:
+            os.close(lock)
         self.collect()
 
     # Snapshots
 
-    def begin_snapshot(self, devbox_id: str, snapshot_id: str) -> Copying:
-        """Makes the folder for a snapshot, and says what is to be copied into it."""
-        source = self._folder("devboxes", devbox_id)
+    def begin_snapshot(self, devbox_id: str, snapshot_id: str) -> tuple[Any, ...]:
+        """Makes the folder for a snapshot, and gives the request to a keeper that fills it."""
         target = self._snapshot_layers(snapshot_id)
         below = self._chains_below(devbox_id)
         try:
@@ -193,21 +215,19 @@ class Disk:
                 hint="Choose another id.",
                 retryable=False,
             ) from error
-        descriptors: list[int] = []
         try:
             target.chmod(0o711)
-            for name in PARTS:
+            for name in (*PARTS, "staging"):
                 self.make_owned(target / name, 0o700)
-                descriptors += [os.open(folder / name, os.O_RDONLY | os.O_DIRECTORY) for folder in (source, target)]
-            self.make_owned(target / "staging", 0o700)
-            descriptors.append(os.open(target / "staging", os.O_RDONLY | os.O_DIRECTORY))
         except OSError as error:
-            for descriptor in descriptors:
-                os.close(descriptor)
             self.drop_snapshot(snapshot_id)
             raise disk_failure(error, "The snapshot cannot be made") from error
-        own = f"devboxes/{devbox_id}"
-        return Copying(descriptors, (_merge(f"{own}/home", below.home), _merge(f"{own}/work", below.work)))
+        from_, to = f"devboxes/{devbox_id}", f"layers/{target.name}"
+        parts = [
+            (f"{from_}/{name}", f"{to}/{name}", _merge(f"{from_}/{name}", layers))
+            for name, layers in (("home", below.home), ("work", below.work))
+        ]
+        return ("copy", parts, f"{to}/staging")
 
     def _chains_below(self, devbox_id: str) -> Chains:
         about = _read_json(self._folder("devboxes", devbox_id) / "devbox.json")

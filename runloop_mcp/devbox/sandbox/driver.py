@@ -14,16 +14,18 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
-from runloop_mcp.api.errors import Conflict, Unavailable
-from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Finding
+from runloop_mcp.api.errors import Conflict, InvalidRequest, Unavailable
+from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Finding, Limits
 
 if sys.platform == "linux":
+    from . import cgroups
     from .devbox import ENVIRONMENT, SandboxDevbox
     from .diagnosis import explain
-    from .disk import Copying, Disk, Mounts, disk_failure
+    from .disk import Disk, Mounts, disk_failure
     from .launch import Keeper, Refused
     from .plan import System, check_working_directory
     from .tools import missing_programs
+    from .watchdog import Watchdog
 
 BOX_USER = 60_978
 """The user that boxes run as where the server is root: in a range that no distribution hands out."""
@@ -54,6 +56,8 @@ class SandboxDriver(Driver):
         if sys.platform == "linux":
             self._owner = BOX_USER if os.geteuid() == 0 else None
             self._disk = Disk(state, self._owner)
+            self._watchdog = Watchdog()
+            self._controllers: cgroups.Controllers | None = None
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()
@@ -68,6 +72,7 @@ class SandboxDriver(Driver):
             async with anyio.create_task_group() as stopping:
                 for box in list(self._boxes.values()):
                     stopping.start_soon(box.stop)
+        self._tasks.cancel_scope.cancel()
         await self._tasks.__aexit__(None, None, None)  # the error of the block is no task's: it goes on unwrapped
 
     def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -80,8 +85,10 @@ class SandboxDriver(Driver):
         async with self._preparing:
             if self._system is None:
                 await anyio.to_thread.run_sync(self._disk.prepare)
+                self._controllers = await anyio.to_thread.run_sync(cgroups.find)
                 self._system = await anyio.to_thread.run_sync(System.found, self._disk.state / "tools")
                 self._spawn(self._clean)
+                self._spawn(self._watchdog.run)
             return self._system
 
     async def _clean(self) -> None:
@@ -98,8 +105,15 @@ class SandboxDriver(Driver):
 
         if sys.platform != "linux":
             return Capability(self.name, "none", [NOT_LINUX])
-        limits = Finding("limits", ok=True, detail="processes and open files", required=False)
-        return await examine(self._prepared, self.create, self.remove, limits)
+        return await examine(self._prepared, self.create, self.remove, self._limits_finding)
+
+    def _limits_finding(self) -> Finding:
+        if self._controllers is not None:
+            detail = f"memory by control groups, version {self._controllers.version}"
+            detail += "; processors likewise" if self._controllers.cpu is not None else "; processors are not limited"
+        else:
+            detail = "memory by a watchdog, which fast growth overtakes for a moment; processors are not limited"
+        return Finding("limits", ok=True, detail=f"{detail}; disk by a watchdog; processes by rlimit", required=False)
 
     async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102
         tools = (await self._prepared()).tools
@@ -109,6 +123,10 @@ class SandboxDriver(Driver):
         return await _to_the_end(self._create(devbox_id, spec), lambda box: self.remove(box.id))
 
     async def _create(self, devbox_id: str, spec: DevboxSpec) -> "SandboxDevbox":
+        if spec.files is not None and spec.work_snapshot is not None:
+            raise InvalidRequest(
+                "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
+            )
         spec = dataclasses.replace(spec, working_directory=check_working_directory(spec.working_directory))
         await self._prepared()
         mounts = await anyio.to_thread.run_sync(self._disk.make_devbox, devbox_id, spec)
@@ -131,46 +149,54 @@ class SandboxDriver(Driver):
 
     async def _boot(self, devbox_id: str, mounts: "Mounts") -> "SandboxDevbox":
         system = await self._prepared()
-        spec = mounts.spec
-        plan = system.plan(mounts, self._owner, spec.limits.processes)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
                 keeper = Keeper(system.tools.code, self._disk.state)
             except BaseException:
                 ours.close()
+                os.close(mounts.lock)
                 raise
-            box = SandboxDevbox(devbox_id, spec, ours, keeper, self._spawn)
+            box = SandboxDevbox(devbox_id, mounts.spec, ours, keeper, self._spawn)
             try:
                 with anyio.fail_after(_BOOT_SECONDS):
-                    await keeper.start(plan, [theirs.fileno()])
+                    try:
+                        box.group = await self._group(devbox_id, keeper, mounts.spec.limits)
+                        plan = await anyio.to_thread.run_sync(system.plan, mounts, self._owner)
+                        supervisor = await keeper.start(plan, [theirs.fileno(), mounts.lock])
+                    finally:
+                        os.close(mounts.lock)
                     theirs.close()
                     await box.ready()
             except BaseException as error:
                 await box.stop()
-                if isinstance(error, Refused):
-                    found, remedy = explain(error.number, str(error))
-                    raise Unavailable(f"The devbox cannot be booted: {found}.", hint=remedy) from error
-                if isinstance(error, TimeoutError):
-                    raise Unavailable(
-                        f"The devbox did not boot within {_BOOT_SECONDS:.0f} s.", retryable=True
-                    ) from error
-                raise
+                raise _boot_failure(error) from error
+        limits = mounts.spec.limits
+        memory = limits.memory_bytes if box.group is None else None
+        self._watchdog.watch(box, supervisor, memory, limits.disk_bytes)
         self._boxes[devbox_id] = box
         return box
+
+    async def _group(self, devbox_id: str, keeper: "Keeper", limits: Limits) -> "cgroups.Group | None":
+        """Puts a keeper into a control group with the box's limits, where that is possible and asked for."""
+        if self._controllers is None or (limits.memory_bytes is None and limits.cpus is None):
+            return None
+        try:
+            group = await anyio.to_thread.run_sync(cgroups.make, self._controllers, devbox_id, limits)
+            await anyio.to_thread.run_sync(group.add, keeper.pid)
+        except OSError:  # taken away since it was tried: the watchdog is there
+            return None
+        return group
 
     async def snapshot(self, devbox_id: str, snapshot_id: str) -> None:  # noqa: D102
         await _to_the_end(self._snapshot(devbox_id, snapshot_id), lambda _: self.remove_snapshot(snapshot_id))
 
     async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
         await self._prepared()
-        copying = await anyio.to_thread.run_sync(self._disk.begin_snapshot, devbox_id, snapshot_id)
+        request = await anyio.to_thread.run_sync(self._disk.begin_snapshot, devbox_id, snapshot_id)
         try:
-            try:
-                with anyio.fail_after(_COPY_SECONDS):
-                    await self._copy(self._boxes.get(devbox_id), copying)
-            finally:
-                copying.close()
+            with anyio.fail_after(_COPY_SECONDS):
+                await self._copy(devbox_id, request)
             await anyio.to_thread.run_sync(self._disk.finish_snapshot, devbox_id, snapshot_id)
         except BaseException as error:
             await anyio.to_thread.run_sync(self._disk.drop_snapshot, snapshot_id)
@@ -180,21 +206,26 @@ class SandboxDriver(Driver):
                 raise Unavailable(f"The snapshot took longer than {_COPY_SECONDS:.0f} s.") from error
             raise
 
-    async def _copy(self, box: "SandboxDevbox | None", copying: "Copying") -> None:
-        request = ("copy", copying.merge)
+    async def _copy(self, devbox_id: str, request: Any) -> None:
+        """Has a disk copied by its box's keeper; that of a stopped devbox by one that is there for this alone."""
+        box = self._boxes.get(devbox_id)
         if box is not None and box.alive:
             async with box.frozen():
-                await box.keeper.request(request, copying.descriptors)
+                await box.keeper.request(request)
             return
         if box is not None:
             await box.stop()  # what ended a moment ago may still write
         system = await self._prepared()
-        keeper = Keeper(system.tools.code, self._disk.state)
+        lock = await anyio.to_thread.run_sync(self._disk.hold, devbox_id)
         try:
-            await keeper.start(system.plan_without_box(self._owner), [])
-            await keeper.request(request, copying.descriptors)
+            keeper = Keeper(system.tools.code, self._disk.state)
+            try:
+                await keeper.start(system.plan_without_box(self._owner), [])
+                await keeper.request(request)
+            finally:
+                await keeper.end()
         finally:
-            await keeper.end()
+            os.close(lock)
 
     async def remove(self, devbox_id: str) -> None:  # noqa: D102
         if (box := self._boxes.get(devbox_id)) is not None:
@@ -204,6 +235,16 @@ class SandboxDriver(Driver):
 
     async def remove_snapshot(self, snapshot_id: str) -> None:  # noqa: D102
         await anyio.to_thread.run_sync(self._disk.remove_snapshot, snapshot_id)
+
+
+def _boot_failure(error: BaseException) -> BaseException:
+    """What is told of a boot that failed."""
+    if isinstance(error, Refused):
+        found, remedy = explain(error.number, str(error))
+        return Unavailable(f"The devbox cannot be booted: {found}.", hint=remedy)
+    if isinstance(error, TimeoutError):
+        return Unavailable(f"The devbox did not boot within {_BOOT_SECONDS:.0f} s.", retryable=True)
+    return error
 
 
 async def _to_the_end(work: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[None]]) -> T:

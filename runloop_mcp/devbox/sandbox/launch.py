@@ -99,10 +99,10 @@ class Keeper:
             raise Refused(number, text)
         return number
 
-    async def start(self, plan: dict[str, Any], descriptors: Sequence[int]) -> None:
-        """Gives the keeper its plan and waits until it has made its namespaces."""
+    async def start(self, plan: dict[str, Any], descriptors: Sequence[int]) -> int:
+        """Gives the keeper its plan and waits until it has made its namespaces; returns the box's pid 1 on the host."""
         with anyio.fail_after(_BOOT_SECONDS):
-            await self.request(plan, descriptors)
+            return await self.request(plan, descriptors)
 
     async def end(self) -> None:
         """Ends the box and its keeper, and returns once no process of either is left."""

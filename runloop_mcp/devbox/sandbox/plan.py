@@ -1,5 +1,6 @@
 """What a box is made of, decided outside: the plan that its keeper and supervisor carry out."""
 
+import contextlib
 import os
 import posixpath
 import resource
@@ -96,8 +97,8 @@ class System:
         """The plan of a keeper that only copies."""
         return {"boot": False, "inside_uid": USER_INSIDE, "drop_to": drop_to, "parent": os.getpid()}
 
-    def plan(self, mounts: Mounts, drop_to: int | None, processes: int | None) -> dict[str, Any]:
-        """The plan of one box."""
+    def plan(self, mounts: Mounts, drop_to: int | None) -> dict[str, Any]:
+        """The plan of one box; may block."""
         spec = mounts.spec
         own_network = spec.network is Network.NONE
         files = [("etc/passwd", _PASSWD), ("etc/group", _GROUP), ("etc/hosts", _HOSTS), ("etc/hostname", "devbox\n")]
@@ -111,8 +112,7 @@ class System:
             "overlays": [(name, [layer]) for name, layer in self.tools.overlays],
             "disks": mounts.disks,
             "own_network": own_network,
-            "working_directory": spec.working_directory,
-            "limits": _limits(spec, processes),
+            "limits": _limits(spec, process_limit(spec.limits.processes, os.geteuid() if drop_to is None else drop_to)),
             "drop_to": drop_to,
             "parent": os.getpid(),
         }
@@ -125,6 +125,26 @@ def _limits(spec: DevboxSpec, processes: int | None) -> list[tuple[int, int]]:
     if processes is not None:
         limits.append((resource.RLIMIT_NPROC, processes))
     return limits
+
+
+def process_limit(wanted: int | None, user: int) -> int | None:
+    """The limit that lets a box have so many processes beside its keeper and its supervisor.
+
+    Since Linux 5.14 the kernel counts a user's processes in each user namespace apart; before, all of them.
+    """
+    if wanted is None:
+        return None
+    release = tuple(int(number) for number in os.uname().release.split("-")[0].split(".")[:2] if number.isdigit())
+    own = 2
+    if release >= (5, 14):
+        return wanted + own
+    tasks = 0
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                if folder.stat().st_uid == user:
+                    tasks += sum(1 for _ in (folder / "task").iterdir())
+    return wanted + own + tasks
 
 
 def check_working_directory(path: str) -> str:

@@ -30,7 +30,7 @@ Remove = Callable[[str], Awaitable[None]]
 
 
 async def examine(
-    prepare: Callable[[], Awaitable[System]], create: Create, remove: Remove, limits: Finding
+    prepare: Callable[[], Awaitable[System]], create: Create, remove: Remove, limits: Callable[[], Finding]
 ) -> Capability:
     """Tries everything that a devbox needs, in order, and tells of all that it found."""
     findings = [Finding("system", ok=True, detail="Linux")]
@@ -46,7 +46,7 @@ async def examine(
         return Capability("sandbox", "none", findings)
     findings.append(Finding("programs", ok=True, detail=f"{PYTHON} {system.tools.python}, libseccomp"))
     findings += await _try(create, remove, system)
-    findings.append(limits)
+    findings.append(limits())
     works = all(finding.ok for finding in findings if finding.required)
     return Capability("sandbox", "namespaces" if works else "none", findings)
 

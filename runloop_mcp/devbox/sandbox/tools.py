@@ -97,7 +97,7 @@ def build(folder: Path) -> Tools:
 def _ask_python(folder: Path) -> tuple[list[int], str, list[str]]:
     """Version, bytecode's tag and package directories of the boxes' Python; asked once for each installed one."""
     try:
-        about = os.stat(PYTHON)
+        about = Path(PYTHON).stat()
         known = folder / f"python-{about.st_dev}-{about.st_ino}-{about.st_mtime_ns}-{about.st_size}.json"
         if not known.is_file():
             _note(known, _run_python())

@@ -33,11 +33,11 @@ def main() -> None:
     try:
         _drop_root(plan)
         _own_namespaces(plan)
-        child = _fork_supervisor(plan, descriptors[0]) if plan["boot"] else None
+        child = _fork_supervisor(plan, *descriptors) if plan["boot"] else None
     except BaseException as error:  # noqa: BLE001 - whatever it was, the one who waits must learn of it
         _send(channel, b"failed 0 %d " % (getattr(error, "errno", 0) or 0) + _text(error))
         os._exit(1)
-    _send(channel, b"done 0 0")
+    _send(channel, b"done 0 %d" % (child or 0))
     _serve(channel, child)
 
 
@@ -99,12 +99,12 @@ def _own_namespaces(plan: dict[str, Any]) -> None:
             file.write(content)
 
 
-def _fork_supervisor(plan: dict[str, Any], channel: int) -> int:
+def _fork_supervisor(plan: dict[str, Any], channel: int, lock: int) -> int:
     alive, dies_with_us = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(dies_with_us)
-        supervisor.main(plan, channel, alive)
+        supervisor.main(plan, channel, lock, alive)
     os.close(alive)
     os.close(channel)
     return child
@@ -119,16 +119,13 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
     while True:
         if channel.fileno() not in dict(poll.poll()):
             break
-        request, descriptors = _receive(channel)
+        request, _ = _receive(channel)
         if request is None:
             break
         try:
-            answer = _do(request, descriptors)
+            answer = _do(request)
         except OSError as error:
             answer = b"failed 0 %d " % (error.errno or errno.EIO) + _text(error)
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
         _send(channel, answer)
     if child is not None:
         os.kill(child, _signal.SIGKILL)
@@ -136,27 +133,41 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
     os._exit(0)
 
 
-def _do(request: tuple[str, list[list[str]]], descriptors: list[int]) -> bytes:
+def _do(request: Any) -> bytes:
     if request[0] == "size":
-        return b"done 0 %d" % sum(trees.size(directory) for directory in descriptors)
-    *pairs, staging = descriptors
-    for source, target, layers in zip(pairs[::2], pairs[1::2], request[1], strict=True):
+        return b"done 0 %d" % sum(map(_size, request[1]))
+    _, parts, staging = request
+    for source, target, layers in parts:
         if layers:
             _copy_merged(layers, target, staging)
         else:
-            trees.copy(source, target, staging)
+            _copy(source, target, staging)
     return b"done 0 0"
 
 
-def _copy_merged(layers: list[str], target: int, staging: int) -> None:
+def _size(name: str) -> int:
+    directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return trees.size(directory)
+    finally:
+        os.close(directory)
+
+
+def _copy(source: str, target: str, staging: str) -> None:
+    opened: list[int] = []
+    try:
+        opened.extend(os.open(name, os.O_RDONLY | os.O_DIRECTORY) for name in (source, target, staging))
+        trees.copy(opened[0], opened[1], opened[2])
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _copy_merged(layers: list[str], target: str, staging: str) -> None:
     """Copies what layers show together, so that a new layer needs none of them."""
     place = root.an_existing_directory()
     kernel.mount("overlay", place, "overlay", options=f"userxattr,lowerdir={':'.join(layers)}")
     try:
-        source = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            trees.copy(source, target, staging)
-        finally:
-            os.close(source)
+        _copy(place, target, staging)
     finally:
         kernel.unmount(place)

@@ -27,24 +27,31 @@ _MAX_PACKET = 1 << 18
 _MAX_DESCRIPTORS = 8
 
 
-def main(plan: dict[str, Any], channel: int, keeper_alive: int) -> NoReturn:
-    """Never returns: the process ends with its socket, its keeper or a failure that it tells the engine."""
+def main(plan: dict[str, Any], channel: int, lock: int, keeper_alive: int) -> NoReturn:
+    """Never returns: the process ends with its socket, its keeper or a failure that it tells the engine.
+
+    Args:
+        plan: What the box is made of.
+        channel: The engine's socket.
+        lock: Held open for as long as the box lives: whoever can lock it knows that the disk is free.
+        keeper_alive: Reads as ended once the keeper has.
+    """
     status = 1
     try:
         sock = _socket.socket(fileno=channel)
         try:
-            _move_in(plan, keeper_alive, channel)
+            _move_in(plan, keeper_alive, {channel, lock})
         except BaseException as error:  # noqa: BLE001 - whatever it was, the one who waits must learn of it
             text = f"{type(error).__name__}: {error}".encode(errors="replace")[:2000]
             sock.send(b"broken 0 %d " % (getattr(error, "errno", 0) or 0) + text)
             os._exit(1)
-        Supervisor(sock, plan["working_directory"]).serve()
+        Supervisor(sock).serve()
         status = 0
     finally:
         os._exit(status)
 
 
-def _move_in(plan: dict[str, Any], keeper_alive: int, channel: int) -> None:
+def _move_in(plan: dict[str, Any], keeper_alive: int, kept: set[int]) -> None:
     kernel.die_with_parent()
     if select.select([keeper_alive], [], [], 0)[0]:  # end of file: the keeper died before this process asked to follow
         os._exit(1)
@@ -53,7 +60,7 @@ def _move_in(plan: dict[str, Any], keeper_alive: int, channel: int) -> None:
     root.build(plan)
     sys.path[:] = []
     sys.meta_path[:] = []
-    _only_keep(channel)
+    _only_keep(kept)
     os.setsid()
     kernel.set_dumpable(on=False)
     kernel.drop_all_capabilities()
@@ -64,13 +71,13 @@ def _move_in(plan: dict[str, Any], keeper_alive: int, channel: int) -> None:
     kernel.install_filter(plan["filter"])
 
 
-def _only_keep(channel: int) -> None:
-    """Closes every descriptor but the engine's socket and the three standard ones, which become /dev/null."""
+def _only_keep(kept: set[int]) -> None:
+    """Closes every descriptor but these and the three standard ones, which become /dev/null."""
     null = os.open("/dev/null", os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard, inheritable=False)
     for name in os.listdir("/proc/self/fd"):
-        if (descriptor := int(name)) > 2 and descriptor != channel:
+        if (descriptor := int(name)) > 2 and descriptor not in kept:
             try:
                 os.close(descriptor)
             except OSError as error:
@@ -81,7 +88,7 @@ def _only_keep(channel: int) -> None:
 class Supervisor:
     """Serves one engine, one request at a time; nothing that it does for one takes long."""
 
-    def __init__(self, channel: _socket.socket, working_directory: str) -> None:
+    def __init__(self, channel: _socket.socket) -> None:
         self._channel = channel
         self._proc_device = os.stat("/proc").st_dev
         self._tokens: dict[int, int] = {}
@@ -98,13 +105,13 @@ class Supervisor:
             "freeze": self._freeze,
             "thaw": self._thaw,
         }
-        os.chdir(working_directory)
 
     def serve(self) -> None:
         """Serves until the engine closes its end."""
         wake, waker = os.pipe()
         os.set_blocking(waker, False)
         os.set_blocking(wake, False)
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # for pid 1 that means to ignore it; Python's own would raise
         _signal.signal(_signal.SIGCHLD, lambda _number, _frame: None)
         _signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         poll = select.poll()
@@ -144,6 +151,8 @@ class Supervisor:
                 self._operations[operation](token, descriptors, *arguments)
             except OSError as error:
                 self._answer("failed", token, error.errno or errno.EIO)
+            except Exception:  # noqa: BLE001 - one odd request must not end the box
+                self._answer("failed", token, errno.EIO)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -194,9 +203,7 @@ class Supervisor:
         self._pass_out(token, os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))
 
     def _write(self, token: int, _: list[int], path: bytes) -> None:
-        parent = os.path.dirname(path)
-        if not os.path.isdir(parent):
-            os.makedirs(parent, exist_ok=True)
+        _make_directories(os.path.dirname(path))
         flags = os.O_NONBLOCK | os.O_NOCTTY
         try:
             opened, existed = os.open(path, os.O_WRONLY | flags), 1
@@ -244,6 +251,18 @@ class Supervisor:
             processes.send_signal(pid, _signal.SIGCONT)
         self._stopped.clear()
         self._answer("done", token)
+
+
+def _make_directories(path: bytes) -> None:
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for directory in reversed(missing):
+        try:
+            os.mkdir(directory)
+        except FileExistsError:  # by someone else meanwhile, or a file: then opening tells
+            pass
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -1,0 +1,139 @@
+"""Control groups, where this server may make some: the kernel itself then holds a box to its memory and processors.
+
+Version 1 as root, or version 2 where the server's own group passes the memory controller on to groups below it.
+"""
+
+import contextlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from runloop_mcp.devbox.port import Limits
+
+_PREFIX = "runloop-mcp-"
+_PERIOD = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Controllers:
+    """Where groups can be made: the same folder twice in version 2."""
+
+    version: int
+    memory: Path
+    cpu: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One box's groups."""
+
+    version: int
+    folders: tuple[Path, ...]
+
+    def add(self, pid: int) -> None:
+        """Puts a process in, and all that it will start."""
+        for folder in self.folders:
+            (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
+
+    def killed_for_memory(self) -> bool:
+        """Whether the kernel has ended a process of the box for its memory."""
+        name = "memory.oom_control" if self.version == 1 else "memory.events"
+        with contextlib.suppress(OSError):
+            counted = re.search(r"^oom_kill (\d+)", (self.folders[0] / name).read_text(encoding="ascii"), re.MULTILINE)
+            return counted is not None and int(counted[1]) > 0
+        return False
+
+    def remove(self) -> None:
+        """Deletes the groups of a box that has ended."""
+        for folder in self.folders:
+            with contextlib.suppress(OSError):  # not empty yet: the next server deletes it
+                folder.rmdir()
+
+
+def find() -> Controllers | None:
+    """Where groups can be made, found by making one; also deletes those that a killed server left."""
+    for controllers in (_version_1(), _version_2()):
+        if controllers is None:
+            continue
+        for left in controllers.memory.glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError):  # in use by another server
+                left.rmdir()
+        try:
+            make(controllers, f"trial-{os.getpid()}", Limits(memory_bytes=1 << 30)).remove()
+        except OSError:
+            continue
+        return controllers
+    return None
+
+
+def make(controllers: Controllers, name: str, limits: Limits) -> Group:
+    """Makes a box's groups with its limits.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    folders = [controllers.memory / f"{_PREFIX}{name}"]
+    if controllers.cpu is not None and controllers.cpu != controllers.memory and limits.cpus is not None:
+        folders.append(controllers.cpu / f"{_PREFIX}{name}")
+    group = Group(controllers.version, tuple(folders))
+    try:
+        for folder in folders:
+            folder.mkdir()
+        _set(controllers, group, limits)
+    except OSError:
+        group.remove()
+        raise
+    return group
+
+
+def _set(controllers: Controllers, group: Group, limits: Limits) -> None:
+    first = controllers.version == 1
+    memory, processors = group.folders[0], group.folders[-1]
+    if limits.memory_bytes is not None:
+        _write(memory / ("memory.limit_in_bytes" if first else "memory.max"), str(limits.memory_bytes))
+        with contextlib.suppress(OSError):  # a kernel without swap accounting, or without swap
+            _write(memory / ("memory.swappiness" if first else "memory.swap.max"), "0")
+    if limits.cpus is not None and controllers.cpu is not None:
+        quota = max(1000, int(limits.cpus * _PERIOD))
+        if first:
+            _write(processors / "cpu.cfs_period_us", str(_PERIOD))
+            _write(processors / "cpu.cfs_quota_us", str(quota))
+        else:
+            _write(processors / "cpu.max", f"{quota} {_PERIOD}")
+
+
+def _write(path: Path, value: str) -> None:
+    path.write_text(value, encoding="ascii")
+
+
+def _own_groups() -> dict[str, str]:
+    """The groups of this process: by controller, and version 2's by the empty name."""
+    groups = {}
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            groups.update(dict.fromkeys(controllers.split(","), path))
+    return groups
+
+
+def _version_1() -> Controllers | None:
+    groups = _own_groups()
+    folders = {}
+    for controller in ("memory", "cpu"):
+        for mount in (controller, "cpu,cpuacct"):
+            folder = Path(f"/sys/fs/cgroup/{mount}{groups.get(controller, '')}")
+            if controller in groups and controller in mount.split(",") and (folder / "cgroup.procs").exists():
+                folders[controller] = folder
+    return Controllers(1, folders["memory"], folders.get("cpu")) if "memory" in folders else None
+
+
+def _version_2() -> Controllers | None:
+    folder = Path(f"/sys/fs/cgroup{_own_groups().get('', '/')}")
+    try:
+        passed_on = (folder / "cgroup.subtree_control").read_text(encoding="ascii").split()
+    except OSError:
+        return None
+    if "memory" not in passed_on:
+        return None
+    return Controllers(2, folder, folder if "cpu" in passed_on else None)
