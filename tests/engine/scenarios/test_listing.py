@@ -86,6 +86,7 @@ def test_walking_the_pages_gives_each_match_once_newest_first(
                     assert page.total_count == len(expected)
                     assert len(page.items) <= limit
                     found += [view.id for view in page.items]
+                    assert len(found) <= len(expected), "a page gave what another had given"
                     if not page.has_more:
                         break
                     params.starting_after = found[-1]
