@@ -173,3 +173,15 @@ async def test_a_long_command_reports_progress_and_returns_in_time(tmp_path: Pat
         assert heard[0][0] <= 5
         assert heard[0][1] == "The command is running"
         assert "It runs on" in str(getattr(result.content[0], "text", ""))
+
+
+@pytest.mark.proof
+async def test_no_call_waits_for_longer_than_it_may(tmp_path: Path, serve: Serve) -> None:
+    """A command of 25 s outlives its call, which tells how to go on; the next call sees its end."""
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        with anyio.fail_after(23):
+            begun = await agent.call("exec_on_devbox", run_id=run_id, command="echo up; sleep 25; echo done")
+        assert begun.text.startswith("Still running")
+        ended = await agent.call("get_execution", run_id=run_id, execution_id=begun.found(r"exe_\w+"))
+        assert "\nup\ndone\n" in ended.text

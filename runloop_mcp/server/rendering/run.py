@@ -2,7 +2,7 @@
 
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
-from runloop_mcp.server.printable import shortened
+from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.quantities import amount, budget_line, moment, score_text, span
 from runloop_mcp.server.results import RunLine, RunList
 
@@ -109,4 +109,4 @@ def devbox_line(run: ScenarioRunView) -> str:
 def note_lines(run: ScenarioRunView) -> list[str]:
     """What happened to the run that its state does not say."""
     notes = run.x_runloop_mcp.notes if run.x_runloop_mcp else []
-    return [f"Note: {shortened(note, _NOTE)}" for note in notes]
+    return [f"Note: {shortened(printable(note), _NOTE)}" for note in notes]

@@ -50,7 +50,7 @@ def scenario_list(page: Page[ScenarioView]) -> ScenarioList:
 def scenario_list_text(listed: ScenarioList) -> str:
     """One page of scenarios, as text."""
     if not listed.scenarios:
-        return "No scenario matches. Call list_scenarios without query and tags to see all."
+        return "No scenario matches; list_scenarios without query and tags lists all that there are."
     lines = [f"{amount(listed.total, 'scenario')}:"]
     for each in listed.scenarios:
         facts = ", ".join([*each.tags, *([each.difficulty] if each.difficulty else [])])
@@ -84,7 +84,8 @@ def scenario_text(scenario: ScenarioView, functions: Sequence[FunctionOutline]) 
 
 def problem_text(scenario: ScenarioView, *, limit: int = _PROBLEM) -> str:
     """The problem statement and the context that goes with it, as markdown."""
-    text = "# Problem\n\n" + scenario.input_context.problem_statement.strip()
+    statement = scenario.input_context.problem_statement.strip()
+    text = statement if statement.startswith("# ") else f"# Problem\n\n{statement}"
     context = scenario.input_context.additional_context
     if context not in (None, "", {}, []):
         shown = context if isinstance(context, str) else json.dumps(context, indent=2, ensure_ascii=False)

@@ -30,7 +30,7 @@ def score_card(run: ScenarioRunView) -> ScoreCard:
         attempt=details.attempt if details else None,
         scoring_mode=details.scoring_mode if details else None,
         restored_files=details.restored_files if details else [],
-        notes=[shortened(note, _OUTPUT) for note in details.notes] if details else [],
+        notes=[shortened(printable(note), _OUTPUT) for note in details.notes] if details else [],
         next=next_calls(run),
     )
 
