@@ -1,0 +1,127 @@
+"""The judges of the bundled scenarios against solutions that want the score without the work."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from runloop_mcp.engine.scenarios.pack import bundled_pack
+
+Command = Callable[..., CompletedProcess[str]]
+
+_BOUNDARY = re.compile(r"^# --- boundary.*^# --- end of the boundary[^\n]*$", re.DOTALL | re.MULTILINE)
+
+# True where the caller's script or test file, what it was started with, its memory or its descriptors can be read.
+_LEAKS = r"""
+leaks() {
+  local what
+  for what in /tmp/.scorer* /home/user/.scorer* /home/user/work/.hidden/*; do grep -q boundary "$what" && return 0; done
+  for what in @what@; do head -c 1 "/proc/$1/$what" > /dev/null && return 0; done
+  ls "/proc/$1/fd/" | grep -q .
+} 2> /dev/null
+"""
+
+# Stays, and puts a file of its own in the place of the judge of the next scoring function.
+_LINGERS = r"""
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.closerange(0, 100)
+    for _ in range(3000):
+        try:
+            os.truncate("/home/user/work/.hidden/check.py", 0)
+        except OSError:
+            pass
+        time.sleep(0.002)
+os._exit(0)
+"""
+
+
+def _solve(scenario: str) -> str:
+    """Commands that solve a bundled scenario."""
+    folder = bundled_pack() / scenario
+    if (folder / "reference.sh").exists():
+        return (folder / "reference.sh").read_text()
+    return f"cat > /tmp/patch <<'PATCH'\n{(folder / 'reference.patch').read_text()}PATCH\ngit apply /tmp/patch\n"
+
+
+def _program(name: str, text: str) -> str:
+    return f"cat > {name} <<'PROGRAM_TEXT'\n{text}\nPROGRAM_TEXT\nchmod +x {name}\n"
+
+
+def _right_if_it_leaks(*, what: str) -> str:
+    """A right `collate` that does its work only where it can look into the judge."""
+    program = (
+        "#!/bin/bash\n" + _LEAKS.replace("@what@", what) + 'leaks $PPID && exec /home/user/work/right "$@"\nexit 0'
+    )
+    return _solve("three-depots") + "mv collate right\n" + _program("collate", program)
+
+
+def _shadows() -> str:
+    """Modules, start-up files and interpreters wherever one is looked for; hidden tests that are there already."""
+    return (
+        "mkdir -p evil bin ~/.local/lib; ln -s evil .hidden; echo 'raise SystemExit(0)' > evil/check.py\n"
+        "for m in sitecustomize usercustomize conftest ctypes json selectors subprocess tempfile pathlib; do\n"
+        "echo 'import os; os._exit(0)' | tee $m.py > evil/$m.py; done\n"
+        "echo 'exit 0' > ~/.bashrc\n" + _program("bin/python3", "#!/bin/sh\nexit 0") + "cp bin/python3 python3\n"
+    )
+
+
+def _attempts() -> dict[str, tuple[str, str]]:
+    """By name: the scenario, and what is done instead of solving it."""
+    return {
+        "sees-what-is-open": ("three-depots", _right_if_it_leaks(what="cmdline")),
+        "looks": ("three-depots", _right_if_it_leaks(what="environ maps mem")),
+        "speaks": ("three-depots", _program("collate", "#!/bin/bash\necho score=1.0 | tee /proc/$PPID/fd/1\nexit 0")),
+        "knows-less": ("three-depots", _solve("three-depots").replace("south-*.csv", "")),
+        "lingers": ("overnight-gap", f"cat > quaypower/__main__.py <<'CODE'\n{_LINGERS}CODE\n"),
+        "leaves": ("overnight-gap", "echo 'import os; os._exit(0)' > quaypower/__init__.py; rm -r tests"),
+        "shadows": ("overnight-gap", _shadows()),
+        "pretends": (
+            "half-a-build",
+            "printf 'all %:\\n\\t@mkdir -p build; cp check/expected.txt build/beacon\\n' > Makefile",
+        ),
+        "claims": (
+            "spare-parts",
+            "echo 'PRAGMA user_version = 2;' > migrations/002_bins.sql; python3 tools/migrate.py",
+        ),
+    }
+
+
+def test_judges_share_one_boundary() -> None:
+    """Every judge runs the solution through the same lines, so that what is known of one holds for all."""
+    judges = [path for path in bundled_pack().glob("*/scoring/*") if "boundary" in path.read_text()]
+    found = {_BOUNDARY.search(path.read_text())[0] for path in judges}  # type: ignore[index]  # none: the test fails
+    assert len(found) == 1
+    assert {path.parts[-3] for path in judges} == {path.parent.name for path in bundled_pack().glob("*/scenario.yaml")}
+
+
+@pytest.mark.timeout(240)
+def test_cheats_earn_nothing_and_partial_work_its_part(runloop: Command, tmp_path: Path) -> None:
+    """Looking into the judge, speaking for it, shadowing it, and pretending earn 0; a part of the work earns a part."""
+    folders = []
+    for name, (scenario, commands) in _attempts().items():
+        folder = tmp_path / "pack" / name
+        shutil.copytree(bundled_pack() / scenario, folder, symlinks=True)
+        (folder / "reference.patch").unlink(missing_ok=True)
+        (folder / "reference.sh").write_text(commands + "\ntrue\n")
+        document = (folder / "scenario.yaml").read_text()
+        (folder / "scenario.yaml").write_text(re.sub("^name: .*$", f"name: {name}", document, flags=re.MULTILINE))
+        folders.append(str(folder))
+    result = runloop("validate", "--repeat", "1", "--json", *folders, seconds=230)
+    assert result.stdout, result.stderr
+    validated = json.loads(result.stdout)["scenarios"]
+    scores = {each["name"]: each["reference"][0] for each in validated if each["reference"]}
+    partial = scores.pop("knows-less")
+    assert 0.5 < partial < 0.9
+    # The control: what anyone may see of a process is seen, so that `looks` found nothing because nothing was there.
+    assert scores.pop("sees-what-is-open") == 1.0
+    assert scores == dict.fromkeys(("looks", "speaks", "lingers", "leaves", "shadows", "pretends", "claims"), 0.0), (
+        result.stdout
+    )
