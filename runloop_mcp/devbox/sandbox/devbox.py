@@ -13,11 +13,12 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from runloop_mcp.api.errors import ApiError, InvalidRequest, NotFound, Unavailable
+from runloop_mcp.api.errors import ApiError, InvalidRequest, Unavailable
 from runloop_mcp.devbox.port import HOME, Command, Devbox, DevboxSpec, FileData, OutputSink, Process
 
 from .cgroups import Group
 from .channel import Channel
+from .files import file_failure, read, write
 from .launch import Keeper, Refused
 from .process import SandboxProcess, Spawn
 
@@ -34,9 +35,9 @@ ENVIRONMENT: Mapping[str, str] = {
 MARKER = "RUNLOOP_PROCESS"
 """The variable by which all that a command has started is found when it is to be killed."""
 
-MAX_READ = 64 << 20
 _ANSWER_SECONDS = 30.0
 _KILL_SECONDS = 10.0
+_SETTLE_SECONDS = 1.0
 _MAX_FOUND = 64 << 20
 
 Answer = tuple[str, int, int | None]
@@ -59,10 +60,11 @@ class SandboxDevbox(Devbox):
         self.group: Group | None = None
         """What holds it to its limits, where the kernel does."""
         self._spawn = spawn
-        self._environment = {_bytes(k): _bytes(v) for k, v in {**ENVIRONMENT, **spec.environment}.items()}
+        self._environment = environment_bytes({**ENVIRONMENT, **spec.environment})
         self._last_token = 0
         self._calls: dict[int, asyncio.Future[Answer]] = {}
         self._processes: dict[int, SandboxProcess] = {}
+        self._unsettled: set[asyncio.Future[None]] = set()
         self._ready: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._calls[0] = self._ready
         self._ended = anyio.Event()
@@ -168,7 +170,7 @@ class SandboxDevbox(Devbox):
             raise self._gone()
         directory = self._path(command.working_directory or "")
         argv = [_bytes(argument) for argument in command.argv]
-        environment = self._environment | {_bytes(k): _bytes(v) for k, v in command.environment.items()}
+        environment = self._environment | environment_bytes(command.environment)
         token = self._last_token + 1
         marker = f"{MARKER}={token}".encode()
         environment[MARKER.encode()] = str(token).encode()
@@ -199,6 +201,15 @@ class SandboxDevbox(Devbox):
             process.limit(command.timeout_seconds)
         return process
 
+    def _keep_count(self, process: SandboxProcess) -> None:
+        self._unsettled.add(process.settled)
+        process.settled.add_done_callback(self._unsettled.discard)
+
+    async def settle(self) -> None:
+        """Waits a moment until the output of all processes of an ended box is with the sinks."""
+        if self._unsettled:
+            await asyncio.wait(set(self._unsettled), timeout=_SETTLE_SECONDS)
+
     def _send_start(
         self,
         process: SandboxProcess,
@@ -222,6 +233,7 @@ class SandboxDevbox(Devbox):
         for end in passed:
             os.close(end)
         process.attach([(ends[0], stdout), (ends[2], stderr)], (ends[5], data) if data else None)
+        self._keep_count(process)
         return call
 
     async def _kill(self, token: int, marker: bytes) -> None:
@@ -242,27 +254,27 @@ class SandboxDevbox(Devbox):
 
     async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> FileData:  # noqa: D102
         opened = await self._open("read", path)
-        return await anyio.to_thread.run_sync(_read, opened, path, offset, limit)
+        return await anyio.to_thread.run_sync(read, opened, path, offset, limit)
 
     async def write_file(self, path: str, data: bytes, *, mode: int | None = None) -> None:  # noqa: D102
         opened = await self._open("write", path)
-        await anyio.to_thread.run_sync(_write, opened, path, data, mode)
+        await anyio.to_thread.run_sync(write, opened, path, data, mode)
 
     async def _open(self, operation: str, path: str) -> int:
         word, number, opened = await self._ask(operation, self._path(path))
         if word != "opened" or opened is None:
             if opened is not None:
                 os.close(opened)
-            raise _file_failure(number, path, operation)
+            raise file_failure(number, path, operation)
         if not stat.S_ISREG(os.fstat(opened).st_mode):  # the box is not trusted to have looked
             os.close(opened)
-            raise _file_failure(errno.ENXIO, path, operation)
+            raise file_failure(errno.ENXIO, path, operation)
         return opened
 
     async def remove_file(self, path: str) -> None:  # noqa: D102
         word, number, _ = await self._ask("remove", self._path(path))
         if word != "done":
-            raise _file_failure(number, path, "delete")
+            raise file_failure(number, path, "delete")
 
     async def find_files(self, names: Sequence[str], *, below: str, limit: int = 10_000) -> list[str]:  # noqa: D102
         found = bytearray()
@@ -281,6 +293,7 @@ class SandboxDevbox(Devbox):
         self._processes[token] = process
         os.close(passed)
         process.attach([(results, keep)], None)
+        self._keep_count(process)
         try:
             with anyio.fail_after(_ANSWER_SECONDS):
                 await asyncio.shield(call)
@@ -301,20 +314,29 @@ class SandboxDevbox(Devbox):
     async def frozen(self) -> AsyncIterator[None]:  # noqa: D102
         async with self._freezing:
             if self._frozen == 0:
-                await self._ask("freeze")
+                await self._freeze()
             self._frozen += 1
         try:
             yield
         finally:
             with anyio.CancelScope(shield=True):
-                await self._thaw()
+                async with self._freezing:
+                    self._frozen -= 1
+                    if self._frozen == 0:
+                        await self._thaw()
+
+    async def _freeze(self) -> None:
+        try:
+            await self._ask("freeze")
+        except BaseException:
+            if self.alive:
+                self._send("thaw")  # it may be on its way into the ice already; this follows it
+            raise
 
     async def _thaw(self) -> None:
-        async with self._freezing:
-            self._frozen -= 1
-            if self._frozen == 0 and self.alive:
-                with contextlib.suppress(Unavailable):  # it ended meanwhile: nothing is left to go on
-                    await self._ask("thaw")
+        if self.alive:
+            with contextlib.suppress(Unavailable):  # it ended meanwhile: nothing is left to go on
+                await self._ask("thaw")
 
     def end(self, reason: str) -> None:
         """Ends the box at once; returns before its last process is gone."""
@@ -340,6 +362,18 @@ class SandboxDevbox(Devbox):
     async def wait_ended(self) -> str:  # noqa: D102
         await self._ended.wait()
         return self._reason
+
+
+def environment_bytes(environment: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Variables as the kernel takes them.
+
+    Raises:
+        InvalidRequest: A name or a value is none.
+    """
+    for name in environment:
+        if not name or "=" in name:
+            raise InvalidRequest(f"{name!r} is no name of a variable.", hint="Names have no '=' and are not empty.")
+    return {_bytes(name): _bytes(value) for name, value in environment.items()}
 
 
 def _bytes(text: str) -> bytes:
@@ -378,55 +412,3 @@ def _start_failure(word: str, number: int, command: Command, directory: bytes) -
             "The devbox has too many processes to start another.", hint="End some of them.", retryable=True
         )
     return InvalidRequest(f"The program {program!r} cannot be started: {os.strerror(number)}.")
-
-
-def _file_failure(number: int, path: str, operation: str) -> ApiError:
-    if number == errno.ENOENT:
-        return NotFound(f"There is no file {path} in the devbox.", hint="List the directory to see what is there.")
-    if number == errno.ENOTDIR:
-        kind = NotFound if operation == "read" else InvalidRequest
-        return kind(f"A part of the path {path} is no directory.", hint="List the directory to see what is there.")
-    if number in (errno.ENOSPC, errno.EDQUOT):
-        return Unavailable(f"The disk is full; {path} was not written.", hint="Delete files that are not needed.")
-    if number == errno.EISDIR:
-        return InvalidRequest(f"{path} is a directory.", hint="Give the path of a file.")
-    if number in (errno.ENXIO, errno.ENODEV):
-        return InvalidRequest(f"{path} is no regular file.", hint="Pipes, sockets and devices need a command.")
-    return InvalidRequest(f"Cannot {operation} {path}: {os.strerror(number)}.")
-
-
-def _read(opened: int, path: str, offset: int, limit: int | None) -> FileData:
-    try:
-        about = os.fstat(opened)
-        wanted = max(0, about.st_size - offset) if limit is None else limit
-        if limit is None and wanted > MAX_READ:
-            raise InvalidRequest(
-                f"{path} holds {about.st_size} bytes, more than is read at once.",
-                hint=f"Read it in parts with offset and limit, of up to {MAX_READ} bytes each.",
-            )
-        data = bytearray()
-        wanted = min(wanted, MAX_READ)
-        while len(data) < wanted:
-            part = os.pread(opened, min(wanted - len(data), 1 << 20), offset + len(data))
-            if not part:
-                break
-            data += part
-        return FileData(bytes(data), about.st_size, stat.S_IMODE(about.st_mode))
-    except OSError as error:
-        raise _file_failure(error.errno or errno.EIO, path, "read") from error
-    finally:
-        os.close(opened)
-
-
-def _write(opened: int, path: str, data: bytes, mode: int | None) -> None:
-    try:
-        position = 0
-        while position < len(data):
-            position += os.pwrite(opened, data[position : position + (1 << 20)], position)
-        os.ftruncate(opened, len(data))
-        if mode is not None:
-            os.fchmod(opened, stat.S_IMODE(mode))
-    except OSError as error:
-        raise _file_failure(error.errno or errno.EIO, path, "write") from error
-    finally:
-        os.close(opened)

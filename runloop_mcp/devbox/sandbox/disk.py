@@ -21,7 +21,6 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import re
 import secrets
@@ -34,9 +33,18 @@ from pathlib import Path
 from typing import Any
 
 from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound, Unavailable
-from runloop_mcp.devbox.port import DevboxSpec, Files, Limits, Network
+from runloop_mcp.devbox.port import DevboxSpec, Files
 
 from .inside import trees
+from .records import (
+    Chains,
+    chains_from_json,
+    chains_to_json,
+    read_json,
+    spec_from_json,
+    spec_to_json,
+    write_json,
+)
 
 PARTS = ("home", "work")
 _FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
@@ -44,14 +52,6 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,150}")
 _LEFT_OVER_SECONDS = 3600.0
 _MOST_LAYERS = 48
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-@dataclass(frozen=True, slots=True)
-class Chains:
-    """The layers under home and working directory, top first, as names relative to the driver's folder."""
-
-    home: tuple[str, ...] = ()
-    work: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ class Disk:
                     self.make_owned(folder / name, mode)
                 for name in PARTS:
                     self.make_owned(folder / f"{name}.scratch", 0o700)
-                about = {"format": 1, "spec": _spec_to_json(spec), **_chains_to_json(chains)}
-                _write_json(folder / "devbox.json", about)
+                about = {"format": 1, "spec": spec_to_json(spec), **chains_to_json(chains)}
+                write_json(folder / "devbox.json", about)
                 return self._mounts(folder, spec, chains, self.hold(devbox_id))
             except OSError as error:
                 self._discard("devboxes", devbox_id)
@@ -140,12 +140,12 @@ class Disk:
         """The disk of a devbox that was made before."""
         folder = self._folder("devboxes", devbox_id)
         with self._lock(fcntl.LOCK_SH):
-            about = _read_json(folder / "devbox.json")
+            about = read_json(folder / "devbox.json")
             if about is None:
                 raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.")
             lock = self.hold(devbox_id)
             try:
-                return self._mounts(folder, _spec_from_json(about["spec"]), _chains_from_json(about), lock)
+                return self._mounts(folder, spec_from_json(about["spec"]), chains_from_json(about), lock)
             except BaseException:
                 os.close(lock)
                 raise
@@ -230,10 +230,10 @@ class Disk:
         return ("copy", parts, f"{to}/staging")
 
     def _chains_below(self, devbox_id: str) -> Chains:
-        about = _read_json(self._folder("devboxes", devbox_id) / "devbox.json")
+        about = read_json(self._folder("devboxes", devbox_id) / "devbox.json")
         if about is None:
             raise NotFound(f"There is no devbox {devbox_id}.", hint="Its disk is gone; make a new devbox.")
-        return _chains_from_json(about)
+        return chains_from_json(about)
 
     def finish_snapshot(self, devbox_id: str, snapshot_id: str) -> None:
         """Makes a copied snapshot valid."""
@@ -243,7 +243,7 @@ class Disk:
             below = self._chains_below(devbox_id)
             own = f"layers/{layers.name}"
             chains = Chains((f"{own}/home", *_kept(below.home)), (f"{own}/work", *_kept(below.work)))
-            _write_json(self._record("snapshots", snapshot_id), {"format": 1, **_chains_to_json(chains)})
+            write_json(self._record("snapshots", snapshot_id), {"format": 1, **chains_to_json(chains)})
 
     def drop_snapshot(self, snapshot_id: str) -> None:
         """Deletes what `begin_snapshot` made for a snapshot that failed."""
@@ -263,10 +263,10 @@ class Disk:
         self.collect()
 
     def _snapshot_chains(self, snapshot_id: str) -> Chains:
-        about = _read_json(self._record("snapshots", snapshot_id))
+        about = read_json(self._record("snapshots", snapshot_id))
         if about is None:
             raise NotFound(f"There is no snapshot {snapshot_id}.", hint="Make one with a snapshot of a devbox.")
-        return _chains_from_json(about)
+        return chains_from_json(about)
 
     def _snapshot_layers(self, snapshot_id: str) -> Path:
         return self._folder("layers", f"snapshot-{snapshot_id}")
@@ -295,7 +295,7 @@ class Disk:
         records = [folder / "devbox.json" for folder in (self.state / "devboxes").iterdir()]
         records += (self.state / "snapshots").iterdir()
         for record in records:
-            if (about := _read_json(record)) is not None:
+            if (about := read_json(record)) is not None:
                 yield about
 
     # Layers of files
@@ -389,50 +389,3 @@ def _hand_over(new: Path, about: os.stat_result, least: int, owner: int | None) 
         os.chown(new, owner, owner)
     new.chmod(stat.S_IMODE(about.st_mode) & 0o777 | least)
     os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns))
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    fresh = path.with_suffix(".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    fresh.rename(path)
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _chains_to_json(chains: Chains) -> dict[str, Any]:
-    return {"home": list(chains.home), "work": list(chains.work)}
-
-
-def _chains_from_json(about: dict[str, Any]) -> Chains:
-    return Chains(tuple(about["home"]), tuple(about["work"]))
-
-
-def _spec_to_json(spec: DevboxSpec) -> dict[str, Any]:
-    return {
-        "working_directory": spec.working_directory,
-        "files": {"key": spec.files.key, "source": str(spec.files.source)} if spec.files else None,
-        "home_snapshot": spec.home_snapshot,
-        "work_snapshot": spec.work_snapshot,
-        "environment": dict(spec.environment),
-        "limits": {name: getattr(spec.limits, name) for name in Limits.__slots__},
-        "network": spec.network.value,
-    }
-
-
-def _spec_from_json(about: dict[str, Any]) -> DevboxSpec:
-    files = about["files"]
-    return DevboxSpec(
-        **{
-            **about,
-            "files": Files(files["key"], Path(files["source"])) if files else None,
-            "limits": Limits(**about["limits"]),
-            "network": Network(about["network"]),
-        }
-    )

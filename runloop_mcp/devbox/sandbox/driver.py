@@ -19,7 +19,7 @@ from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Find
 
 if sys.platform == "linux":
     from . import cgroups
-    from .devbox import ENVIRONMENT, SandboxDevbox
+    from .devbox import ENVIRONMENT, SandboxDevbox, environment_bytes
     from .diagnosis import explain
     from .disk import Disk, Mounts, disk_failure
     from .launch import Keeper, Refused
@@ -53,6 +53,7 @@ class SandboxDriver(Driver):
         self._probing = anyio.Lock()
         self._capability: Capability | None = None
         self._tasks: anyio.abc.TaskGroup | None = None
+        self._left = False
         if sys.platform == "linux":
             self._owner = BOX_USER if os.geteuid() == 0 else None
             self._disk = Disk(state, self._owner)
@@ -71,22 +72,25 @@ class SandboxDriver(Driver):
         with anyio.CancelScope(shield=True):
             async with anyio.create_task_group() as stopping:
                 for box in list(self._boxes.values()):
-                    stopping.start_soon(box.stop)
+                    stopping.start_soon(_stop_and_settle, box)
+            self._left = True
         self._tasks.cancel_scope.cancel()
         await self._tasks.__aexit__(None, None, None)  # the error of the block is no task's: it goes on unwrapped
 
-    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Runs what must go on when nobody waits for it."""
+    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Runs what must go on when nobody waits for it; False once the driver has been left."""
         if self._tasks is None:
             raise RuntimeError("enter the driver before use")
-        self._tasks.start_soon(work)
+        if not self._left:
+            self._tasks.start_soon(work)
+        return not self._left
 
     async def _prepared(self) -> "System":
         async with self._preparing:
             if self._system is None:
                 await anyio.to_thread.run_sync(self._disk.prepare)
                 self._controllers = await anyio.to_thread.run_sync(cgroups.find)
-                self._system = await anyio.to_thread.run_sync(System.found, self._disk.state / "tools")
+                self._system = await anyio.to_thread.run_sync(System.found, self._disk)
                 self._spawn(self._clean)
                 self._spawn(self._watchdog.run)
             return self._system
@@ -127,6 +131,7 @@ class SandboxDriver(Driver):
             raise InvalidRequest(
                 "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
             )
+        environment_bytes(spec.environment)
         spec = dataclasses.replace(spec, working_directory=check_working_directory(spec.working_directory))
         await self._prepared()
         mounts = await anyio.to_thread.run_sync(self._disk.make_devbox, devbox_id, spec)
@@ -245,6 +250,11 @@ def _boot_failure(error: BaseException) -> BaseException:
     if isinstance(error, TimeoutError):
         return Unavailable(f"The devbox did not boot within {_BOOT_SECONDS:.0f} s.", retryable=True)
     return error
+
+
+async def _stop_and_settle(box: "SandboxDevbox") -> None:
+    await box.stop()
+    await box.settle()
 
 
 async def _to_the_end(work: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[None]]) -> T:

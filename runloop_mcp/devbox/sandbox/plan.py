@@ -12,7 +12,7 @@ from runloop_mcp.api.errors import InvalidRequest, Unavailable
 from runloop_mcp.devbox.port import HOME, DevboxSpec, Network
 
 from . import seccomp
-from .disk import Mounts
+from .disk import Disk, Mounts
 from .tools import Tools, build, own_places, visible_directories
 
 USER_INSIDE = 1000
@@ -51,7 +51,7 @@ class System:
     """The parts of a plan that no devbox changes."""
 
     @classmethod
-    def found(cls, tools_folder: Path) -> "System":
+    def found(cls, disk: Disk) -> "System":
         """Looks at the host, and builds what is missing; blocks for seconds at its first time.
 
         Raises:
@@ -63,7 +63,7 @@ class System:
             raise Unavailable(
                 f"Local devboxes need libseccomp 2: {error}.", hint="Install it: apt install libseccomp2."
             ) from error
-        tools = build(tools_folder)
+        tools = build(disk.state / "tools")
         binds, links = visible_directories()
         etc = Path("/etc")
         directories = [etc / name for name in _DIRECTORIES_OF_ETC]
@@ -88,7 +88,7 @@ class System:
                 "var/log",
                 "var/cache",
             ],
-            "masks": [path[1:] for path in own_places()],
+            "masks": [path[1:] for path in own_places(disk.private)],
             "shared_memory": _SHARED_MEMORY,
         }
         return cls(tools, program, fixed)

@@ -10,8 +10,8 @@ from typing import Any
 from runloop_mcp.devbox.port import Exit, OutputSink, Process
 
 Work = Callable[[], Coroutine[Any, Any, None]]
-Spawn = Callable[[Work], None]
-"""Runs a coroutine function in a task whose owner outlives the caller."""
+Spawn = Callable[[Work], bool]
+"""Runs a coroutine function in a task whose owner outlives the caller; False where that owner is gone."""
 
 _CHUNK = 1 << 16
 _BIG = 1 << 20
@@ -79,9 +79,10 @@ class Stream:
 
     def _progress(self) -> None:
         if self._chunks and not self._delivering:
-            self._delivering = True
-            self._spawn(self._deliver)
-        elif self.finished:
+            self._delivering = self._spawn(self._deliver)
+            if not self._delivering:
+                self.discard()
+        if self.finished:
             self._on_finished()
 
     async def _deliver(self) -> None:
@@ -217,6 +218,11 @@ class SandboxProcess(Process):
         for stream in self._streams:
             stream.process_ended()
         self._maybe_done()
+
+    @property
+    def settled(self) -> "asyncio.Future[None]":
+        """Done once it has ended and all of its output is with the sinks."""
+        return self._done
 
     async def exited(self) -> None:
         """Waits until it is known how the process ended; its output may still be on its way."""

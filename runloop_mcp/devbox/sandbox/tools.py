@@ -86,10 +86,17 @@ def build(folder: Path) -> Tools:
     target = folder / key
     if not target.is_dir():
         fresh = folder.parent / "trash" / f"tools-{os.getpid()}-{secrets.token_hex(8)}"
-        fresh.mkdir(mode=0o755)
-        _build_into(fresh, target, places if not problem else {}, found)
-        with contextlib.suppress(OSError):  # another server was faster
+        try:
+            fresh.mkdir(mode=0o755)
+            _build_into(fresh, target, places if not problem else {}, found)
             fresh.rename(target)
+        except (OSError, subprocess.SubprocessError) as error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            if not target.is_dir():  # else another server was faster
+                raise Unavailable(
+                    f"The tools of devboxes cannot be built: {error}.",
+                    hint="Look for space and rights in the state folder.",
+                ) from error
     overlays = [] if problem else [(name, f"tools/{key}/{layer}") for name, layer in places["overlays"].items()]
     return Tools(target, tuple(overlays), ".".join(map(str, version)), problem)
 
@@ -232,10 +239,10 @@ def _open_to_all(folder: Path) -> None:
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
-def own_places() -> list[str]:
-    """Where this package, with its references and hidden tests, lies below the directories that a box sees."""
+def own_places(state: Path) -> list[str]:
+    """What is ours below the directories that a box sees: this package, with its hidden tests, and the state folder."""
     here = Path(__file__).resolve().parents[3]
-    found = {str(here / "runloop_mcp")}
+    found = {str(here / "runloop_mcp"), str(state)}
     if (here / "pyproject.toml").is_file():  # an editable install: its tests and repository as well
         found.add(str(here))
     for site in _site_directories(str(here)):

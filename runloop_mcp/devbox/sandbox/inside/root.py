@@ -111,6 +111,8 @@ def _mask(names: list[str]) -> None:
 
 def _devices(plan: dict[str, Any]) -> None:
     for name in _DEVICES:
+        if not os.path.exists(f"/dev/{name}"):  # a container can lack some
+            continue
         os.close(os.open(f"dev/{name}", os.O_CREAT | os.O_WRONLY, 0o666))
         kernel.bind(f"/dev/{name}", f"dev/{name}", kernel.ATTR_NOSUID | kernel.ATTR_NOEXEC)
     for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
