@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from mcp_agent import Serve, scenario_folder
 
 SECRET = "hunter2-in-the-clear"  # noqa: S105 - the tests' own
@@ -105,3 +106,17 @@ async def test_an_unknown_tool_is_answered_with_the_nearest(serve: Serve) -> Non
         text = await agent.refused("exec_devbox")
         assert "Did you mean exec_on_devbox?" in text
         assert "cancel_run" in text
+
+
+async def test_a_defect_of_ours_tells_the_caller_nothing_of_it(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody foresaw is said to be the server's, without its text; the server lives on."""
+    async with serve() as agent:
+
+        async def broken(*_: object) -> None:
+            raise RuntimeError(SECRET)
+
+        monkeypatch.setattr(agent.backend.runs, "list", broken)
+        text = await agent.refused("list_runs")
+        assert "defect of the server" in text
+        assert SECRET not in text
+        await agent.call("list_scenarios")

@@ -32,7 +32,8 @@ def test_what_a_terminal_would_do_is_done_and_the_rest_is_kept() -> None:
 @given(
     st.recursive(
         st.none() | st.floats() | st.integers() | HOSTILE,
-        lambda inner: st.lists(inner) | st.dictionaries(HOSTILE, inner),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(HOSTILE, inner, max_size=3),
+        max_leaves=6,
     )
 )
 def test_any_value_becomes_json(value: object) -> None:
