@@ -85,7 +85,7 @@ class Walk:
         result = await self.client.call_tool(tool, arguments)
         text = _text(result)
         if result.is_error:
-            raise ApiError(f"{tool} answered with an error: {text}", hint="runloop-mcp doctor looks at the machine.")
+            raise ApiError(f"{tool} answered with an error: {text}")
         step = Step(say, tool, arguments, text, time.monotonic() - began, result.structured_content)
         self.steps.append(step)
         return step

@@ -42,7 +42,7 @@ def base_files(archive: Path, scratch: Path) -> None:
     root = scratch / "root"
     # Mounts of its own, so that what debootstrap mounts inside is gone with it.
     debootstrap = ("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", release, str(root), mirror)
-    run("unshare", "--mount", *debootstrap)
+    run("unshare", "--mount", *debootstrap, seconds=1200)
     archive.parent.mkdir(parents=True, exist_ok=True)
     partial = archive.with_suffix(".part")
     run(

@@ -45,7 +45,7 @@ def test_builder_gets_only_what_the_image_is_made_of() -> None:
 @pytest.mark.proof
 @pytest.mark.timeout(1800)
 async def test_image_builds_without_a_registry_and_serves_mcp() -> None:
-    """Built from an imported base and a folder of wheels, it serves MCP over stdio, as no root, without a network."""
+    """Built from an imported base and a folder of wheels it serves MCP, and runs devboxes where the container lets it."""
     install_programs()
     wheels = ROOT / "build" / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
@@ -65,6 +65,9 @@ async def test_image_builds_without_a_registry_and_serves_mcp() -> None:
             whoami = [*TOOL[:-1], "--entrypoint=id", TOOL[-1], "-u"]
             assert run(*whoami, environment=environment).strip() != "0"
             await _drive(environment)
+            allowed = [f"--security-opt={name}=unconfined" for name in ("seccomp", "apparmor", "systempaths")]
+            demo = [DOCKER, "run", "--rm", "--network=none", *allowed, "--volume=state:/state", TOOL[-1], "demo"]
+            assert "score ████████████████████ 1" in run(*demo, environment=environment)
 
 
 async def _drive(environment: dict[str, str]) -> None:
@@ -77,4 +80,5 @@ async def _drive(environment: dict[str, str]) -> None:
         started = await client.call_tool("start_run", {"scenario_id": scenarios[0]["scenario_id"]})
         text = started.content[0].text
         assert started.is_error, "A container lets no sandbox run by default; if this one does, say so in the README."
-        assert "runloop-mcp doctor" in text or "seccomp" in text, text
+        assert "--security-opt seccomp=unconfined" in text
+        assert "runloop-mcp doctor" in text
