@@ -207,6 +207,11 @@ class EmbeddedEngine(Backend):
         engine = self._engine
         scenario = await engine.database.read(lambda connection: versions.get(connection, run.data.scenario_version))
         record = await engine.library.record(run.scenario_id)
+        if record.environment_hash != run.data.environment_hash:
+            raise InvalidState(
+                "The scenario was changed between the start of the run and the boot of its devbox.",
+                hint="Start a new run.",
+            )
         files = Files(record.files.key, record.files.source) if record.files else None
         await engine.launcher.create(held, row, scenario, files)
         await engine.database.write(lambda connection: devboxes.save(connection, row, now_ms=now_ms()))

@@ -33,7 +33,7 @@ async def start_run(
         if started is not None:
             return view(await engine.database.read(lambda c: load(c, started)))
     record = await engine.library.record(params.scenario_id)
-    _refuse_archived(record.view)
+    _refuse_unstartable(record)
     profile = params.run_profile or RunProfile()
     _refuse_missing(engine, record.view, profile)
     launch = (record.view.environment or ScenarioEnvironment()).launch_parameters or LaunchParameters()
@@ -145,7 +145,13 @@ def _count_attempt(connection: Connection, row: RunRow) -> None:
         )
 
 
-def _refuse_archived(scenario: ScenarioView) -> None:
+def _refuse_unstartable(record: ScenarioRecord) -> None:
+    scenario = record.view
+    if not record.present:
+        raise InvalidState(
+            f"The folder of scenario {scenario.name!r} is gone or no longer valid, so it can't be started.",
+            hint="Its author can see what is wrong with: runloop-mcp scenarios list",
+        )
     if scenario.status == ScenarioStatus.ARCHIVED:
         raise InvalidState(
             f"The scenario {scenario.name!r} is archived, so it can't be started.",
