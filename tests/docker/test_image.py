@@ -45,7 +45,7 @@ def test_builder_gets_only_what_the_image_is_made_of() -> None:
 @pytest.mark.proof
 @pytest.mark.timeout(1800)
 async def test_image_builds_without_a_registry_and_serves_mcp() -> None:
-    """Built from an imported base and a folder of wheels it serves MCP, and runs devboxes where the container lets it."""
+    """Built from an imported base and wheels it serves MCP, and runs devboxes where the container lets it."""
     install_programs()
     wheels = ROOT / "build" / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
