@@ -98,12 +98,10 @@ def _arguments(arguments: dict[str, Any]) -> list[RenderableType]:
         shown.append(Text(str(arguments["path"]), style="dim"))
         shown += [_marked("-", arguments["old_string"], "red"), _marked("+", arguments["new_string"], "green")]
         return shown
-    for name, value in arguments.items():
-        if name in _ARGUMENTS:
-            shown.append(_ARGUMENTS[name](str(value)))
-        elif name != "run_id":
-            shown.append(Text(f"{name}: {value}", style="dim"))
-    return shown
+    plain = [f"{name}: {value}" for name, value in arguments.items() if name not in (*_ARGUMENTS, "run_id")]
+    if plain:
+        shown.append(Text("  ".join(plain), style="dim"))
+    return [*shown, *(drawn(str(arguments[name])) for name, drawn in _ARGUMENTS.items() if name in arguments)]
 
 
 def _marked(mark: str, text: str, style: str) -> Text:
@@ -112,7 +110,9 @@ def _marked(mark: str, text: str, style: str) -> Text:
 
 def _code(language: str) -> Callable[[str], RenderableType]:
     def shown(code: str) -> RenderableType:
-        return Syntax(_cut(code, _ARGUMENT_LINES), language, theme=_CODE_THEME, background_color="default")
+        return Syntax(
+            _cut(code, _ARGUMENT_LINES), language, theme=_CODE_THEME, background_color="default", word_wrap=True
+        )
 
     return shown
 
