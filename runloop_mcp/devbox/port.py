@@ -192,7 +192,10 @@ class Devbox(ABC):
 
     @abstractmethod
     def frozen(self) -> AbstractAsyncContextManager[None]:
-        """No process of the devbox runs inside this block."""
+        """No process of the devbox runs inside this block.
+
+        What is started, written or deleted meanwhile waits for the end of the block: whoever is in it must do neither.
+        """
 
     @abstractmethod
     async def stop(self) -> None:

@@ -19,6 +19,7 @@ from runloop_mcp.devbox.port import HOME, Command, Devbox, DevboxSpec, FileData,
 from .cgroups import Group
 from .channel import Channel
 from .files import file_failure, read, write
+from .gate import Gate
 from .launch import Keeper, Refused
 from .process import SandboxProcess, Spawn
 
@@ -69,6 +70,7 @@ class SandboxDevbox(Devbox):
         self._calls[0] = self._ready
         self._ended = anyio.Event()
         self._reason = ""
+        self._gate = Gate()
         self._freezing = anyio.Lock()
         self._frozen = 0
         self._boot_failure = ""
@@ -164,6 +166,10 @@ class SandboxDevbox(Devbox):
     # Processes
 
     async def start(self, command: Command, *, stdout: OutputSink, stderr: OutputSink) -> Process:  # noqa: D102
+        async with self._gate.change():
+            return await self._start(command, stdout, stderr)
+
+    async def _start(self, command: Command, stdout: OutputSink, stderr: OutputSink) -> Process:
         if not command.argv:
             raise InvalidRequest("The command is empty.", hint="Give a program and its arguments.")
         if not self.alive:
@@ -257,8 +263,9 @@ class SandboxDevbox(Devbox):
         return await anyio.to_thread.run_sync(read, opened, path, offset, limit)
 
     async def write_file(self, path: str, data: bytes, *, mode: int | None = None) -> None:  # noqa: D102
-        opened = await self._open("write", path)
-        await anyio.to_thread.run_sync(write, opened, path, data, mode)
+        async with self._gate.change():
+            opened = await self._open("write", path)
+            await anyio.to_thread.run_sync(write, opened, path, data, mode)
 
     async def _open(self, operation: str, path: str) -> int:
         word, number, opened = await self._ask(operation, self._path(path))
@@ -272,7 +279,8 @@ class SandboxDevbox(Devbox):
         return opened
 
     async def remove_file(self, path: str) -> None:  # noqa: D102
-        word, number, _ = await self._ask("remove", self._path(path))
+        async with self._gate.change():
+            word, number, _ = await self._ask("remove", self._path(path))
         if word != "done":
             raise file_failure(number, path, "delete")
 
@@ -312,18 +320,19 @@ class SandboxDevbox(Devbox):
 
     @contextlib.asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:  # noqa: D102
-        async with self._freezing:
-            if self._frozen == 0:
-                await self._freeze()
-            self._frozen += 1
-        try:
-            yield
-        finally:
-            with anyio.CancelScope(shield=True):
-                async with self._freezing:
-                    self._frozen -= 1
-                    if self._frozen == 0:
-                        await self._thaw()
+        async with self._gate.closed():
+            async with self._freezing:
+                if self._frozen == 0:
+                    await self._freeze()
+                self._frozen += 1
+            try:
+                yield
+            finally:
+                with anyio.CancelScope(shield=True):
+                    async with self._freezing:
+                        self._frozen -= 1
+                        if self._frozen == 0:
+                            await self._thaw()
 
     async def _freeze(self) -> None:
         try:

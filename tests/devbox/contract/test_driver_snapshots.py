@@ -1,5 +1,6 @@
 """Driver contract: snapshots, the devboxes made from them, and standing still."""
 
+from collections.abc import Awaitable
 from pathlib import Path
 
 import anyio
@@ -244,6 +245,29 @@ async def test_nothing_runs_while_frozen(workshop: Workshop, devbox: Devbox, cou
             assert len(running.stdout.data) == frozen_at
     await running.stdout.until(b"\n", after=frozen_at + 100)
     await running.process.kill()
+
+
+async def test_nothing_begins_while_frozen(workshop: Workshop, devbox: Devbox) -> None:
+    """What is started, written or deleted during a freeze happens after it, and reading needs not wait."""
+    other = await workshop.create()
+    await succeed(devbox, "echo old > kept; touch deleted")
+    done: list[str] = []
+
+    async def begin(name: str, call: Awaitable[object]) -> None:
+        await call
+        done.append(name)
+
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async with anyio.create_task_group() as tasks, devbox.frozen():
+            tasks.start_soon(begin, "start", succeed(devbox, "echo new > kept"))
+            tasks.start_soon(begin, "write", devbox.write_file("written", b"new"))
+            tasks.start_soon(begin, "remove", devbox.remove_file("deleted"))
+            await run(other, "for ((n = 0; n < 30000; n++)); do echo $n; done")
+            assert done == []
+            assert (await devbox.read_file("kept")).data == b"old\n"
+            assert (await devbox.read_file("deleted")).data == b""
+        assert sorted(done) == ["remove", "start", "write"]
+        assert await succeed(devbox, "cat kept written; ls") == "new\nnewkept\nwritten"
 
 
 async def test_a_freeze_ends_with_its_block(devbox: Devbox) -> None:
