@@ -77,6 +77,8 @@ class Disk:
         self.private = state
         self.state = state / "sandbox"
         self.owner = owner
+        self.prepared = False
+        """Whether the folders are there."""
 
     def prepare(self) -> None:
         """Makes the folders."""
@@ -86,6 +88,7 @@ class Disk:
         for folder in (self.state, *(self.state / name for name in _FOLDERS)):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o711)
+        self.prepared = True
 
     def empty_trash(self) -> None:
         """Deletes what a server that ended has left half deleted or half made; what is recent may be at work."""

@@ -33,6 +33,13 @@ BOX_USER = 60_978
 _BOOT_SECONDS = 30.0
 _COPY_SECONDS = 600.0
 
+NOT_LINUX = Finding(
+    "system",
+    ok=False,
+    detail="Local devboxes need Linux.",
+    remedy="Use another devbox driver: --devbox docker or --devbox runloop.",
+)
+
 T = TypeVar("T")
 
 
@@ -55,7 +62,7 @@ class SandboxDriver(Driver):
         self._tasks: anyio.abc.TaskGroup | None = None
         self._left = False
         if sys.platform == "linux":
-            self._owner = BOX_USER if os.geteuid() == 0 else None
+            self._owner = BOX_USER if os.geteuid() == 0 and _exists(BOX_USER) else None
             self._disk = Disk(state, self._owner)
             self._watchdog = Watchdog()
             self._controllers: cgroups.Controllers | None = None
@@ -85,12 +92,26 @@ class SandboxDriver(Driver):
             self._tasks.start_soon(work)
         return not self._left
 
+    async def _folders(self) -> "Disk":
+        """The driver's folder, made where it is missing."""
+        if sys.platform != "linux":
+            raise Unavailable(NOT_LINUX.detail, hint=NOT_LINUX.remedy)
+        if not self._disk.prepared:
+            try:
+                await anyio.to_thread.run_sync(self._disk.prepare)
+            except OSError as error:
+                raise Unavailable(
+                    f"The state folder cannot be used: {error.strerror} ({error.filename}).",
+                    hint="Choose a folder that the server can write: --state-dir.",
+                ) from error
+        return self._disk
+
     async def _prepared(self) -> "System":
+        disk = await self._folders()
         async with self._preparing:
             if self._system is None:
-                await anyio.to_thread.run_sync(self._disk.prepare)
                 self._controllers = await anyio.to_thread.run_sync(cgroups.find)
-                self._system = await anyio.to_thread.run_sync(System.found, self._disk)
+                self._system = await anyio.to_thread.run_sync(System.found, disk)
                 self._spawn(self._clean)
                 self._spawn(self._watchdog.run)
             return self._system
@@ -105,10 +126,10 @@ class SandboxDriver(Driver):
             return self._capability
 
     async def _probe(self) -> Capability:
-        from .probe import NOT_LINUX, examine  # noqa: PLC0415 - only who asks pays for it
-
         if sys.platform != "linux":
             return Capability(self.name, "none", [NOT_LINUX])
+        from .probe import examine  # noqa: PLC0415 - only who asks pays for it
+
         return await examine(self._prepared, self.create, self.remove, self._limits_finding)
 
     def _limits_finding(self) -> Finding:
@@ -127,13 +148,13 @@ class SandboxDriver(Driver):
         return await _to_the_end(self._create(devbox_id, spec), lambda box: self.remove(box.id))
 
     async def _create(self, devbox_id: str, spec: DevboxSpec) -> "SandboxDevbox":
+        await self._prepared()
         if spec.files is not None and spec.work_snapshot is not None:
             raise InvalidRequest(
                 "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
             )
         environment_bytes(spec.environment)
         spec = dataclasses.replace(spec, working_directory=check_working_directory(spec.working_directory))
-        await self._prepared()
         mounts = await anyio.to_thread.run_sync(self._disk.make_devbox, devbox_id, spec)
         try:
             return await self._boot(devbox_id, mounts)
@@ -236,10 +257,10 @@ class SandboxDriver(Driver):
         if (box := self._boxes.get(devbox_id)) is not None:
             await box.stop()
             self._boxes.pop(devbox_id, None)
-        await anyio.to_thread.run_sync(self._disk.remove_devbox, devbox_id)
+        await anyio.to_thread.run_sync((await self._folders()).remove_devbox, devbox_id)
 
     async def remove_snapshot(self, snapshot_id: str) -> None:  # noqa: D102
-        await anyio.to_thread.run_sync(self._disk.remove_snapshot, snapshot_id)
+        await anyio.to_thread.run_sync((await self._folders()).remove_snapshot, snapshot_id)
 
 
 def _boot_failure(error: BaseException) -> BaseException:
@@ -250,6 +271,12 @@ def _boot_failure(error: BaseException) -> BaseException:
     if isinstance(error, TimeoutError):
         return Unavailable(f"The devbox did not boot within {_BOOT_SECONDS:.0f} s.", retryable=True)
     return error
+
+
+def _exists(user: int) -> bool:
+    """Whether this user can be become: a root that is one in a user namespace only may have no other users."""
+    ranges = (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines())
+    return any(first <= user < first + count for first, _, count in ranges)
 
 
 async def _stop_and_settle(box: "SandboxDevbox") -> None:

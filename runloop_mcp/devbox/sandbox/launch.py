@@ -90,7 +90,11 @@ class Keeper:
         """
         async with self._turn:
             self._channel.send(request, descriptors)
-            answer = await self._answers.get()
+            try:
+                answer = await self._answers.get()
+            except BaseException:
+                self._channel.close()  # a late answer would be taken for the next one's; this ends the box
+                raise
         if answer is None:
             self._answers.put_nowait(None)
             raise Unavailable("The devbox's keeper ended.", hint="Resume the devbox and try again.", retryable=True)

@@ -15,15 +15,12 @@ from runloop_mcp.devbox.port import Capability, Command, Devbox, DevboxSpec, Fil
 from .launch import PYTHON
 from .plan import System
 
-_TRIAL = "test -s given && echo changed > given && cp /bin/true ./copy && ./copy"
+_TRIAL = (
+    "test -s given && echo changed > given && "
+    "for place in . ~ /tmp; do cp /bin/true $place/copy && $place/copy || exit; done"
+)
 _FIND_PYTEST = "import sys, importlib.util; sys.exit(importlib.util.find_spec('pytest') is None)"
 _TRIAL_SECONDS = 30.0
-NOT_LINUX = Finding(
-    "system",
-    ok=False,
-    detail="Local devboxes need Linux.",
-    remedy="Use another devbox driver: --devbox docker or --devbox runloop.",
-)
 
 Create = Callable[[str, DevboxSpec], Awaitable[Devbox]]
 Remove = Callable[[str], Awaitable[None]]
@@ -37,14 +34,9 @@ async def examine(
     try:
         system = await prepare()
     except Unavailable as error:
-        findings.append(Finding("programs", ok=False, detail=error.message, remedy=error.hint))
+        findings.append(Finding("prerequisites", ok=False, detail=error.message, remedy=error.hint))
         return Capability("sandbox", "none", findings)
-    except OSError as error:
-        detail = f"The state folder cannot be used: {error.strerror} ({error.filename})."
-        remedy = "Choose a folder that the server can write: --state-dir."
-        findings.append(Finding("state", ok=False, detail=detail, remedy=remedy))
-        return Capability("sandbox", "none", findings)
-    findings.append(Finding("programs", ok=True, detail=f"{PYTHON} {system.tools.python}, libseccomp"))
+    findings.append(Finding("prerequisites", ok=True, detail=f"{PYTHON} {system.tools.python}, libseccomp"))
     findings += await _try(create, remove, system)
     findings.append(limits())
     works = all(finding.ok for finding in findings if finding.required)

@@ -97,13 +97,18 @@ def send_signal(pid: int, number: int) -> None:
         pass
 
 
-def _members(first: int, marker: bytes) -> set[int]:
-    """The processes that belong to the tree which began with one."""
+def _members(first: int, marker: bytes) -> tuple[set[int], bool]:
+    """The processes that belong to the tree which began with one, and whether these are surely all.
+
+    Where one ended during the look, it may have left a child behind that is too young to have been listed.
+    """
     parents = {}
     found = {first}
+    sure = True
     for pid in _all():
         about = _about(pid)
         if about is None or about[0] in b"ZX":
+            sure = False
             continue
         _, parents[pid], session = about
         if session == first or marker in _read(pid, "environ").split(b"\0"):
@@ -113,23 +118,30 @@ def _members(first: int, marker: bytes) -> set[int]:
         below = {pid for pid, parent in parents.items() if parent in found and pid not in found}
         found |= below
         grown = bool(below)
-    return found
+    return found, sure
 
 
 def kill_tree(first: int, marker: bytes) -> set[int]:
     """Stops what belongs to a tree until no more of it appears, then kills all of that; returns what it killed."""
-    stopped: set[int] = set()
+    members: set[int] = set()
+    bystanders: set[int] = set()
     for _ in range(_ROUNDS):
-        found = _members(first, marker) - stopped
-        if not found:
+        found, sure = _members(first, marker)
+        if not sure:  # processes that replace each other can outrun a look; not one at which everything stands still
+            bystanders = freeze()
+            members |= _members(first, marker)[0]
             break
-        for pid in found:
+        if found <= members:
+            break
+        for pid in found - members:
             send_signal(pid, _signal.SIGSTOP)
-        stopped |= found
-    for pid in stopped - {first}:
+        members |= found
+    for pid in members - {first}:
         send_signal(pid, _signal.SIGKILL)
     send_signal(first, _signal.SIGKILL)  # last: its end is what the engine waits for
-    return stopped
+    for pid in bystanders - members:
+        send_signal(pid, _signal.SIGCONT)
+    return members
 
 
 def wait_gone(pids: Iterable[int], reap: Callable[[], None]) -> None:
@@ -144,26 +156,29 @@ def wait_gone(pids: Iterable[int], reap: Callable[[], None]) -> None:
 
 
 def freeze() -> set[int]:
-    """Stops every process but this one; returns those that were not stopped before."""
-    stopped: set[int] = set()
-    before: set[int] | None = None
+    """Stops every process but this one; returns those that were not stopped before.
+
+    One signal to all is one instant to the kernel: no process is missed, and a fork under way is taken back. To stop
+    one after the other would let processes slip through that keep replacing each other.
+    """
+    before = {pid for pid in _all() if (about := _about(pid)) is not None and about[0] in b"Tt"}
+    try:
+        os.kill(-1, _signal.SIGSTOP)
+    except ProcessLookupError:
+        return set()
+    asleep: set[int] | None = None
     deadline = time.monotonic() + _FREEZE_SECONDS
     while True:
-        running: set[int] = set()
-        asleep: set[int] = set()
-        for pid in _all():
-            about = _about(pid)
-            if about is None or about[0] in b"TtZX":
-                continue
-            (asleep if about[0] == b"D" and pid in stopped else running).add(pid)
-        for pid in running:
-            send_signal(pid, _signal.SIGSTOP)
-        stopped |= running
-        if not running and (not asleep or asleep == before or time.monotonic() > deadline):
-            return stopped
-        before = asleep
-        if time.monotonic() > deadline:
-            return stopped
+        states = {pid: about[0] for pid in _all() if (about := _about(pid)) is not None and about[0] not in b"ZX"}
+        moving = {pid for pid, state in states.items() if state not in b"Tt"}
+        # One that waits in the kernel, such as for a child that was stopped between vfork and exec, stops on its return.
+        if (
+            not moving
+            or time.monotonic() > deadline
+            or (asleep == moving and all(states[pid] == b"D" for pid in moving))
+        ):
+            return set(states) - before
+        asleep = moving
         time.sleep(0.0005)
 
 
