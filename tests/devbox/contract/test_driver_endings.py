@@ -66,6 +66,25 @@ async def test_kill_ends_everything_that_a_process_started(devbox: Devbox) -> No
     assert await running.wait() == KILLED
 
 
+async def test_processes_that_replace_each_other_do_not_outrun_a_kill(devbox: Devbox) -> None:
+    """A chain of processes, each gone as soon as the next is there, ends when `kill` returns; others live on."""
+    relay = (
+        "import os, signal, sys\n"
+        "if os.fork(): print('up', flush=True); signal.pause()\n"
+        "while True:\n    os.close(os.open('beat', os.O_CREAT)) \n    if os.fork(): os._exit(0)"
+    )
+    marker, spared = unique("relay"), unique("spared")
+    await succeed(devbox, f"{daemon(spared)} | grep -m1 up")
+    for _ in range(5):
+        running = await start(devbox, python(relay, marker))
+        await running.stdout.until(b"up")
+        with anyio.fail_after(PATIENCE_SECONDS):
+            await running.process.kill()
+        assert await succeed(devbox, "rm -f beat; for ((n = 0; n < 3000; n++)); do :; done; ls") == ""
+        assert await marked(devbox, marker) == []
+    assert len(await marked(devbox, spared)) == 1
+
+
 async def test_kill_of_one_that_has_ended_does_nothing(devbox: Devbox) -> None:
     """Killing an ended process is no error and keeps its end."""
     running = await start(devbox, "exit 5")

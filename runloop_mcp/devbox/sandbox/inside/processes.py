@@ -171,12 +171,9 @@ def freeze() -> set[int]:
     while True:
         states = {pid: about[0] for pid in _all() if (about := _about(pid)) is not None and about[0] not in b"ZX"}
         moving = {pid for pid, state in states.items() if state not in b"Tt"}
-        # One that waits in the kernel, such as for a child that was stopped between vfork and exec, stops on its return.
-        if (
-            not moving
-            or time.monotonic() > deadline
-            or (asleep == moving and all(states[pid] == b"D" for pid in moving))
-        ):
+        # One that waits in the kernel, such as for a child that was stopped before its exec, stops when it returns.
+        only_asleep = asleep == moving and all(states[pid] == b"D" for pid in moving)
+        if not moving or only_asleep or time.monotonic() > deadline:
             return set(states) - before
         asleep = moving
         time.sleep(0.0005)
