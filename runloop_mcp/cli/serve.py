@@ -1,11 +1,15 @@
 """`runloop-mcp serve`, which is also what `runloop-mcp` does without a command."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.cli.options import backend_options
+
+if TYPE_CHECKING:
+    from runloop_mcp.cli.settings import Settings
 
 _ON_A_TERMINAL = """\
 runloop-mcp is serving MCP on this terminal's input and output, which is meant for an MCP client, not for a person.
@@ -39,22 +43,27 @@ def serve(
 
     import anyio
 
-    from runloop_mcp.cli.settings import load_settings
     from runloop_mcp.cli.wiring import serve_over_http, serve_over_stdio
 
     if transport == "stdio":
         if host is not None or port is not None:
             raise click.UsageError("--host and --port need --transport http or sse.")
-        anyio.run(serve_over_stdio, load_settings(**flags), _say_where_on_a_terminal)
+        anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal)
         return
     if not no_auth:
         raise InvalidRequest(
             "Serving over HTTP with authentication comes in a later version.",
             hint="Serve this machine only, without it: runloop-mcp serve --transport http --no-auth.",
         )
-    settings = load_settings(**flags, host=host, port=port)
+    settings = _settings({**flags, "host": host, "port": port})
     sse_only = transport == "sse"
     anyio.run(partial(serve_over_http, settings, sse_only=sse_only, ready=partial(_say_address, sse_only)))
+
+
+def _settings(flags: dict[str, object]) -> "Settings":
+    from runloop_mcp.cli.settings import load_settings
+
+    return load_settings(**flags)
 
 
 def _say_where_on_a_terminal() -> None:

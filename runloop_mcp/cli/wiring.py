@@ -1,4 +1,4 @@
-"""The only place that puts a backend behind a face."""
+"""The only place that puts a backend behind a face. Parts are imported when they are put there: a start is quick."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import Unavailable
-from runloop_mcp.cli.settings import Settings
-from runloop_mcp.devbox.port import Driver
 
 if TYPE_CHECKING:
+    from runloop_mcp.cli.settings import Settings
+    from runloop_mcp.devbox.port import Driver
     from runloop_mcp.engine.scenarios.pack import FolderProblem
 
 
-def driver_for(settings: Settings) -> Driver:
+def driver_for(settings: "Settings") -> "Driver":
     """The driver that devboxes run with; enter it before use."""
     from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
     return SandboxDriver(settings.state_dir)
 
 
-def backend_for(settings: Settings) -> Backend:
+def backend_for(settings: "Settings") -> Backend:
     """The backend that the settings name; enter it before use.
 
     Raises:
@@ -50,25 +50,26 @@ async def folder_problems(backend: Backend) -> "Sequence[FolderProblem]":
     return await backend.problems() if isinstance(backend, EmbeddedEngine) else []
 
 
-async def serve_over_stdio(settings: Settings, ready: Callable[[], None]) -> None:
+async def serve_over_stdio(settings: "Callable[[], Settings]", ready: Callable[[], None]) -> None:
     """Serves MCP over stdio until the client goes or a signal comes.
 
     Args:
-        settings: What is in force.
+        settings: Tells what is in force; asked once the server answers, as reading it takes time.
         ready: Called when clients are heard and signals are heeded.
     """
+    from runloop_mcp.cli.late_backend import LateBackend
     from runloop_mcp.server.app import build_server
     from runloop_mcp.server.transports.signals import stop_on_signals
     from runloop_mcp.server.transports.stdio import serve_stdio
 
     parent = os.getppid()
     with stop_on_signals() as stop:
-        async with backend_for(settings) as backend:
+        async with LateBackend(lambda: backend_for(settings())) as backend:
             ready()
             await serve_stdio(build_server(backend), stop=stop, parent_pid=parent)
 
 
-async def serve_over_http(settings: Settings, *, sse_only: bool, ready: Callable[[str], None]) -> None:
+async def serve_over_http(settings: "Settings", *, sse_only: bool, ready: Callable[[str], None]) -> None:
     """Serves MCP over streamable HTTP at /mcp, and over SSE at /sse, until a signal comes.
 
     Args:

@@ -56,11 +56,27 @@ def test_folder_that_is_not_there(runloop: Command, tmp_path: Path) -> None:
     _complains(runloop("scenarios", "list", "--scenarios", str(tmp_path / "gone")), 1, "--scenarios", "gone")
 
 
-@pytest.mark.parametrize("command", [("scenarios", "list"), ("serve",)])
-def test_state_that_cannot_be_kept(runloop: Command, tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_state_that_cannot_be_kept(runloop: Command, tmp_path: Path) -> None:
     """A state directory that can't be made is named."""
     (tmp_path / "state").write_text("a file")
-    _complains(runloop(*command), 1, str(tmp_path / "state"))
+    _complains(runloop("scenarios", "list"), 1, str(tmp_path / "state"))
+
+
+@pytest.mark.parametrize(("variables", "named"), [({}, "state"), ({"RUNLOOP_MCP_PORT": "many"}, "RUNLOOP_MCP_PORT")])
+def test_server_that_cannot_work_ends(
+    environment: dict[str, str], tmp_path: Path, variables: dict[str, str], named: str
+) -> None:
+    """A server that can't keep its state or read its settings ends soon and says why, though its client waits."""
+    (tmp_path / "state").write_text("a file")
+    command = [sys.executable, "-m", "runloop_mcp", "serve"]
+    environment = {**environment, **variables}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        assert process.wait(60) == 1
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = subprocess.CompletedProcess(command, 1, process.stdout.read(), process.stderr.read())
+    _complains(said, 1, named)
 
 
 def test_scenario_that_is_not_there(runloop: Command) -> None:
