@@ -174,7 +174,7 @@ class SandboxDevbox(Devbox):
             raise InvalidRequest("The command is empty.", hint="Give a program and its arguments.")
         if not self.alive:
             raise self._gone()
-        directory = self._path(command.working_directory or "")
+        directory = self._path(command.working_directory or self.spec.working_directory)
         argv = [_bytes(argument) for argument in command.argv]
         environment = self._environment | environment_bytes(command.environment)
         token = self._last_token + 1

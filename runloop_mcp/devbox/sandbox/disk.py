@@ -20,11 +20,8 @@ are looked up and claimed under a shared lock, and given up under an exclusive o
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import re
-import secrets
-import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -305,8 +302,7 @@ class Disk:
 
     def _lay_out(self, files: Files) -> str:
         """Copies files once for each key; returns the layer's name."""
-        safe = _SAFE_NAME.fullmatch(files.key)
-        name = f"layers/files-{files.key if safe else hashlib.sha256(os.fsencode(files.key)).hexdigest()}"
+        name = f"layers/files-{files.key if _SAFE_NAME.fullmatch(files.key) else _hashed(files.key)}"
         target = self.state / name
         if target.is_dir():
             return name
@@ -314,7 +310,7 @@ class Disk:
             raise NotFound(
                 f"The files to lay out, {files.source}, are not there.", hint="Reinstall or mend the scenario."
             )
-        fresh = self.state / "trash" / f"layer-{os.getpid()}-{secrets.token_hex(8)}"
+        fresh = self.state / "trash" / f"layer-{os.getpid()}-{os.urandom(8).hex()}"
         try:
             _copy_for_box(files.source, fresh, self.owner)
             fresh.rename(target)
@@ -333,7 +329,7 @@ class Disk:
             self._delete("trash", trash)
 
     def _to_trash(self, kind: str, name: str) -> str | None:
-        trash = f"{kind}-{os.getpid()}-{secrets.token_hex(8)}"
+        trash = f"{kind}-{os.getpid()}-{os.urandom(8).hex()}"
         try:
             (self.state / kind / name).rename(self.state / "trash" / trash)
         except FileNotFoundError:
@@ -368,8 +364,16 @@ def disk_failure(error: OSError, what: str) -> Unavailable:
     return Unavailable(f"{what}: {error.strerror}.", hint=hint)
 
 
+def _hashed(key: str) -> str:
+    import hashlib  # noqa: PLC0415 - a server's start need not pay for it
+
+    return hashlib.sha256(os.fsencode(key)).hexdigest()
+
+
 def _copy_for_box(source: Path, target: Path, owner: int | None) -> None:
     """Copies a trusted folder so that the box's user owns it and can change all of it."""
+    import shutil  # noqa: PLC0415 - a server's start need not pay for it
+
     target.mkdir(mode=0o700)
     with os.scandir(source) as entries:
         for entry in entries:

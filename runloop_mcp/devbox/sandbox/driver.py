@@ -24,7 +24,6 @@ if sys.platform == "linux":
     from .disk import Disk, Mounts, disk_failure
     from .launch import Keeper, Refused
     from .plan import System, check_working_directory
-    from .tools import missing_programs
     from .watchdog import Watchdog
 
 BOX_USER = 60_978
@@ -142,6 +141,8 @@ class SandboxDriver(Driver):
 
     async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102
         tools = (await self._prepared()).tools
+        from .tools import missing_programs  # noqa: PLC0415 - a server's start need not pay for it
+
         return await anyio.to_thread.run_sync(missing_programs, names, ENVIRONMENT["PATH"], tools)
 
     async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:  # noqa: D102

@@ -6,17 +6,19 @@ import posixpath
 import resource
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
 from runloop_mcp.devbox.port import HOME, DevboxSpec, Network
 
-from . import seccomp
 from .disk import Disk, Mounts
-from .tools import Tools, build, own_places, visible_directories
+
+if TYPE_CHECKING:
+    from .tools import Tools
 
 USER_INSIDE = 1000
 _SHARED_MEMORY = 64 << 20
+_LEAST_OPEN_FILES = 32  # the supervisor lives under this limit too
 _MAX_PATH = 2000
 _SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr")
 _LINKS = ("/var/tmp", "/var/run")  # noqa: S108 - inside a devbox
@@ -45,7 +47,7 @@ _HOSTS = "127.0.0.1 localhost devbox\n::1 localhost ip6-localhost ip6-loopback\n
 class System:
     """What is the same for every box of a server."""
 
-    tools: Tools
+    tools: "Tools"
     filter: bytes
     fixed: dict[str, Any] = field(repr=False)
     """The parts of a plan that no devbox changes."""
@@ -57,6 +59,9 @@ class System:
         Raises:
             Unavailable: Something that devboxes need is missing.
         """
+        from . import seccomp  # noqa: PLC0415 - a server's start need not pay for these
+        from .tools import build, own_places, visible_directories  # noqa: PLC0415
+
         try:
             program = seccomp.program()
         except seccomp.MissingLibrary as error:
@@ -121,7 +126,7 @@ class System:
 def _limits(spec: DevboxSpec, processes: int | None) -> list[tuple[int, int]]:
     limits = [(resource.RLIMIT_CORE, 0)]
     if spec.limits.open_files is not None:
-        limits.append((resource.RLIMIT_NOFILE, spec.limits.open_files))
+        limits.append((resource.RLIMIT_NOFILE, max(_LEAST_OPEN_FILES, spec.limits.open_files)))
     if processes is not None:
         limits.append((resource.RLIMIT_NPROC, processes))
     return limits

@@ -167,20 +167,32 @@ def _mount_in_root(root: int, name: str, source: str, kind: str, options: str, a
 def _directory_in_root(root: int, name: str) -> int:
     """Opens a directory of the new root, and makes it where it is missing.
 
-    Parts of the way can be a solver's own (a home from a snapshot), so that no symbolic link is followed.
+    Parts of the way can be a solver's own (a home from a snapshot): no symbolic link is followed, and what stands in
+    the way is moved aside, so that nothing that a solver leaves there can keep its disk from being mounted.
     """
     here = os.dup(root)
     for part in name.split("/"):
         try:
+            below = _step(here, part)
+        except (FileNotFoundError, NotADirectoryError):  # a link counts as no directory
+            _move_aside(here, part)
             os.mkdir(part, 0o755, dir_fd=here)
-        except FileExistsError:
-            pass
-        try:
-            below = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+            below = _step(here, part)
         finally:
             os.close(here)
         here = below
     return here
+
+
+def _step(here: int, part: str) -> int:
+    return os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+
+
+def _move_aside(here: int, part: str) -> None:
+    try:
+        os.rename(part, f"{part[:200]}.moved-{os.urandom(4).hex()}", src_dir_fd=here, dst_dir_fd=here)
+    except FileNotFoundError:
+        pass
 
 
 def _loopback_up() -> None:
