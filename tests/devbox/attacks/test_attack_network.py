@@ -2,7 +2,7 @@
 
 import socket
 
-from boxes import Workshop, marked_on_host, python, run_program, start, succeed, unique
+from boxes import Workshop, daemon, marked_on_host, python, run_program, start, succeed, unique
 from canaries import Service, program
 from driver_cases import DriverCase
 
@@ -87,13 +87,9 @@ async def test_devboxes_do_not_see_each_other(workshop: Workshop, driver_case: D
     """Processes, files, temporary files, shared memory and message queues of one devbox are not there in another."""
     marker = unique("neighbour")
     first, second = await workshop.create(), await workshop.create()
-    running = await start(
-        first,
-        f"touch ~/{marker} /tmp/{marker} /var/tmp/{marker} /dev/shm/{marker}; ipcmk -Q; exec -a {marker} sleep 1000",
-    )
-    await running.stdout.until(b"\n")
+    places = f"touch ~/{marker} /tmp/{marker} /var/tmp/{marker} /dev/shm/{marker}"
+    await succeed(first, f"{places}; ipcmk -Q; {daemon(marker)} | grep -m1 up")
     if driver_case.processes_on_host:
         assert marked_on_host(marker)
     assert await run_program(second, program("search"), [marker]) == []
     assert (await succeed(second, "ipcs -q | grep -c 0x || true")) == "0"
-    await running.process.kill()
