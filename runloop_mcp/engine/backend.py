@@ -27,7 +27,7 @@ from runloop_mcp.devbox.port import Driver, Files
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
-from runloop_mcp.engine.devboxes.executions import Executions
+from runloop_mcp.engine.devboxes.executions import Executions, idempotency_scope
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper, Held
 from runloop_mcp.engine.devboxes.service import EngineDevboxes
 from runloop_mcp.engine.runs.launch import Launcher
@@ -37,7 +37,7 @@ from runloop_mcp.engine.scenarios.library import ScenarioLibrary
 from runloop_mcp.engine.scenarios.pack import FolderProblem
 from runloop_mcp.engine.secrets import Secrets
 from runloop_mcp.engine.settings import EngineSettings
-from runloop_mcp.engine.store import devboxes, executions, runs, versions
+from runloop_mcp.engine.store import devboxes, executions, idempotency, runs, versions
 from runloop_mcp.engine.store.database import Database
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunRow
@@ -121,15 +121,17 @@ class EmbeddedEngine(Backend):
         changes = Changes()
         keeper = DevboxKeeper(self._state / "locks", self._boot)
         keeper.tasks = self._tasks
+        following = Executions(
+            database, self._state / "outputs", changes, quota_bytes=self._settings.output_quota_bytes
+        )
+        following.tasks = self._tasks
         self._engine = EngineContext(
             settings=self._settings,
             database=database,
             driver=self._driver,
             library=ScenarioLibrary(database, self._packs),
             changes=changes,
-            executions=Executions(
-                database, self._state / "outputs", changes, quota_bytes=self._settings.output_quota_bytes
-            ),
+            executions=following,
             keeper=keeper,
             launcher=Launcher(self._driver, self._settings),
             secrets=self._secrets,
@@ -186,9 +188,14 @@ class EmbeddedEngine(Backend):
                 row.data.failure_message or f"The devbox is shut down, and its run is {run.state}.",
                 hint="Start a new run.",
             )
-        held.run_id = run.id
+        held.run = run
         held.environment = {**run.data.environment_variables, **engine.secrets.values(run.data.secrets)}
-        held.commands = await engine.database.read(lambda connection: executions.count(connection, held.id))
+        held.commands, held.keys = await engine.database.read(
+            lambda connection: (
+                executions.count(connection, held.id),
+                idempotency.all_of(connection, idempotency_scope(held.id)),
+            )
+        )
         try:
             if row.status is DevboxStatus.RUNNING:
                 await engine.executions.forget_lost(held.id)
@@ -240,10 +247,10 @@ class EmbeddedEngine(Backend):
             return
         held.box = None
         held.news.append(f"The devbox had ended ({reason}) and was booted again on its disk.")
-        await self._engine.database.write(
+        row = await self._engine.database.write(
             lambda connection: runs.note(connection, held.run_id, f"The devbox ended: {reason}", now_ms=now_ms())
         )
-        self._engine.changes.notify(held.run_id, held.id)
+        self._engine.moved(row)
 
 
 def _rows(connection: Connection, devbox_id: str) -> tuple[RunRow, DevboxRow]:

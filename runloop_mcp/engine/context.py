@@ -13,6 +13,7 @@ from runloop_mcp.engine.scenarios.library import ScenarioLibrary
 from runloop_mcp.engine.secrets import Secrets
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.engine.store.database import Database
+from runloop_mcp.engine.store.runs import RunRow
 
 
 @dataclass(slots=True)
@@ -29,3 +30,10 @@ class EngineContext:
     launcher: Launcher
     secrets: Secrets
     tasks: TaskGroup
+
+    def moved(self, row: RunRow) -> None:
+        """A run has moved: those who wait for it look again, and calls on its devbox see it as it is now."""
+        held = self.keeper.get(row.devbox_id)
+        if held is not None and held.run is not None:
+            held.run = row
+        self.changes.notify(row.id, row.devbox_id)

@@ -166,6 +166,25 @@ async def test_the_same_key_executes_once(open_backend: OpenBackend) -> None:
             await backend.devboxes.execute(run.devbox_id, ExecuteParams(command="true"), idempotency_key="k")
 
 
+async def test_calls_side_by_side_with_one_key_execute_once(open_backend: OpenBackend) -> None:
+    """A client that repeats a call before it is answered gets the same execution, and nothing runs twice."""
+    async with open_backend() as backend:
+        run = await started(backend)
+        params = ExecuteParams(command="echo x >> count; wc -l < count")
+        ids: list[str] = []
+
+        async def call() -> None:
+            execution = await backend.devboxes.execute(run.devbox_id, params, idempotency_key="k")
+            assert execution.stdout == "1\n"
+            ids.append(execution.execution_id)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(call)
+        assert len(ids) == 5
+        assert len(set(ids)) == 1
+
+
 async def test_a_limit_on_commands_holds(open_backend: OpenBackend) -> None:
     """Commands side by side can't pass the limit together, and the budget says what is left."""
     async with open_backend() as backend:

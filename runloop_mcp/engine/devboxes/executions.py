@@ -1,16 +1,16 @@
 """Executions: commands started on a booted devbox, followed to their end, and kept."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from sqlite3 import Connection
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
 
 from runloop_mcp.api.errors import ApiError
-from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.devbox import (
     ExecuteParams,
     ExecutionDetails,
@@ -26,7 +26,13 @@ from runloop_mcp.engine.store import events, executions, idempotency
 from runloop_mcp.engine.store.database import Database
 from runloop_mcp.engine.store.executions import ExecutionData, ExecutionRow, KeptOutput
 
+if TYPE_CHECKING:
+    from runloop_mcp.engine.devboxes.keeper import Held
+
 logger = logging.getLogger(__name__)
+
+_SHORT_SECONDS = 0.02
+"""A command that takes longer is kept when it has begun, too; one that does not is kept once."""
 
 _TAIL_BYTES = 32_000
 _LOST = "The devbox ended under this command, so nobody saw how it ended; 137 stands for its exit status."
@@ -55,6 +61,24 @@ class Running:
         return self.row
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command that was asked for."""
+
+    execution_id: str
+    params: ExecuteParams
+    key: str | None
+    arguments: str
+    """Names the arguments, where there is a key."""
+    notes: list[str]
+    """What its caller should be told beside its result."""
+
+
+def idempotency_scope(devbox_id: str) -> str:
+    """Where the idempotency keys of a devbox's commands are."""
+    return f"execute:{devbox_id}"
+
+
 class Executions:
     """Starts executions, follows them in tasks of the engine's, and keeps what they gave."""
 
@@ -63,38 +87,29 @@ class Executions:
         self._folder = folder
         self._changes = changes
         self._quota = quota_bytes
+        self.tasks: TaskGroup
+        """The engine's task group; set before the first use."""
 
     def path(self, devbox_id: str, execution_id: str, stream: OutputStream) -> Path:
         """Where a stream is kept when it is too large for the execution's row."""
         return self._folder / devbox_id / f"{execution_id}.{stream}"
 
-    async def start(
-        self,
-        tasks: TaskGroup,
-        box: Devbox,
-        run_id: str,
-        params: ExecuteParams,
-        *,
-        environment: Mapping[str, str],
-        key: str | None,
-        notes: list[str],
-        followed: dict[str, Running],
-    ) -> Running:
-        """Starts a command, which is in `followed` until it has ended and is kept.
+    async def start(self, held: "Held", box: Devbox, request: Request) -> Running:
+        """Starts a command, which is in `held.running` until it has ended and is kept.
 
         Raises:
             InvalidRequest: The working directory is not there.
             Unavailable: The devbox has ended.
         """
-        execution_id = new_id(IdPrefix.EXECUTION)
-        stdout = Output(self.path(box.id, execution_id, OutputStream.STDOUT), quota_bytes=self._quota)
-        stderr = Output(self.path(box.id, execution_id, OutputStream.STDERR), quota_bytes=self._quota)
+        params = request.params
+        stdout = Output(self.path(box.id, request.execution_id, OutputStream.STDOUT), quota_bytes=self._quota)
+        stderr = Output(self.path(box.id, request.execution_id, OutputStream.STDERR), quota_bytes=self._quota)
         started_ms, began = now_ms(), anyio.current_time()
         process = await box.start(
             Command(
                 argv=("bash", "-c", params.command),
                 working_directory=params.working_directory,
-                environment={**environment, **(params.environment or {})},
+                environment={**held.environment, **(params.environment or {})},
                 timeout_seconds=params.timeout_seconds,
                 stdin=(params.stdin or "").encode("utf-8", "surrogatepass"),
             ),
@@ -102,7 +117,7 @@ class Executions:
             stderr=stderr.write,
         )
         row = ExecutionRow(
-            id=execution_id,
+            id=request.execution_id,
             devbox_id=box.id,
             status=ExecutionStatus.RUNNING,
             exit_status=None,
@@ -112,45 +127,59 @@ class Executions:
                 details=ExecutionDetails(
                     command=params.command,
                     working_directory=params.working_directory or box.spec.working_directory,
-                    notes=notes,
+                    notes=request.notes,
                 ),
                 last_n=params.last_n,
             ),
         )
-        running = Running(row, process, stdout, stderr, run_id, began)
+        running = Running(row, process, stdout, stderr, held.run_id, began)
         # The task is the execution's owner from here on: it closes the outputs, whatever becomes of the caller.
-        followed[execution_id] = running
-        tasks.start_soon(self._follow, running, followed, key, idempotency.fingerprint(params) if key else "")
+        held.running[row.id] = running
+        self.tasks.start_soon(self._follow, running, held.running, request)
         return running
 
-    async def _follow(self, running: Running, followed: dict[str, Running], key: str | None, arguments: str) -> None:
+    async def _follow(self, running: Running, followed: dict[str, Running], request: Request) -> None:
         row = running.row
-        begun = row.model_copy(deep=True)
 
-        def keep_start(connection: Connection) -> None:
-            executions.save(connection, begun)
-            if key is not None:
-                idempotency.keep(connection, f"execute:{row.devbox_id}", key, arguments, row.id, row.start_time_ms)
+        def keep_key(connection: Connection) -> None:
+            if request.key is not None and not running.kept.is_set():
+                scope = idempotency_scope(row.devbox_id)
+                idempotency.keep(connection, scope, request.key, request.arguments, row.id, row.start_time_ms)
 
-        async def keep_begun() -> None:
-            await self._keep(running, keep_start)
-            running.kept.set()
+        async def keep_start() -> None:
+            await anyio.sleep(_SHORT_SECONDS)
+            values = executions.values_of(row)
+
+            def work(connection: Connection) -> None:
+                executions.save(connection, values)
+                keep_key(connection)
+
+            with anyio.CancelScope(shield=True):  # once begun, so that the key is not kept twice
+                await self._keep(running, work)
+                running.kept.set()
+
+        def keep_end(connection: Connection) -> None:
+            _keep_end(connection, running)
+            keep_key(connection)
 
         try:
             async with anyio.create_task_group() as group:
-                # Beside the command, not before it: what is written first is in the database first all the same.
-                group.start_soon(keep_begun)
+                # Most commands are over soon: they are kept once, with their end, before anyone is told of them.
+                group.start_soon(keep_start)
                 end = await running.process.wait()
+                group.cancel_scope.cancel()
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await running.process.kill()
                 running.stdout.close()
                 running.stderr.close()
+            running.kept.set()
             running.done.set()
             raise
         self._finish(running, end)
-        if await self._keep(running, lambda connection: _keep_end(connection, running)):
+        if await self._keep(running, keep_end):
             followed.pop(row.id, None)  # it is in the store now; a thousand commands must not stay in memory
+        running.kept.set()
         running.done.set()
         self._changes.notify(row.id)
 
@@ -198,7 +227,7 @@ class Executions:
                     path = self.path(devbox_id, execution_id, stream)
                     if path.exists():
                         kept.inline, kept.total_bytes = None, path.stat().st_size
-                executions.save(connection, row)
+                executions.save(connection, executions.values_of(row))
 
         await self._database.write(work)
 
@@ -235,7 +264,7 @@ class Executions:
 
 def _keep_end(connection: Connection, running: Running) -> None:
     row = running.row
-    executions.save(connection, row)
+    executions.save(connection, executions.values_of(row))
     events.append(
         connection,
         running.run_id,

@@ -13,6 +13,7 @@ from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
 from runloop_mcp.devbox.port import Devbox
 from runloop_mcp.engine.devboxes.executions import Running
 from runloop_mcp.engine.devboxes.lock import DevboxLock
+from runloop_mcp.engine.store.runs import RunRow
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +45,20 @@ class Held:
     environment: dict[str, str] = field(default_factory=dict)
     """Variables for every command, values of secrets among them: never kept on disk."""
     commands: int = 0
-    commands_limit: int | None = None
-    run_id: str = ""
+    run: RunRow | None = None
+    """The run as it stands, from the first boot on: only this server can move it while it holds the devbox."""
     news: list[str] = field(default_factory=list)
     """What the next execution should tell its caller."""
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Idempotency key → arguments and id of the execution that it started."""
+    keyed: anyio.Lock = field(default_factory=anyio.Lock)
+    """Held while a command with a key is started."""
     stopping: bool = False
+
+    @property
+    def run_id(self) -> str:
+        """The run that the devbox belongs to; empty before the first boot."""
+        return self.run.id if self.run else ""
 
     def is_ready(self) -> bool:
         """Whether commands can be started now."""

@@ -9,6 +9,7 @@ import anyio
 
 from runloop_mcp.api.backend import Devboxes
 from runloop_mcp.api.errors import Conflict, InvalidRequest, InvalidState
+from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.devbox import (
     DevboxDetails,
     DevboxStatus,
@@ -27,10 +28,10 @@ from runloop_mcp.devbox.port import HOME, Devbox
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes import output
-from runloop_mcp.engine.devboxes.executions import Running, stream_of
+from runloop_mcp.engine.devboxes.executions import Request, Running, idempotency_scope, stream_of
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.runs.states import ENDED, next_calls
-from runloop_mcp.engine.store import devboxes, events, executions, idempotency, runs, versions
+from runloop_mcp.engine.store import devboxes, events, executions, idempotency, runs
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.executions import ExecutionRow
 from runloop_mcp.engine.store.runs import RunRow
@@ -70,12 +71,28 @@ class EngineDevboxes(Devboxes):
         """See `Devboxes.execute`."""
         if "\0" in params.command:
             raise InvalidRequest("The command holds a NUL character.", hint="Send the command without it.")
-        if idempotency_key is not None:
-            begun = await self._begun(devbox_id, params, idempotency_key)
+        arguments = idempotency.fingerprint(params) if idempotency_key is not None else ""
+        if idempotency_key is not None and self._engine.keeper.get(devbox_id) is None:
+            # The devbox may be gone, or have to be booted first: a repeated call needs neither.
+            scope = idempotency_scope(devbox_id)
+            begun = await self._engine.database.read(
+                lambda connection: idempotency.find(connection, scope, idempotency_key, arguments)
+            )
             if begun is not None:
                 return await self.execution(devbox_id, begun, wait_seconds=wait_seconds)
         usable = await self._usable(devbox_id)
-        running = await self._start(usable, params, idempotency_key)
+        held = usable.held
+        if idempotency_key is None:
+            running = await self._start(usable, params, None, "")
+        else:
+            async with held.keyed:  # two calls with one key must not both find it unused
+                known = held.keys.get(idempotency_key)
+                if known is None:
+                    running = await self._start(usable, params, idempotency_key, arguments)
+                    held.keys[idempotency_key] = (arguments, running.row.id)
+            if known is not None:
+                idempotency.refuse_other_arguments(known[0], arguments)
+                return await self.execution(devbox_id, known[1], wait_seconds=wait_seconds)
         try:
             with anyio.move_on_after(wait_seconds):
                 await running.done.wait()
@@ -89,46 +106,23 @@ class EngineDevboxes(Devboxes):
         view = await self._engine.executions.view(running.snapshot())
         return _with_budget(view, usable)
 
-    async def _begun(self, devbox_id: str, params: ExecuteParams, key: str) -> str | None:
-        held = self._engine.keeper.get(devbox_id)
-        arguments = idempotency.fingerprint(params)
-        if held is not None:
-            known = held.keys.get(key)
-            if known is not None and known[0] == arguments:
-                return known[1]
-        return await self._engine.database.read(
-            lambda connection: idempotency.find(connection, f"execute:{devbox_id}", key, arguments)
-        )
-
-    async def _start(self, usable: _Usable, params: ExecuteParams, key: str | None) -> Running:
-        held, run = usable.held, usable.run
-        limit = run.data.commands_limit
+    async def _start(self, usable: _Usable, params: ExecuteParams, key: str | None, arguments: str) -> Running:
+        held, limit = usable.held, usable.run.data.commands_limit
         if limit is not None and held.commands >= limit:
             raise InvalidState(
                 f"All {limit} commands of this run are used up.",
                 hint="Files can still be read and written; then score the run.",
             )
         # Counted before the start, so that commands side by side can't pass the limit together.
-        held.commands += 1
         news, held.news = held.news, []
+        request = Request(new_id(IdPrefix.EXECUTION), params, key, arguments, news)
+        held.commands += 1
         try:
-            running = await self._engine.executions.start(
-                self._engine.tasks,
-                _box(held),
-                run.id,
-                params,
-                environment=held.environment,
-                key=key,
-                notes=news,
-                followed=held.running,
-            )
+            return await self._engine.executions.start(held, _box(held), request)
         except BaseException:
             held.commands -= 1
             held.news = news + held.news
             raise
-        if key is not None:
-            held.keys[key] = (idempotency.fingerprint(params), running.row.id)
-        return running
 
     async def execution(self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0) -> ExecutionView:
         """See `Devboxes.execution`."""
@@ -228,12 +222,15 @@ class EngineDevboxes(Devboxes):
             InvalidState: Its run has ended, or it is being scored in place.
             Conflict: Another server holds it, or it is still booting.
         """
-        run, live = await self._engine.database.read(lambda connection: _run_of(connection, devbox_id))
+        held = self._engine.keeper.get(devbox_id)
+        run = held.run if held is not None else None
+        if run is None:
+            run = await self._engine.database.read(lambda connection: _run_of(connection, devbox_id))
         if run.state is RunState.RUNNING and run.expires_ms <= now_ms():
             raise InvalidState("The run's time has run out.", hint="Start a new run to try again.")
         if run.state in ENDED:
             raise InvalidState(f"The run is {run.state}, and its devbox is shut down.", hint=next_calls(run.state))
-        if run.state is RunState.SCORING and live:
+        if run.state is RunState.SCORING and run.data.scoring is ScoringMode.LIVE:
             raise Conflict(
                 "The run is being scored in its own devbox, which nobody may use meanwhile.",
                 hint="Wait for its score.",
@@ -248,13 +245,8 @@ def _box(held: Held) -> Devbox:
     return held.box
 
 
-def _run_of(connection: Connection, devbox_id: str) -> tuple[RunRow, bool]:
-    """The run that a devbox belongs to, and whether it is scored in the devbox itself (asked only while it is)."""
-    run = runs.get(connection, devboxes.get(connection, devbox_id).run_id)
-    if run.state is not RunState.SCORING:
-        return run, False
-    scenario = versions.get(connection, run.data.scenario_version)
-    return run, scenario.metadata.get("scoring") == ScoringMode.LIVE
+def _run_of(connection: Connection, devbox_id: str) -> RunRow:
+    return runs.get(connection, devboxes.get(connection, devbox_id).run_id)
 
 
 def _place(path: str) -> str:

@@ -10,7 +10,7 @@ import anyio
 from runloop_mcp.api.errors import ApiError, Unavailable
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.scenario import ScenarioView
-from runloop_mcp.api.models.scoring import ScoringContractResult, ScoringMode
+from runloop_mcp.api.models.scoring import ScoringContractResult
 from runloop_mcp.devbox.port import FileData
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
@@ -94,11 +94,10 @@ class ScoringJobs:
         box, row, scenario = held.box, task.devbox, task.scenario
         if box is None or row.data.frozen_snapshot is None:
             raise Unavailable("The devbox ended before it could be scored.", retryable=True)
-        mode = ScoringMode(scenario.metadata.get("scoring", ScoringMode.CLEAN))
         async with scoring_devbox(
             engine.driver,
             box,
-            mode=mode,
+            mode=task.run.data.scoring,
             frozen_snapshot_id=row.data.frozen_snapshot,
             pristine_home_snapshot_id=row.data.pristine_home_snapshot,
             protected_names=protected_names(scenario.metadata),
@@ -127,23 +126,23 @@ class ScoringJobs:
 
         # Shielded: a result that is there is kept, whatever else ends meanwhile.
         with anyio.CancelScope(shield=True):
-            await self._engine.database.write(work, durable=True)
-        self._engine.changes.notify(run_id)
+            self._engine.moved(await self._engine.database.write(work, durable=True))
 
     async def _interrupt(self, run_id: str, reason: str) -> None:
         note = f"Scoring was interrupted and can be asked for again: {reason}"
 
-        def work(connection: Connection) -> str | None:
+        def work(connection: Connection) -> tuple[RunRow, str | None]:
             run = runs.move(
                 connection, run_id, Move.INTERRUPT, now_ms=now_ms(), change=lambda data: data.notes.append(note)
             )
             row = devboxes.get(connection, run.devbox_id)
             frozen, row.data.frozen_snapshot = row.data.frozen_snapshot, None
             devboxes.save(connection, row, now_ms=now_ms())
-            return frozen
+            return run, frozen
 
         try:
-            frozen = await self._engine.database.write(work, durable=True)
+            run, frozen = await self._engine.database.write(work, durable=True)
+            self._engine.moved(run)
             if frozen is not None:
                 # The run is being worked on again: the next score is of the disk as it will be then.
                 await self._engine.driver.remove_snapshot(frozen)

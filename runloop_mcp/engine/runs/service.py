@@ -177,7 +177,7 @@ class EngineRuns(Runs):
         row = await self._engine.database.write(
             lambda connection: runs.move(connection, run_id, move, now_ms=now_ms(), change=change), durable=True
         )
-        self._engine.changes.notify(run_id, row.devbox_id)
+        self._engine.moved(row)
         return row
 
     async def _end_devbox(self, held: Held, *, reason: str | None, keep_disk: bool) -> None:

@@ -10,6 +10,7 @@ from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunProfile, RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioEnvironment, ScenarioStatus, ScenarioView
+from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Capability
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
@@ -114,6 +115,7 @@ def _rows(
             environment_hash=record.environment_hash,
             isolation=isolation,
             disclosure=disclosure_of(scenario),
+            scoring=ScoringMode(scenario.metadata.get("scoring", ScoringMode.CLEAN)),
             commands_limit=_limit(scenario, "max_commands"),
             attempts_limit=_limit(scenario, "max_attempts"),
         ),

@@ -44,21 +44,23 @@ class ExecutionRow(BaseModel):
     data: ExecutionData
 
 
-def save(connection: sqlite3.Connection, row: ExecutionRow) -> None:
+Values = tuple[str, str, str, int | None, int, int | None, str]
+"""An execution as it stands, for another thread to keep while it goes on."""
+
+
+def values_of(row: ExecutionRow) -> Values:
+    """The execution as it stands."""
+    data = row.data.model_dump_json()
+    return (row.id, row.devbox_id, row.status, row.exit_status, row.start_time_ms, row.end_time_ms, data)
+
+
+def save(connection: sqlite3.Connection, values: Values) -> None:
     """Keeps an execution, new or changed."""
     connection.execute(
         "INSERT INTO executions (id, devbox_id, status, exit_status, start_time_ms, end_time_ms, data)"
         " VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET status = excluded.status,"
         " exit_status = excluded.exit_status, end_time_ms = excluded.end_time_ms, data = excluded.data",
-        (
-            row.id,
-            row.devbox_id,
-            row.status,
-            row.exit_status,
-            row.start_time_ms,
-            row.end_time_ms,
-            row.data.model_dump_json(),
-        ),
+        values,
     )
 
 

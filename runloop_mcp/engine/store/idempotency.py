@@ -23,12 +23,27 @@ def find(connection: sqlite3.Connection, scope: str, key: str, arguments: str) -
     ).fetchone()
     if row is None:
         return None
-    if row[0] != arguments:
+    refuse_other_arguments(row[0], arguments)
+    return str(row[1])
+
+
+def refuse_other_arguments(first: str, arguments: str) -> None:
+    """Refuses a key that comes back with other arguments than it was first used with.
+
+    Raises:
+        InvalidRequest: They differ.
+    """
+    if first != arguments:
         raise InvalidRequest(
             "This idempotency key was used with other arguments.",
             hint="Use a new key for a new request; the same key only to repeat the very same one.",
         )
-    return str(row[1])
+
+
+def all_of(connection: sqlite3.Connection, scope: str) -> dict[str, tuple[str, str]]:
+    """Every key of a scope, with the arguments that it was used with and what it was used for."""
+    rows = connection.execute("SELECT key, fingerprint, target_id FROM idempotency_keys WHERE scope = ?", (scope,))
+    return {key: (arguments, target) for key, arguments, target in rows.fetchall()}
 
 
 def keep(connection: sqlite3.Connection, scope: str, key: str, arguments: str, target_id: str, now_ms: int) -> None:

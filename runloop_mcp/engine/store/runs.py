@@ -33,9 +33,12 @@ class RunData(BaseModel):
     environment_hash: str
     isolation: str
     disclosure: Disclosure = Disclosure.NAMED
+    scoring: ScoringMode = ScoringMode.CLEAN
+    """The mode that the scenario asks for."""
     commands_limit: int | None = None
     attempts_limit: int | None = None
     scoring_mode: ScoringMode | None = None
+    """The mode in which it was scored."""
     notes: list[str] = Field(default_factory=list)
     restored_files: list[str] = Field(default_factory=list)
 
