@@ -48,6 +48,7 @@ _FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,150}")
 _LEFT_OVER_SECONDS = 3600.0
 _MOST_LAYERS = 48
+_SETTLE_SECONDS = 3.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -162,9 +163,9 @@ class Disk:
         except FileNotFoundError as error:
             raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.") from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_or_wait(lock)
         except BlockingIOError as error:
-            holder = os.pread(lock, 100, 0).decode(errors="replace") or "unknown"
+            holder = _holder(lock) or "unknown"
             os.close(lock)
             raise Conflict(
                 f"The devbox {devbox_id} is held by another server (process {holder}).",
@@ -396,3 +397,31 @@ def _hand_over(new: Path, about: os.stat_result, least: int, owner: int | None) 
         os.chown(new, owner, owner)
     new.chmod(stat.S_IMODE(about.st_mode) & 0o777 | least)
     os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+def _holder(lock: int) -> int | None:
+    written = os.pread(lock, 20, 0)
+    return int(written) if written.isdigit() else None
+
+
+def _lock_or_wait(lock: int) -> None:
+    """Locks a devbox's disk, and waits for those who are about to let it go.
+
+    A server that was killed leaves a box that ends a few milliseconds later; and what this process has just let go may
+    live on for a moment in a child that is between its fork and its program.
+
+    Raises:
+        BlockingIOError: Another server that lives holds it.
+    """
+    end = time.monotonic() + _SETTLE_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(lock)
+            lives = holder is not None and holder != os.getpid() and Path(f"/proc/{holder}").exists()
+            if lives or time.monotonic() > end:
+                raise
+            time.sleep(0.005)
+        else:
+            return
