@@ -152,7 +152,9 @@ class Validator:
         params = StartRunParams(scenario_id=scenario.id, run_name=VALIDATION, run_profile=profile)
         # A principal of its own: the run is nobody's attempt, and uses up none where attempts are limited.
         principal = Principal(f"{VALIDATION}-{secrets.token_hex(6)}")
-        run = await self.backend.scenarios.start_run(params, principal=principal)
+        # Shielded, because a run whose id never came back could not be ended.
+        with anyio.CancelScope(shield=True):
+            run = await self.backend.scenarios.start_run(params, principal=principal)
         try:
             yield run
         finally:
