@@ -1,8 +1,5 @@
 """What went wrong, as a sentence on stderr and an exit code; never a traceback."""
 
-import os
-import sys
-
 import click
 
 from runloop_mcp.api.errors import ApiError
@@ -28,10 +25,6 @@ def report(error: BaseException) -> int:
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        # The reader of our output has gone; without this Python complains once more as it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     if isinstance(error, ApiError):
         _complain(error.message, error.hint)
     elif isinstance(error, OSError):
