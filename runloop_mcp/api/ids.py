@@ -7,6 +7,7 @@ from enum import StrEnum
 
 _ALPHABET = string.digits + string.ascii_letters
 _LENGTH = 21
+_BITS = 192  # 21 digits hold 126; the rest makes every digit equally likely
 
 
 class IdPrefix(StrEnum):
@@ -25,7 +26,7 @@ class IdPrefix(StrEnum):
 
 def new_id(prefix: IdPrefix) -> str:
     """A new random id, from the operating system's source of randomness."""
-    return f"{prefix}_" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    return f"{prefix}_{_base_62(secrets.randbits(_BITS))}"
 
 
 def stable_id(prefix: IdPrefix, *names: str) -> str:
@@ -33,9 +34,13 @@ def stable_id(prefix: IdPrefix, *names: str) -> str:
 
     Used for scenarios loaded from folders: `stable_id(IdPrefix.SCENARIO, pack, folder)`.
     """
-    number = int.from_bytes(hashlib.sha256("\0".join(names).encode()).digest(), "big")
+    return f"{prefix}_{_base_62(int.from_bytes(hashlib.sha256(chr(0).join(names).encode()).digest(), 'big'))}"
+
+
+def _base_62(number: int) -> str:
+    """The lowest digits of a number; of one with many more bits, each as likely as any other."""
     characters = []
     for _ in range(_LENGTH):
         number, digit = divmod(number, len(_ALPHABET))
         characters.append(_ALPHABET[digit])
-    return f"{prefix}_" + "".join(characters)
+    return "".join(characters)

@@ -90,9 +90,9 @@ class Executions:
         self.tasks: TaskGroup
         """The engine's task group; set before the first use."""
 
-    def path(self, devbox_id: str, execution_id: str, stream: OutputStream) -> Path:
+    def path(self, devbox_id: str, execution_id: str, stream: OutputStream) -> str:
         """Where a stream is kept when it is too large for the execution's row."""
-        return self._folder / devbox_id / f"{execution_id}.{stream}"
+        return f"{self._folder}/{devbox_id}/{execution_id}.{stream}"
 
     async def start(self, held: "Held", box: Devbox, request: Request) -> Running:
         """Starts a command, which is in `held.running` until it has ended and is kept.
@@ -146,28 +146,25 @@ class Executions:
                 scope = idempotency_scope(row.devbox_id)
                 idempotency.keep(connection, scope, request.key, request.arguments, row.id, row.start_time_ms)
 
-        async def keep_start() -> None:
-            await anyio.sleep(_SHORT_SECONDS)
-            values = executions.values_of(row)
-
-            def work(connection: Connection) -> None:
-                executions.save(connection, values)
-                keep_key(connection)
-
-            with anyio.CancelScope(shield=True):  # once begun, so that the key is not kept twice
-                await self._keep(running, work)
-                running.kept.set()
-
         def keep_end(connection: Connection) -> None:
             _keep_end(connection, running)
             keep_key(connection)
 
         try:
-            async with anyio.create_task_group() as group:
-                # Most commands are over soon: they are kept once, with their end, before anyone is told of them.
-                group.start_soon(keep_start)
+            # Most commands are over soon: they are kept once, with their end, before anyone is told of them.
+            end: Exit | None = None
+            with anyio.move_on_after(_SHORT_SECONDS):
                 end = await running.process.wait()
-                group.cancel_scope.cancel()
+            if end is None:
+                values = executions.values_of(row)
+
+                def keep_start(connection: Connection) -> None:
+                    executions.save(connection, values)
+                    keep_key(connection)
+
+                await self._keep(running, keep_start)
+                running.kept.set()
+                end = await running.process.wait()
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await running.process.kill()
@@ -185,7 +182,7 @@ class Executions:
 
     async def _keep(self, running: Running, work: Callable[[Connection], None]) -> bool:
         try:
-            await self._database.write(work)
+            await self._database.write_soon(work)
         except ApiError as error:
             # The caller still gets the result, and is told that it will not be found again.
             logger.warning("Execution %s could not be kept: %s", running.row.id, error)
@@ -224,7 +221,7 @@ class Executions:
                 row.data.details.killed = True
                 row.data.details.notes.append(_LOST)
                 for stream, kept in ((OutputStream.STDOUT, row.data.stdout), (OutputStream.STDERR, row.data.stderr)):
-                    path = self.path(devbox_id, execution_id, stream)
+                    path = Path(self.path(devbox_id, execution_id, stream))
                     if path.exists():
                         kept.inline, kept.total_bytes = None, path.stat().st_size
                 executions.save(connection, executions.values_of(row))

@@ -21,7 +21,7 @@ _LINE_CHARACTERS = 500
 class Output:
     """One stream while its execution runs: a sink that keeps small output in memory and the rest in a file."""
 
-    def __init__(self, path: Path, *, quota_bytes: int) -> None:
+    def __init__(self, path: str, *, quota_bytes: int) -> None:
         self._path = path
         self._quota = quota_bytes
         self._memory = bytearray()
@@ -49,7 +49,7 @@ class Output:
     def _append(self, data: bytes) -> int:
         try:
             if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                Path(self._path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
                 _write_all(self._file, bytes(self._memory))
                 self._memory.clear()
@@ -84,7 +84,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-async def read_bytes(kept: KeptOutput, path: Path, offset: int, limit: int) -> bytes:
+async def read_bytes(kept: KeptOutput, path: str, offset: int, limit: int) -> bytes:
     """A range of a kept stream.
 
     Raises:
@@ -97,17 +97,19 @@ async def read_bytes(kept: KeptOutput, path: Path, offset: int, limit: int) -> b
     return await to_thread.run_sync(_read_file, path, offset, min(limit, kept.total_bytes - offset))
 
 
-def _read_file(path: Path, offset: int, limit: int) -> bytes:
+def _read_file(path: str, offset: int, limit: int) -> bytes:
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             file.seek(offset)
             return file.read(max(limit, 0))
     except FileNotFoundError as error:
         raise NotFound("This output is no longer kept.", hint="Outputs are kept for a limited time.") from error
 
 
-async def tail(kept: KeptOutput, path: Path, *, limit: int, last_lines: int | None) -> tuple[str, bool]:
+async def tail(kept: KeptOutput, path: str, *, limit: int, last_lines: int | None) -> tuple[str, bool]:
     """The end of a stream as text, and whether something before it was left out."""
+    if kept.total_bytes == 0:
+        return "", kept.dropped_bytes > 0
     start = max(kept.total_bytes - limit, 0)
     text = decode(await read_bytes(kept, path, start, limit))
     cut = start > 0
@@ -119,7 +121,7 @@ async def tail(kept: KeptOutput, path: Path, *, limit: int, last_lines: int | No
     return text, cut or kept.dropped_bytes > 0
 
 
-async def read_range(kept: KeptOutput, path: Path, *, offset: int, limit: int, complete: bool) -> OutputRange:
+async def read_range(kept: KeptOutput, path: str, *, offset: int, limit: int, complete: bool) -> OutputRange:
     """A range of a stream as text, cut between characters; a negative offset counts from the end."""
     if limit < 1:
         raise InvalidRequest("The limit must be at least 1 byte.")
@@ -153,7 +155,7 @@ def decode(data: bytes) -> str:
     return data.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
-async def search(kept: KeptOutput, path: Path, pattern: str, *, limit: int) -> OutputMatches:
+async def search(kept: KeptOutput, path: str, pattern: str, *, limit: int) -> OutputMatches:
     """The lines of a stream in which a regular expression is found.
 
     Raises:

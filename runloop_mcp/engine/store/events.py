@@ -6,16 +6,13 @@ import sqlite3
 from runloop_mcp.api.trace import RunEvent
 
 
-def append(connection: sqlite3.Connection, run_id: str, kind: str, time_ms: int, data: dict[str, object]) -> int:
-    """Adds an event at the end of a run's record; gives its place, from 1."""
-    (sequence,) = connection.execute(
-        "SELECT coalesce(max(sequence), 0) + 1 FROM events WHERE run_id = ?", (run_id,)
-    ).fetchone()
+def append(connection: sqlite3.Connection, run_id: str, kind: str, time_ms: int, data: dict[str, object]) -> None:
+    """Adds an event at the end of a run's record."""
     connection.execute(
-        "INSERT INTO events (run_id, sequence, time_ms, kind, data) VALUES (?,?,?,?,?)",
-        (run_id, sequence, time_ms, kind, json.dumps(data, ensure_ascii=True)),
+        "INSERT INTO events (run_id, sequence, time_ms, kind, data)"
+        " SELECT ?1, coalesce(max(sequence), 0) + 1, ?2, ?3, ?4 FROM events WHERE run_id = ?1",
+        (run_id, time_ms, kind, json.dumps(data, ensure_ascii=True)),
     )
-    return int(sequence)
 
 
 def after(connection: sqlite3.Connection, run_id: str, sequence: int, limit: int) -> list[RunEvent]:
