@@ -17,6 +17,8 @@ _CHUNK = 1 << 16
 _BIG = 1 << 20
 _HIGH_WATER = 1 << 20
 _GRACE_SECONDS = 0.1
+_SHORT_SECONDS = 0.004
+"""A program that ends within this is read once, when it has ended: its pipes need not be watched."""
 
 
 class Stream:
@@ -37,7 +39,11 @@ class Stream:
         self._delivering = False
         self._late = False
         self.failure: BaseException | None = None
-        self._loop.add_reader(descriptor, self._readable)
+        self._watch: asyncio.TimerHandle | None = self._loop.call_later(_SHORT_SECONDS, self._begin)
+
+    def _begin(self) -> None:
+        self._watch = None
+        self._loop.add_reader(self._descriptor, self._readable)
 
     @property
     def finished(self) -> bool:
@@ -132,7 +138,10 @@ class Stream:
         """Stops reading; what was read is still handed on."""
         if self._open:
             self._open = False
-            self._loop.remove_reader(self._descriptor)
+            if self._watch is not None:
+                self._watch.cancel()
+            else:
+                self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)
 
 

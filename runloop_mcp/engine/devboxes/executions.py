@@ -22,7 +22,7 @@ from runloop_mcp.devbox.port import Command, Devbox, Exit, Process
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.devboxes.output import Output, tail
-from runloop_mcp.engine.store import events, executions, idempotency
+from runloop_mcp.engine.store import executions, idempotency
 from runloop_mcp.engine.store.database import Database
 from runloop_mcp.engine.store.executions import ExecutionData, ExecutionRow, KeptOutput
 
@@ -147,7 +147,7 @@ class Executions:
                 idempotency.keep(connection, scope, request.key, request.arguments, row.id, row.start_time_ms)
 
         def keep_end(connection: Connection) -> None:
-            _keep_end(connection, running)
+            executions.save(connection, executions.values_of(row))
             keep_key(connection)
 
         try:
@@ -257,26 +257,6 @@ class Executions:
             stderr_truncated=ends[1][1],
             x_runloop_mcp=details,
         )
-
-
-def _keep_end(connection: Connection, running: Running) -> None:
-    row = running.row
-    executions.save(connection, executions.values_of(row))
-    events.append(
-        connection,
-        running.run_id,
-        "execution",
-        row.end_time_ms or row.start_time_ms,
-        {
-            "execution_id": row.id,
-            "command": row.data.details.command,
-            "exit_status": row.exit_status,
-            "duration_ms": row.data.details.duration_ms,
-            "stdout_bytes": row.data.stdout.total_bytes,
-            "stderr_bytes": row.data.stderr.total_bytes,
-            "timed_out": row.data.details.timed_out,
-        },
-    )
 
 
 def stream_of(row: ExecutionRow, stream: OutputStream) -> KeptOutput:
