@@ -74,7 +74,7 @@ def start_run(peer: StdioPeer) -> str:
     """Starts a run of the pack's scenario; gives its id once its devbox is ready."""
     listed = _call(peer, "list_scenarios", query="bench")["structuredContent"]
     scenario = next(item for item in listed["scenarios"] if item["name"] == "bench")
-    text = _text(_call(peer, "start_run", scenario_id=scenario["id"]))
+    text = _text(_call(peer, "start_run", scenario_id=scenario["scenario_id"]))
     return next(word.strip("`.,") for word in text.split() if word.strip("`.,").startswith("scr_"))
 
 

@@ -46,7 +46,9 @@ class Running:
     process: Process
     stdout: Output
     stderr: Output
-    run_id: str
+    request: "Request"
+    followed: "dict[str, Running]"
+    """Where it is found until it has ended and is kept."""
     began: float
     kept: anyio.Event = field(default_factory=anyio.Event)
     """Set once it is in the database, so that its id may be given away."""
@@ -132,39 +134,39 @@ class Executions:
                 last_n=params.last_n,
             ),
         )
-        running = Running(row, process, stdout, stderr, held.run_id, began)
-        # The task is the execution's owner from here on: it closes the outputs, whatever becomes of the caller.
+        running = Running(row, process, stdout, stderr, request, held.running, began)
         held.running[row.id] = running
-        self.tasks.start_soon(self._follow, running, held.running, request)
         return running
 
-    async def _follow(self, running: Running, followed: dict[str, Running], request: Request) -> None:
-        row = running.row
+    async def see_through(self, running: Running, *, seconds: float) -> None:
+        """Sees a command to its end if that comes soon; a task of the engine's owns it from then on, if not.
 
-        def keep_key(connection: Connection) -> None:
-            if request.key is not None and not running.kept.is_set():
-                scope = idempotency_scope(row.devbox_id)
-                idempotency.keep(connection, scope, request.key, request.arguments, row.id, row.start_time_ms)
+        Most commands are over soon. They cost no task, and are kept once, with their end, before anyone is told.
+        """
+        end: Exit | None = None
+        try:
+            with anyio.move_on_after(min(seconds, _SHORT_SECONDS)):
+                end = await running.process.wait()
+        except BaseException:
+            # The caller was cancelled: whoever ends the command then finds it followed.
+            self.tasks.start_soon(self._follow, running)
+            raise
+        if end is not None:
+            await self._end(running, end)
+        else:
+            self.tasks.start_soon(self._follow, running)
 
-        def keep_end(connection: Connection) -> None:
-            executions.save(connection, executions.values_of(row))
-            keep_key(connection)
+    async def _follow(self, running: Running) -> None:
+        values = executions.values_of(running.row)
+
+        def keep_start(connection: Connection) -> None:
+            executions.save(connection, values)
+            _keep_key(connection, running)
 
         try:
-            # Most commands are over soon: they are kept once, with their end, before anyone is told of them.
-            end: Exit | None = None
-            with anyio.move_on_after(_SHORT_SECONDS):
-                end = await running.process.wait()
-            if end is None:
-                values = executions.values_of(row)
-
-                def keep_start(connection: Connection) -> None:
-                    executions.save(connection, values)
-                    keep_key(connection)
-
-                await self._keep(running, keep_start)
-                running.kept.set()
-                end = await running.process.wait()
+            await self._keep(running, keep_start)
+            running.kept.set()
+            end = await running.process.wait()
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await running.process.kill()
@@ -173,9 +175,19 @@ class Executions:
             running.kept.set()
             running.done.set()
             raise
+        await self._end(running, end)
+
+    async def _end(self, running: Running, end: Exit) -> None:
+        row = running.row
         self._finish(running, end)
-        if await self._keep(running, keep_end):
-            followed.pop(row.id, None)  # it is in the store now; a thousand commands must not stay in memory
+
+        def keep_end(connection: Connection) -> None:
+            executions.save(connection, executions.values_of(row))
+            _keep_key(connection, running)
+
+        with anyio.CancelScope(shield=True):
+            if await self._keep(running, keep_end):
+                running.followed.pop(row.id, None)  # it is in the store now; a thousand must not stay in memory
         running.kept.set()
         running.done.set()
         self._changes.notify(row.id)
@@ -257,6 +269,13 @@ class Executions:
             stderr_truncated=ends[1][1],
             x_runloop_mcp=details,
         )
+
+
+def _keep_key(connection: Connection, running: Running) -> None:
+    request, row = running.request, running.row
+    if request.key is not None and not running.kept.is_set():
+        scope = idempotency_scope(row.devbox_id)
+        idempotency.keep(connection, scope, request.key, request.arguments, row.id, row.start_time_ms)
 
 
 def stream_of(row: ExecutionRow, stream: OutputStream) -> KeptOutput:

@@ -94,6 +94,7 @@ class EngineDevboxes(Devboxes):
                 idempotency.refuse_other_arguments(known[0], arguments)
                 return await self.execution(devbox_id, known[1], wait_seconds=wait_seconds)
         try:
+            await self._engine.executions.see_through(running, seconds=wait_seconds)
             with anyio.move_on_after(wait_seconds):
                 await running.done.wait()
             await running.kept.wait()
