@@ -1,0 +1,58 @@
+"""Small writes on the event loop's own thread: as safe as the others, and never a wait."""
+
+import sqlite3
+from pathlib import Path
+
+import anyio
+import pytest
+
+from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.engine.store.database import Database
+
+
+def _insert(connection: sqlite3.Connection, key: str) -> None:
+    connection.execute("INSERT INTO idempotency_keys VALUES ('scope', ?, 'arguments', 'target', 1)", (key,))
+
+
+def _keys(connection: sqlite3.Connection) -> list[str]:
+    return [key for (key,) in connection.execute("SELECT key FROM idempotency_keys ORDER BY key")]
+
+
+async def test_a_small_write_is_kept_when_it_returns(tmp_path: Path) -> None:
+    """Another connection sees it at once, whether the database was open before or not."""
+    async with Database(tmp_path / "store.db") as database:
+        for key in ("a", "b"):
+            await database.write_soon(lambda connection, key=key: _insert(connection, key))
+        other = sqlite3.connect(tmp_path / "store.db")
+        assert _keys(other) == ["a", "b"]
+        other.close()
+
+
+async def test_a_write_that_would_wait_is_handed_to_the_writing_thread(tmp_path: Path) -> None:
+    """While another process writes, the event loop goes on, and the write is made when its turn comes."""
+    async with Database(tmp_path / "store.db") as database:
+        await database.open()
+        other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        _insert(other, "first")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(database.write_soon, lambda connection: _insert(connection, "second"))
+            # The loop is not held up: reading goes on beside the write that waits.
+            assert await database.read(_keys) == []
+            other.execute("COMMIT")
+        assert await database.read(_keys) == ["first", "second"]
+        other.close()
+
+
+async def test_a_small_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """What its work raises comes out, and nothing of it stays."""
+
+    def half(connection: sqlite3.Connection) -> None:
+        _insert(connection, "half")
+        raise InvalidRequest("No.")
+
+    async with Database(tmp_path / "store.db") as database:
+        await database.open()
+        with pytest.raises(InvalidRequest):
+            await database.write_soon(half)
+        assert await database.read(_keys) == []
