@@ -36,7 +36,7 @@ NOT_LINUX = Finding(
     "system",
     ok=False,
     detail="Local devboxes need Linux.",
-    remedy="Use another devbox driver: --devbox docker or --devbox runloop.",
+    remedy="Run the server on Linux: in a virtual machine, or in a container as the README shows.",
 )
 
 T = TypeVar("T")
