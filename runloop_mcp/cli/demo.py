@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,7 +19,8 @@ from runloop_mcp.cli.demo_walk import Plan, Walk, connected, load_plan
 from runloop_mcp.cli.failures import first
 from runloop_mcp.cli.options import json_option
 from runloop_mcp.cli.settings import load_settings
-from runloop_mcp.cli.terminal import console, print_json
+from runloop_mcp.cli.terminal import console, own_command, print_json
+from runloop_mcp.cli.wiring import keeping_state_in
 
 _SECONDS = 600
 """For the whole walk."""
@@ -105,7 +105,7 @@ async def _draw(plan: Plan, walk: Walk, fast: bool) -> None:
 
 
 def _next_lines() -> list[tuple[str, str]]:
-    command = _own_command()
+    command = own_command()
     return [
         ("give it to Claude Code", f"claude mcp add runloop -- {command}"),
         ("then ask it", '"List the scenarios, pick one and solve it."'),
@@ -115,18 +115,11 @@ def _next_lines() -> list[tuple[str, str]]:
     ]
 
 
-def _own_command() -> str:
-    """How this program is called here: by name where it is on the PATH, else by its place."""
-    beside = Path(sys.executable).with_name("runloop-mcp")
-    found = shutil.which("runloop-mcp")
-    return "runloop-mcp" if found and Path(found).resolve() == beside.resolve() else str(beside)
-
-
 @contextmanager
 def _scratch(state_dir: Path) -> Iterator[Path]:
     """A folder on the disk where devboxes are kept anyway, as not every disk can carry them; deleted in the end."""
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=state_dir))
+    with keeping_state_in(state_dir):
+        folder = Path(tempfile.mkdtemp(prefix="demo-", dir=state_dir))
     try:
         yield folder
     finally:

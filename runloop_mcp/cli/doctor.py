@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import click
@@ -23,8 +24,13 @@ from runloop_mcp.cli.terminal import console, print_json
 from runloop_mcp.cli.wiring import backend_for, driver_for, folder_problems
 from runloop_mcp.devbox.port import Capability, Finding
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
 _LITTLE_SPACE = 2 * 1024**3
 _PROBE_SECONDS = 30
+_STILL_WORKS = "Scenarios can be listed and read; what is marked missing keeps runs from starting."
+_NOTHING_WORKS = "Without a place for its state nothing else works either."
 
 _OPTIONAL_PROGRAMS = {
     "git": "scenarios that are git repositories, and references that are patches, need it",
@@ -63,7 +69,7 @@ async def _examine(settings: Settings) -> tuple[Capability, Sequence[Finding]]:
     findings = [
         Finding("runloop-mcp", ok=True, detail=f"{__version__}, with mcp {version('mcp')}"),
         Finding("python", ok=True, detail=f"{platform.python_version()} at {sys.executable}"),
-        Finding("system", ok=True, detail=f"{platform.system()} {platform.release()} on {platform.machine()}"),
+        Finding("machine", ok=True, detail=f"{platform.system()} {platform.release()} on {platform.machine()}"),
     ]
     state = await anyio.to_thread.run_sync(_state, settings.state_dir)
     findings += state
@@ -148,7 +154,7 @@ def _show(able: bool, capability: Capability, findings: Sequence[Finding]) -> No
     from rich.text import Text
 
     drawn = console()
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -157,12 +163,22 @@ def _show(able: bool, capability: Capability, findings: Sequence[Finding]) -> No
         detail = Text(finding.detail)
         if not finding.ok and finding.remedy:
             detail.append(f"\n→ {finding.remedy}", style="bold")
-        table.add_row(mark, Text(finding.name), detail)
-    drawn.print(table)
+        if drawn.is_terminal:
+            table.add_row(mark, Text(finding.name), detail)
+        else:
+            # A line for each, unbroken, for whoever searches them.
+            click.echo(f"{mark.plain:8} {finding.name:14} {detail.plain.replace(chr(10), '  ')}")
+    if drawn.is_terminal:
+        drawn.print(table)
+    drawn.print(Text("\n").append_text(_verdict(able, capability, findings)), soft_wrap=not drawn.is_terminal)
+
+
+def _verdict(able: bool, capability: Capability, findings: Sequence[Finding]) -> "Text":
+    from rich.text import Text
+
     if able:
-        verdict = Text("Devboxes can run here", "bold green")
-        verdict.append(f", isolated by {capability.tier} ({capability.driver}).", style="default")
-    else:
-        verdict = Text("Devboxes can't run here.", "bold red")
-        verdict.append(" Scenarios can be listed and read; what is marked missing keeps runs from starting.", "default")
-    drawn.print(Text("\n").append_text(verdict))
+        return Text.assemble(
+            ("Devboxes can run here", "bold green"), f", isolated by {capability.tier} ({capability.driver})."
+        )
+    kept = all(finding.ok for finding in findings if finding.required)
+    return Text.assemble(("Devboxes can't run here.", "bold red"), f" {_STILL_WORKS if kept else _NOTHING_WORKS}")

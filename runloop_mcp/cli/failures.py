@@ -10,11 +10,11 @@ DEBUG_VARIABLE = "RUNLOOP_MCP_DEBUG"
 
 
 def first(error: BaseException) -> BaseException:
-    """What was raised first in a group of errors that ended together; an interrupt before all others."""
+    """What was raised first in a group of errors that ended together; what ends the process before all others."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [first(inner) for inner in error.exceptions]
-    return next((leaf for leaf in leaves if isinstance(leaf, KeyboardInterrupt)), leaves[0])
+    return next((leaf for leaf in leaves if isinstance(leaf, (KeyboardInterrupt, SystemExit))), leaves[0])
 
 
 def report(error: BaseException) -> int:
@@ -22,6 +22,9 @@ def report(error: BaseException) -> int:
     error = first(error)
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return INTERRUPTED
+    if isinstance(error, SystemExit):
+        # What draws on the terminal ends so where whoever reads the output stops reading.
+        return error.code if isinstance(error.code, int) else 1
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

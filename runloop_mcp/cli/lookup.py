@@ -1,11 +1,14 @@
 """Scenarios by what a person calls them: id or name."""
 
+import os
 from collections.abc import AsyncIterator
 from difflib import get_close_matches
+from pathlib import Path
 
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.errors import NotFound
+from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
+from runloop_mcp.cli.wiring import folder_problems
 
 _PAGE = 200
 
@@ -27,12 +30,34 @@ async def find_scenario(backend: Backend, called: str) -> ScenarioView:
 
     Raises:
         NotFound: There is none; the hint names those that come near.
+        InvalidRequest: There are several, or its folder can't be loaded.
     """
     if called.startswith("scn_"):
         return await backend.scenarios.retrieve(called)
-    named = await backend.scenarios.list(ScenarioListParams(name=called, limit=1))
-    if named.items:
-        return named.items[0]
-    names = sorted([scenario.name async for scenario in all_scenarios(backend)])
+    named = (await backend.scenarios.list(ScenarioListParams(name=called, limit=_PAGE))).items
+    if len(named) == 1:
+        return named[0]
+    if named:
+        ids = ", ".join(scenario.id for scenario in named)
+        raise InvalidRequest(f"{len(named)} scenarios are called {called!r}.", hint=f"Give the id of one: {ids}.")
+    for problem in await folder_problems(backend):
+        if called == problem.folder:
+            raise InvalidRequest(f"The scenario {called!r} can't be loaded.", hint=str(problem))
+    _refuse_folder(called)
+    names = sorted({scenario.name async for scenario in all_scenarios(backend)})
     near = get_close_matches(called, names, n=3, cutoff=0.5) or names[:10]
     raise NotFound(f"There is no scenario {called!r}.", hint=f"There is: {', '.join(near) or 'none at all'}.")
+
+
+def _refuse_folder(called: str) -> None:
+    """Says what is missing where a folder was meant that holds no scenario."""
+    folder = Path(called)
+    if not folder.is_dir():
+        if os.sep in called:
+            raise NotFound(f"There is no folder {called}.", hint="Give a folder that holds a scenario.yaml.")
+        return
+    inside = sorted(path.parent.name for path in folder.glob("*/scenario.yaml"))
+    hint = "A scenario is a folder with a scenario.yaml."
+    if inside:
+        hint = f"It is a folder of scenarios: add it with --scenarios, or give {folder / inside[0]}."
+    raise NotFound(f"{called} holds no scenario.yaml.", hint=hint)

@@ -10,11 +10,18 @@ from runloop_mcp.api.errors import NotFound
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
 from runloop_mcp.cli.options import backend_options, json_option
 from runloop_mcp.cli.settings import Settings, load_settings
-from runloop_mcp.cli.terminal import console, print_json, print_table
+from runloop_mcp.cli.terminal import console, print_json, print_table, say
 from runloop_mcp.cli.validation import VALIDATION
 from runloop_mcp.cli.wiring import backend_for
 
 _PAGE = 200
+_STYLES: dict[str, str] = {
+    RunState.RUNNING: "cyan",
+    RunState.SCORING: "cyan",
+    RunState.FAILED: "red",
+    RunState.TIMEOUT: "yellow",
+    RunState.CANCELED: "dim",
+}
 
 
 @click.group()
@@ -23,24 +30,27 @@ def runs() -> None:
 
 
 @runs.command("list")
-@click.option("--state", type=click.Choice(list(RunState)), help="Only runs in this state.")
+@click.option("--state", type=click.Choice([state.value for state in RunState]), help="Only runs in this state.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
 @click.option("--all", "everyone", is_flag=True, help="Runs of validation too.")
 @backend_options
 @json_option
-def list_command(
-    *, flags: dict[str, object], state: RunState | None, limit: int, everyone: bool, as_json: bool
-) -> None:
+def list_command(*, flags: dict[str, object], state: str | None, limit: int, everyone: bool, as_json: bool) -> None:
     """The runs that there were, newest first."""
-    found = anyio.run(_list, load_settings(**flags), state, limit, everyone)
+    found = anyio.run(_list, load_settings(**flags), RunState(state) if state else None, limit, everyone)
     if as_json:
         print_json([run for run, _ in found])
+        return
+    if not found:
+        narrowed = f" in state {state}" if state else ""
+        hidden = "" if everyone else " Those of validate are left out; --all lists them too."
+        say(f"There are no runs{narrowed} yet.{hidden}")
         return
     rows = [
         (run.id, name, str(run.state), _score(run), str(_attempt(run)), _time(run.start_time_ms), _duration(run))
         for run, name in found
     ]
-    print_table(("run", "scenario", "state", "score", "attempt", "started (UTC)", "took"), rows)
+    print_table(("run", "scenario", "state", "score", "attempt", "started (UTC)", "took"), rows, styles=_STYLES)
 
 
 async def _list(
@@ -67,7 +77,7 @@ async def _scenario_name(backend: Backend, scenario_id: str) -> str:
         return scenario_id
 
 
-@runs.command("show")
+@runs.command("show", short_help="One run: its state, its score and what happened to it.")
 @click.argument("run_id")
 @backend_options
 @json_option

@@ -8,8 +8,9 @@ from runloop_mcp.api.reference import reference_kind
 from runloop_mcp.cli.lookup import all_scenarios, find_scenario
 from runloop_mcp.cli.options import backend_options, json_option
 from runloop_mcp.cli.settings import Settings, load_settings
-from runloop_mcp.cli.terminal import console, print_json, print_table
-from runloop_mcp.cli.wiring import backend_for
+from runloop_mcp.cli.terminal import console, print_json, print_table, say
+from runloop_mcp.cli.wiring import backend_for, folder_problems
+from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY
 
 
 @click.group()
@@ -30,25 +31,35 @@ def list_command(
     params = ScenarioListParams(
         search=query, tags=list(tags) or None, status=None if archived else ScenarioStatus.ACTIVE
     )
-    found = anyio.run(_list, load_settings(**flags), params)
+    found, unloadable = anyio.run(_list, load_settings(**flags), params)
+    if unloadable:
+        say(f"Not listed, because they can't be loaded: {', '.join(unloadable)}. runloop-mcp validate says why.")
     if as_json:
         print_json(found)
         return
+    if not found:
+        say("No scenario matches." if query or tags else "There are no scenarios.")
+        return
+    # The name is what people go by; the id stands beside it where a name does not tell two scenarios apart.
+    alike = len({each.name for each in found}) < len(found)
     rows = [
         (
             each.name,
+            *([each.id] if alike else []),
             each.metadata.get("difficulty", "-"),
             each.metadata.get("tags", "-").replace(",", ", "),
             _summary(each),
         )
         for each in found
     ]
-    print_table(("name", "difficulty", "tags", "summary"), rows)
+    print_table(("name", *(["id"] if alike else []), "difficulty", "tags", "summary"), rows)
 
 
-async def _list(settings: Settings, params: ScenarioListParams) -> list[ScenarioView]:
+async def _list(settings: Settings, params: ScenarioListParams) -> tuple[list[ScenarioView], list[str]]:
+    """The scenarios, and the folders that could not be loaded."""
     async with backend_for(settings) as backend:
-        return [scenario async for scenario in all_scenarios(backend, params)]
+        found = [scenario async for scenario in all_scenarios(backend, params)]
+        return found, [problem.folder or str(problem.path) for problem in await folder_problems(backend)]
 
 
 def _summary(scenario: ScenarioView) -> str:
@@ -56,12 +67,15 @@ def _summary(scenario: ScenarioView) -> str:
     return scenario.metadata.get("summary") or lines[0].lstrip("# ")
 
 
-@scenarios.command("show")
+@scenarios.command("show", short_help="One scenario: problem, scoring contract, environment.")
 @click.argument("scenario")
 @backend_options
 @json_option
 def show_command(*, flags: dict[str, object], scenario: str, as_json: bool) -> None:
-    """One scenario, by its name or id: the problem, the scoring contract, the environment."""
+    """One scenario, by its name or id: the problem, the scoring contract, the environment.
+
+    With --json also what no solver sees: the reference output, and the scorers with their files.
+    """
     found = anyio.run(_show, load_settings(**flags), scenario)
     if as_json:
         print_json(found)
@@ -94,18 +108,28 @@ def _draw(scenario: ScenarioView) -> None:
     )
     drawn.print(Rule("Environment", style="dim"))
     print_table(("what", "value"), _environment(scenario))
+    if drawn.is_terminal:
+        drawn.print("The reference output and the scorers stand in the output of --json.", style="dim")
 
 
 def _environment(scenario: ScenarioView) -> list[tuple[str, str]]:
     environment = scenario.environment
     launch = environment.launch_parameters if environment else None
+    metadata = scenario.metadata
     rows = [
-        ("working directory", environment.working_directory if environment else None),
+        ("tags", metadata.get("tags", "").replace(",", ", ")),
+        ("difficulty", metadata.get("difficulty")),
+        ("minutes", metadata.get("minutes")),
+        ("working directory", (environment and environment.working_directory) or DEFAULT_WORKING_DIRECTORY),
         ("launch commands", "; ".join(launch.launch_commands or []) if launch else None),
+        ("requires", metadata.get("requires")),
         ("required variables", ", ".join(scenario.required_environment_variables or [])),
         ("required secrets", ", ".join(scenario.required_secret_names or [])),
         ("validation", f"{scenario.validation_type or 'FORWARD'}, reference: {reference_kind(scenario)}"),
-        ("scoring", scenario.metadata.get("scoring", "clean")),
-        ("disclosure", scenario.metadata.get("disclosure", "named")),
+        ("scoring", metadata.get("scoring", "clean")),
+        ("disclosure", metadata.get("disclosure", "named")),
+        ("protected files", metadata.get("protected")),
+        ("most commands", metadata.get("max_commands")),
+        ("most attempts", metadata.get("max_attempts")),
     ]
     return [(name, value) for name, value in rows if value]

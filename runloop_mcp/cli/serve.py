@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from runloop_mcp.cli.settings import Settings
 
 _ON_A_TERMINAL = """\
-runloop-mcp is serving MCP on this terminal's input and output, which is meant for an MCP client, not for a person.
-To add it to a client:   claude mcp add runloop -- runloop-mcp
-To see it work:          runloop-mcp demo
-To see what else it can: runloop-mcp --help
+runloop-mcp is serving MCP on this terminal. That is for MCP clients, which start it by themselves:
+
+  add it to a client     claude mcp add runloop -- {command}
+  see it work            {command} demo
+  see what else it can   {command} --help
+
 Ctrl-C ends it."""
 
 
@@ -72,7 +74,9 @@ def _settings(flags: dict[str, object]) -> "Settings":
 
 def _say_where_on_a_terminal() -> None:
     if sys.stdin is not None and sys.stdin.isatty():
-        click.echo(_ON_A_TERMINAL, err=True)
+        from runloop_mcp.cli.terminal import own_command
+
+        click.echo(_ON_A_TERMINAL.format(command=own_command()), err=True)
 
 
 def _say_address(sse_only: bool, address: str) -> None:

@@ -92,7 +92,8 @@ def _explained(error: ValidationError, flags: dict[str, object]) -> InvalidReque
     field = str(first["loc"][0])
     name = f"--{field.replace('_', '-')}" if field in flags else _variable_of(field)
     message = first["msg"].removeprefix("Value error, ")
-    return InvalidRequest(f"{name} is not valid: {message[0].lower()}{message[1:]}.", hint="See runloop-mcp config.")
+    hint = (Settings.model_fields[field].description or "") if field in Settings.model_fields else ""
+    return InvalidRequest(f"{name} is not valid: {message[0].lower()}{message[1:]}.", hint=hint)
 
 
 def _variable_of(field: str) -> str:

@@ -1,7 +1,11 @@
 """How results are shown: tables for people, aligned text for pipes, JSON for scripts."""
 
 import json
-from collections.abc import Sequence
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,8 +38,28 @@ def console(*, stderr: bool = False) -> "Console":
     return drawn if drawn.is_terminal else Console(stderr=stderr, highlight=False, width=100)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table: drawn on a terminal, else aligned text with nothing cut off."""
+def own_command() -> str:
+    """How this program is called here, for a shell: by name where it is on the PATH, else by its place."""
+    beside = Path(sys.executable).with_name("runloop-mcp")
+    found = shutil.which("runloop-mcp")
+    return "runloop-mcp" if found and Path(found).resolve() == beside.resolve() else shlex.quote(str(beside))
+
+
+def say(text: str) -> None:
+    """Tells a person something beside the output proper, on stderr."""
+    click.echo(text, err=True)
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, styles: Mapping[str, str] | None = None
+) -> None:
+    """Prints a table: drawn on a terminal, else aligned text with nothing cut off.
+
+    Args:
+        columns: The headings.
+        rows: The cells.
+        styles: How cells with this text are drawn.
+    """
     drawn = console()
     if not drawn.is_terminal:
         widths = [max(len(row[at]) for row in [columns, *rows]) for at in range(len(columns))]
@@ -51,5 +75,5 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         # The first names the thing, so it stays in one piece.
         table.add_column(column, no_wrap=column == columns[0], overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell, style=(styles or {}).get(cell, "")) for cell in row))
     drawn.print(table)

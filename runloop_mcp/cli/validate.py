@@ -25,7 +25,12 @@ from runloop_mcp.engine.scenarios.pack import pack_name
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-_STYLES = {Verdict.VALID: "green", Verdict.INVALID: "red", Verdict.ERROR: "yellow", Verdict.TIMEOUT: "yellow"}
+_STYLES: dict[str, str] = {
+    Verdict.VALID: "green",
+    Verdict.INVALID: "red",
+    Verdict.ERROR: "yellow",
+    Verdict.TIMEOUT: "yellow",
+}
 
 
 @click.command()
@@ -191,11 +196,11 @@ def _show(found: list[Validation]) -> None:
             _scores(each.untouched),
             _scores(each.reference),
             f"{each.seconds:.1f} s",
-            each.reason,
+            "-" if each.verdict is Verdict.VALID else each.reason,
         )
         for each in found
     ]
-    print_table(("scenario", "verdict", "untouched", "reference", "took", "reason"), rows)
+    print_table(("scenario", "verdict", "untouched", "reference", "took", "reason"), rows, styles=_STYLES)
 
 
 def _scores(scores: list[float]) -> str:

@@ -1,16 +1,36 @@
 """The only place that puts a backend behind a face. Parts are imported when they are put there: a start is quick."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.errors import Unavailable
+from runloop_mcp.api.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
     from runloop_mcp.cli.settings import Settings
     from runloop_mcp.devbox.port import Driver
     from runloop_mcp.engine.scenarios.pack import FolderProblem
+
+
+@contextmanager
+def keeping_state_in(folder: Path) -> Iterator[None]:
+    """Makes the state directory; what the system refuses while the block begins to use it is told with a way out.
+
+    Raises:
+        InvalidRequest: It can't be made or used.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield
+    except OSError as error:
+        reason = "it is no directory" if isinstance(error, FileExistsError) else str(error.strerror or error).lower()
+        raise InvalidRequest(
+            f"The state directory {folder} can't be used: {reason}.",
+            hint="Name another one: --state-dir DIR, or RUNLOOP_MCP_STATE_DIR.",
+        ) from error
 
 
 def driver_for(settings: "Settings") -> "Driver":
@@ -25,6 +45,7 @@ def backend_for(settings: "Settings") -> Backend:
 
     Raises:
         Unavailable: There is no such backend yet.
+        InvalidRequest: There is no place for its state.
     """
     if settings.backend == "cloud":
         raise Unavailable(
@@ -35,6 +56,8 @@ def backend_for(settings: "Settings") -> Backend:
     from runloop_mcp.engine.scenarios.pack import bundled_pack
     from runloop_mcp.engine.settings import EngineSettings
 
+    with keeping_state_in(settings.state_dir):
+        pass
     return EmbeddedEngine(
         settings.state_dir,
         driver_for(settings),

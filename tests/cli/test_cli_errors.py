@@ -1,5 +1,6 @@
 """What goes wrong is a sentence on stderr, with what to do next, and an exit code; never a traceback."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,6 +8,8 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+
+import runloop_mcp
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -57,9 +60,10 @@ def test_folder_that_is_not_there(runloop: Command, tmp_path: Path) -> None:
 
 
 def test_state_that_cannot_be_kept(runloop: Command, tmp_path: Path) -> None:
-    """A state directory that can't be made is named."""
+    """A state directory that can't be made is named, with the way to name another."""
     (tmp_path / "state").write_text("a file")
-    _complains(runloop("scenarios", "list"), 1, str(tmp_path / "state"))
+    for command in (("scenarios", "list"), ("demo",)):
+        _complains(runloop(*command), 1, str(tmp_path / "state"), "no directory", "--state-dir")
 
 
 @pytest.mark.parametrize(("variables", "named"), [({}, "state"), ({"RUNLOOP_MCP_PORT": "many"}, "RUNLOOP_MCP_PORT")])
@@ -84,14 +88,48 @@ def test_scenario_that_is_not_there(runloop: Command) -> None:
     _complains(runloop("scenarios", "show", "overnigth-gap"), 1, "overnight-gap")
 
 
+def test_folders_that_hold_no_scenario(runloop: Command, tmp_path: Path) -> None:
+    """A folder that was meant as a scenario is answered with what it lacks; a pack with how to name what is in it."""
+    (tmp_path / "pack" / "one").mkdir(parents=True)
+    (tmp_path / "pack" / "one" / "scenario.yaml").write_text("format: 1\nname: one\n")
+    (tmp_path / "empty").mkdir()
+    _complains(runloop("validate", str(tmp_path / "pack")), 1, "no scenario.yaml", "--scenarios", "pack/one")
+    _complains(runloop("validate", str(tmp_path / "empty")), 1, "no scenario.yaml")
+    _complains(runloop("validate", str(tmp_path / "gone")), 1, "There is no folder")
+
+
+def test_scenario_that_does_not_load(runloop: Command, tmp_path: Path) -> None:
+    """A scenario whose folder has a mistake is not said to be missing: the mistake is told, and the list names it."""
+    (tmp_path / "pack" / "broken").mkdir(parents=True)
+    (tmp_path / "pack" / "broken" / "scenario.yaml").write_text("format: 1\nname: broken\n")
+    options = ("--scenarios", str(tmp_path / "pack"))
+    _complains(runloop("scenarios", "show", "broken", *options), 1, "can't be loaded", "scoring_contract")
+    listed = runloop("scenarios", "list", *options)
+    assert listed.returncode == 0
+    assert "can't be loaded: broken" in listed.stderr
+
+
+def test_name_that_two_scenarios_have(runloop: Command, tmp_path: Path) -> None:
+    """Where a name means two scenarios nothing is guessed: the ids are named, and the list shows them."""
+    bundled = Path(runloop_mcp.__file__).parent / "scenarios" / "spare-parts"
+    shutil.copytree(bundled, tmp_path / "pack" / "copy")
+    options = ("--scenarios", str(tmp_path / "pack"))
+    rows = [line.split() for line in runloop("scenarios", "list", *options).stdout.splitlines()]
+    ids = [row[1] for row in rows if row[0] == "spare-parts"]
+    assert len(set(ids)) == 2
+    _complains(runloop("scenarios", "show", "spare-parts", *options), 1, *ids)
+    assert runloop("scenarios", "show", ids[0], *options).returncode == 0
+
+
 def test_run_that_is_not_there(runloop: Command) -> None:
     """An id of no run is named."""
     _complains(runloop("runs", "show", "scr_000000000000000000000"), 1, "scr_000000000000000000000")
 
 
-def test_reader_that_has_gone(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("arguments", [("scenarios", "list", "--json"), ("demo", "--fast")])
+def test_reader_that_has_gone(environment: dict[str, str], arguments: tuple[str, ...]) -> None:
     """When whoever reads the output stops reading, the command ends without a word."""
-    command = [sys.executable, "-m", "runloop_mcp", "scenarios", "list", "--json"]
+    command = [sys.executable, "-m", "runloop_mcp", *arguments]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:

@@ -24,6 +24,8 @@ def test_list_is_filtered(runloop: Command) -> None:
         "overnight-gap"
     ]
     assert json.loads(runloop("scenarios", "list", "--query", "no such words", "--json").stdout) == []
+    none = runloop("scenarios", "list", "--query", "no such words")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "No scenario matches.\n")
 
 
 def test_scenario_is_shown_whole(runloop: Command) -> None:
