@@ -1,5 +1,7 @@
 """What went wrong, as a sentence on stderr and an exit code; never a traceback."""
 
+from textwrap import indent
+
 import click
 
 from runloop_mcp.api.errors import ApiError
@@ -45,4 +47,4 @@ def _complain(message: str, hint: str = "") -> None:
     """Says on stderr what went wrong and what to do next."""
     click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True)
     if hint:
-        click.echo(f"  {hint}", err=True)
+        click.echo(indent(hint, "  "), err=True)

@@ -72,8 +72,8 @@ def print_table(
 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for column in columns:
-        # The first names the thing, so it stays in one piece.
-        table.add_column(column, no_wrap=column == columns[0], overflow="fold")
+        # What names the thing stays in one piece.
+        table.add_column(column, no_wrap=column in (columns[0], "id"), overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, style=(styles or {}).get(cell, "")) for cell in row))
     drawn.print(table)
