@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import anyio
 
@@ -15,7 +16,8 @@ class Changes:
     """Wakes those who wait for a run, a devbox or an execution, by its id."""
 
     def __init__(self) -> None:
-        self._events: dict[str, anyio.Event] = {}
+        self._events: WeakValueDictionary[str, anyio.Event] = WeakValueDictionary()
+        """Each lives as long as someone looks or waits: callers name what they like, and go away when they like."""
 
     def notify(self, *ids: str) -> None:
         """Wakes everyone who waits for one of these."""
@@ -35,8 +37,6 @@ class Changes:
             seen = await look()
             left = deadline - anyio.current_time()
             if done(seen) or left <= 0:
-                if self._events.get(changing) is event and not event.statistics().tasks_waiting:
-                    del self._events[changing]  # nobody else waits, and what has ended changes no more
                 return seen
             with anyio.move_on_after(min(left, _LOOK_AGAIN_SECONDS)):
                 await event.wait()
