@@ -167,15 +167,15 @@ class EmbeddedEngine(Backend):
 
     async def _sweep(self) -> None:
         await anyio.sleep(_FIRST_LOOK_SECONDS)
-        first = True
         while True:
             try:
-                if first:
-                    await self._runs.carry_on_all()
-                    first = False
-                due = await self._runs.expire()
+                due = await self._runs.look_after_all()
             except ApiError as error:
                 logger.warning("Looking after runs failed, and is tried again: %s", error)
+                due = _SWEEP_SECONDS
+            except Exception:
+                # The boundary of a background task: what keeps us from looking after runs must not end the server.
+                logger.exception("Looking after runs failed")
                 due = _SWEEP_SECONDS
             await anyio.sleep(min(due, _SWEEP_SECONDS))
 
@@ -184,6 +184,7 @@ class EmbeddedEngine(Backend):
         engine = self._engine
         run, row = await engine.database.read(lambda connection: _rows(connection, held.id))
         if row.status in (DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN):
+            await engine.keeper.release(held, forget=True)
             raise InvalidState(
                 row.data.failure_message or f"The devbox is shut down, and its run is {run.state}.",
                 hint="Start a new run.",
@@ -203,6 +204,8 @@ class EmbeddedEngine(Backend):
             else:
                 await self._launch(held, run, row)
         except ApiError as error:
+            # What launch commands print is told to callers and kept.
+            error.message = engine.secrets.masked(error.message, run.data.secrets)
             if isinstance(error, NotFound | InvalidState) or row.status is not DevboxStatus.RUNNING:
                 await self._give_up(held, row, error)
             raise
@@ -247,9 +250,14 @@ class EmbeddedEngine(Backend):
             return
         held.box = None
         held.news.append(f"The devbox had ended ({reason}) and was booted again on its disk.")
-        row = await self._engine.database.write(
-            lambda connection: runs.note(connection, held.run_id, f"The devbox ended: {reason}", now_ms=now_ms())
-        )
+        try:
+            row = await self._engine.database.write(
+                lambda connection: runs.note(connection, held.run_id, f"The devbox ended: {reason}", now_ms=now_ms())
+            )
+        except Exception:
+            # The boundary of a background task: a note that can't be kept must not end the server.
+            logger.exception("The devbox of run %s ended, which could not be noted: %s", held.run_id, reason)
+            return
         self._engine.moved(row)
 
 

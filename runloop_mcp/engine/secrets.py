@@ -4,6 +4,8 @@ import os
 from collections.abc import Collection, Mapping
 
 PREFIX = "RUNLOOP_MCP_SECRET_"
+_SHORTEST = 4
+"""Characters of a value that is masked: shorter ones would blot out words that have nothing to do with it."""
 
 
 class Secrets:
@@ -23,3 +25,10 @@ class Secrets:
             for variable, name in wanted.items()
             if PREFIX + name in self._environment
         }
+
+    def masked(self, text: str, wanted: Mapping[str, str]) -> str:
+        """The text with each value replaced by the name of its secret; `wanted` as for `values`."""
+        for variable, value in self.values(wanted).items():
+            if len(value) >= _SHORTEST:
+                text = text.replace(value, f"[secret {wanted[variable]}]")
+        return text

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import anyio
 from anyio import to_thread
@@ -77,7 +78,7 @@ class DevboxKeeper:
         self._folder = folder
         self._boot = boot
         self._held: dict[str, Held] = {}
-        self._taking: dict[str, anyio.Lock] = {}
+        self._taking: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         self.tasks: TaskGroup
         """The engine's task group; set before the first use."""
 
@@ -97,10 +98,9 @@ class DevboxKeeper:
         """
         if devbox_id in self._held:
             return self._held[devbox_id]
-        async with self._taking.setdefault(devbox_id, anyio.Lock()):
-            held = self._held.get(devbox_id) or await self._take(devbox_id, fresh=fresh)
-        self._taking.pop(devbox_id, None)
-        return held
+        taking = self._taking.setdefault(devbox_id, anyio.Lock())
+        async with taking:
+            return self._held.get(devbox_id) or await self._take(devbox_id, fresh=fresh)
 
     async def _take(self, devbox_id: str, *, fresh: bool) -> Held:
         lock = self.lock(devbox_id)
@@ -116,6 +116,8 @@ class DevboxKeeper:
             ApiError: It can't be booted; the error says why.
         """
         held = await self.hold(devbox_id)
+        if held.stopping:
+            raise Conflict("The devbox is just being ended.", hint="Look at its run.", retry_after=1)
         if held.is_ready():
             return held
         boot = self.begin_boot(held)
@@ -149,7 +151,19 @@ class DevboxKeeper:
             logger.exception("Booting devbox %s failed", held.id)
             boot.error = Unavailable("The devbox could not be booted: an error of ours, see the server's log.")
         finally:
-            boot.done.set()
+            try:
+                if boot.error is not None:
+                    await self._drop(held)
+            finally:
+                boot.done.set()
+
+    @staticmethod
+    async def _drop(held: Held) -> None:
+        """Ends what a failed boot left: a devbox that is half set up must not be taken for one that is ready."""
+        box, held.box = held.box, None
+        if box is not None:
+            with anyio.CancelScope(shield=True):
+                await box.stop()
 
     async def stop(self, held: Held) -> None:
         """Ends the devbox's boot or its processes, and waits until their executions have been kept."""
@@ -168,7 +182,9 @@ class DevboxKeeper:
     async def release(self, held: Held, *, forget: bool) -> None:
         """Lets a devbox go; with `forget` for ever."""
         if self._held.pop(held.id, None) is not None:
-            await to_thread.run_sync(lambda: held.lock.release(forget=forget))
+            # Shielded: a lock that nobody knows any more would keep everyone out, this server too.
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(lambda: held.lock.release(forget=forget))
 
     async def stop_all(self) -> None:
         """Stops everything; disks stay, and the locks are kept until `release_all`."""

@@ -145,4 +145,6 @@ class Launcher:
             raise Unavailable("The devbox ended while a launch command ran.", retryable=True)
         if end.status != 0:
             said = decode(bytes(output)).rstrip()
-            raise LaunchFailed(f"Launch command {place} failed with exit status {end.status}: {command}\n{said}")
+            # Not the command itself: what a scenario's launch commands are, its solvers are not told.
+            ending = f":\n{said}" if said else "."
+            raise LaunchFailed(f"Launch command {place} failed with exit status {end.status}{ending}")

@@ -9,6 +9,7 @@ import anyio
 
 from runloop_mcp.api.errors import ApiError, Unavailable
 from runloop_mcp.api.ids import IdPrefix, new_id
+from runloop_mcp.api.models.run import RunState
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.api.models.scoring import ScoringContractResult
 from runloop_mcp.devbox.port import FileData
@@ -55,7 +56,9 @@ class ScoringJobs:
         return run_id in self._jobs
 
     def begin(self, run_id: str, held: Held) -> None:
-        """Scores a run in the background; the run's state tells how it ends."""
+        """Scores a run in the background, unless that is under way; the run's state tells how it ends."""
+        if run_id in self._jobs:
+            return
         job = self._jobs[run_id] = _Job()
         self._engine.tasks.start_soon(self._carry_out, run_id, held, job)
 
@@ -88,6 +91,12 @@ class ScoringJobs:
 
     async def _score(self, run_id: str, held: Held) -> None:
         engine = self._engine
+        run = await engine.database.read(lambda connection: runs.get(connection, run_id))
+        if run.state is not RunState.SCORING:
+            # It was scored or canceled between the look that found it scoring and now.
+            if held.box is None and held.boot is None:
+                await engine.keeper.release(held, forget=False)
+            return
         if not held.is_ready():
             held = await engine.keeper.ready(held.id, seconds=_BOOT_SECONDS)
         task = await engine.database.write(lambda connection: _prepare(connection, run_id))

@@ -1,11 +1,15 @@
 """Runs through their states: the `Runs` port of the embedded engine."""
 
+import logging
 import math
 from collections.abc import Callable, Collection
 from sqlite3 import Connection
+from weakref import WeakValueDictionary
+
+import anyio
 
 from runloop_mcp.api.backend import Runs
-from runloop_mcp.api.errors import Conflict, InvalidState
+from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
@@ -13,12 +17,28 @@ from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.runs.scoring_job import ScoringJobs
-from runloop_mcp.engine.runs.states import WITH_SCORE, Move, next_state
+from runloop_mcp.engine.runs.states import ENDED, WITH_SCORE, Move, next_state
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
 from runloop_mcp.engine.store import devboxes, runs
+from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunData, RunRow
 
+logger = logging.getLogger(__name__)
+
 _BOOT_SECONDS = 20.0
+_END_SECONDS = 60.0
+
+_LIVING = frozenset(DevboxStatus) - {DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE}
+
+_ENDINGS: dict[RunState, tuple[str | None, bool]] = {
+    RunState.COMPLETED: ("api_shutdown", False),
+    RunState.CANCELED: ("api_shutdown", False),
+    RunState.FAILED: (None, False),
+    RunState.SCORED: ("keep_alive_timeout", False),
+    # The disk stays: work that was not scored in time is not thrown away by a clock.
+    RunState.TIMEOUT: ("keep_alive_timeout", True),
+}
+"""How the devbox of a run in a state ends: why it is shut down (None: it failed), and whether its disk is kept."""
 
 
 class EngineRuns(Runs):
@@ -27,6 +47,8 @@ class EngineRuns(Runs):
     def __init__(self, engine: EngineContext) -> None:
         self._engine = engine
         self._jobs = ScoringJobs(engine)
+        self._ending: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        """One lock for each devbox while it is being ended: a caller and our own look may find it at the same time."""
 
     async def retrieve(self, run_id: str) -> ScenarioRunView:
         """See `Runs.retrieve`."""
@@ -60,9 +82,19 @@ class EngineRuns(Runs):
             next_state(record.state, Move.SCORE)
             # A devbox that is still booting is waited for; one that can't boot fails its run, which is then the answer.
             held = await self._engine.keeper.ready(record.row.devbox_id, seconds=_BOOT_SECONDS)
-            await self._move(run_id, Move.SCORE)
-            self._jobs.begin(run_id, held)
+            await self._begin_scoring(run_id, held)
         return await self.wait(run_id, leaving={RunState.SCORING}, wait_seconds=wait_seconds)
+
+    async def _begin_scoring(self, run_id: str, held: Held) -> None:
+        # Shielded: a run that says it is being scored is, though whoever asked for it may have gone away.
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._move(run_id, Move.SCORE)
+            except InvalidState:
+                if (await self._load(run_id)).state not in {RunState.SCORING, *WITH_SCORE}:
+                    raise
+                return  # asked for twice at the same time: both get the one score
+            self._jobs.begin(run_id, held)
 
     async def carry_on(self, row: RunRow) -> None:
         """Starts interrupted scoring again from the top, unless someone is at it."""
@@ -72,8 +104,7 @@ class EngineRuns(Runs):
             held = await self._engine.keeper.hold(row.devbox_id)
         except Conflict:
             return  # another server holds the devbox, so it is scoring there
-        if not self._jobs.running(row.id):
-            self._jobs.begin(row.id, held)
+        self._jobs.begin(row.id, held)
 
     async def complete(self, run_id: str, *, wait_seconds: float = 20) -> ScenarioRunView:
         """See `Runs.complete`."""
@@ -90,10 +121,7 @@ class EngineRuns(Runs):
                 hint="Wait for its score, then complete it.",
                 retry_after=1,
             )
-        next_state(record.state, Move.COMPLETE)
-        held = await self._engine.keeper.hold(record.row.devbox_id)
-        await self._move(run_id, Move.COMPLETE)
-        await self._end_devbox(held, reason="api_shutdown", keep_disk=False)
+        await self._end(record.row, Move.COMPLETE)
         return await self.retrieve(run_id)
 
     async def cancel(self, run_id: str) -> ScenarioRunView:
@@ -101,12 +129,26 @@ class EngineRuns(Runs):
         record = await self._load(run_id)
         if record.state is RunState.CANCELED:
             return view(record)
-        next_state(record.state, Move.CANCEL)
-        held = await self._engine.keeper.hold(record.row.devbox_id)
-        await self._move(run_id, Move.CANCEL)
-        await self._jobs.stop(run_id)
-        await self._end_devbox(held, reason="api_shutdown", keep_disk=False)
+        await self._end(record.row, Move.CANCEL)
         return await self.retrieve(run_id)
+
+    async def _end(self, row: RunRow, move: Move) -> None:
+        """Ends a run and its devbox; what was begun is brought to its end though the caller may have gone away."""
+        target = next_state(row.state, move)
+        held = await self._engine.keeper.hold(row.devbox_id)
+        with anyio.move_on_after(_END_SECONDS, shield=True) as scope:
+            try:
+                await self._move(row.id, move)
+            except InvalidState:
+                if (await self._load(row.id)).state is not target:
+                    raise
+                # Asked for twice at the same time: both are answered once it has ended.
+            await self._end_devbox(held, target)
+        if scope.cancelled_caught:
+            raise Unavailable(
+                f"The run is {target}, but its devbox takes long to end.",
+                hint="The server goes on ending it; nothing need be done.",
+            )
 
     async def fail(self, run_id: str, held: Held, reason: str) -> None:
         """Ends a run whose devbox can't be used, with the reason."""
@@ -114,61 +156,62 @@ class EngineRuns(Runs):
         def change(data: RunData) -> None:
             data.notes.append(reason)
 
-        await self._move(run_id, Move.FAIL, change=change)
-        await self._end_devbox(held, reason=None, keep_disk=False)
+        row = await self._move(run_id, Move.FAIL, change=change)
+        await self._end_devbox(held, row.state)
 
     async def stop_scoring(self) -> None:
         """Stops all scoring of this server, which another one starts again."""
         await self._jobs.stop_all()
 
-    async def expire(self) -> float:
-        """Ends what the time has run out of, except what another server holds: that one does it.
+    async def look_after_all(self) -> float:
+        """Does what is due on every run that has a devbox, except what another live server holds: that one does it.
+
+        What the time has run out of is ended. What a server that died was at is carried on: booting, scoring, ending.
 
         Returns:
             Seconds until the next run's time is out; infinity where there is none.
         """
-        engine, now = self._engine, now_ms()
-        running, scored, next_ms = await engine.database.read(
-            lambda connection: (
-                runs.expired(connection, RunState.RUNNING, now),
-                runs.expired(connection, RunState.SCORED, now),
-                runs.next_expiry(connection, now),
-            )
+        living, next_ms = await self._engine.database.read(
+            lambda connection: (runs.with_devbox(connection, _LIVING), runs.next_expiry(connection, now_ms()))
         )
-        for row in running:
-            await self._expire_run(row)
-        for row in scored:
-            await self._expire_devbox(row)
+        for row, status in living:
+            try:
+                await self._look_after(row, status)
+            except Conflict:
+                continue  # another server holds the devbox, and looks after it
+            except ApiError as error:
+                logger.warning("Looking after run %s failed, and is tried again: %s", row.id, error)
+            except Exception:
+                # The boundary of a background task: one run's defect must keep nobody from the other runs.
+                logger.exception("Looking after run %s failed", row.id)
         return math.inf if next_ms is None else max(next_ms - now_ms(), 0) / 1000
 
-    async def _expire_run(self, row: RunRow) -> None:
-        held_before = self._engine.keeper.get(row.devbox_id) is not None
-        try:
+    async def _look_after(self, row: RunRow, status: DevboxStatus) -> None:
+        expired = row.expires_ms <= now_ms()
+        if row.state in ENDED or (row.state is RunState.SCORED and expired):
+            # A scored run keeps its score for ever, but not its devbox.
+            await self._end_devbox(await self._engine.keeper.hold(row.devbox_id), row.state)
+        elif row.state is RunState.SCORING:
+            await self.carry_on(row)
+        elif row.state is RunState.RUNNING and expired:
+            await self._expire(row)
+        elif status is DevboxStatus.PROVISIONING:
+            # Whoever began this boot is gone, and those who wait for the devbox do not boot it.
             held = await self._engine.keeper.hold(row.devbox_id)
-        except Conflict:
-            return
+            if not held.is_ready():
+                self._engine.keeper.begin_boot(held)
+
+    async def _expire(self, row: RunRow) -> None:
+        held_before = self._engine.keeper.get(row.devbox_id) is not None
+        held = await self._engine.keeper.hold(row.devbox_id)
         try:
-            await self._move(row.id, Move.EXPIRE)
+            moved = await self._move(row.id, Move.EXPIRE)
         except InvalidState:
             # It moved on between the look and the move.
             if not held_before:
                 await self._engine.keeper.release(held, forget=False)
             return
-        # The disk stays: work that was not scored in time is not thrown away by a clock.
-        await self._end_devbox(held, reason="keep_alive_timeout", keep_disk=True)
-
-    async def _expire_devbox(self, row: RunRow) -> None:
-        """A scored run keeps its score for ever, but not its devbox."""
-        try:
-            held = await self._engine.keeper.hold(row.devbox_id)
-        except Conflict:
-            return
-        await self._end_devbox(held, reason="keep_alive_timeout", keep_disk=False)
-
-    async def carry_on_all(self) -> None:
-        """Starts all interrupted scoring again, when a server starts."""
-        for row in await self._engine.database.read(lambda connection: runs.in_state(connection, RunState.SCORING)):
-            await self.carry_on(row)
+        await self._end_devbox(held, moved.state)
 
     async def _load(self, run_id: str) -> RunRecord:
         return await self._engine.database.read(lambda connection: load(connection, run_id))
@@ -180,23 +223,34 @@ class EngineRuns(Runs):
         self._engine.moved(row)
         return row
 
-    async def _end_devbox(self, held: Held, *, reason: str | None, keep_disk: bool) -> None:
-        """Ends the devbox of a run that has ended: processes, disk unless it is kept, and our hold on it."""
+    async def _end_devbox(self, held: Held, state: RunState) -> None:
+        """Ends the devbox of a run that has come to its end: processes, disk unless it is kept, and our hold on it.
+
+        Marked as ended last: what a dead server left half done is then found, and done again.
+        """
         engine = self._engine
-        await engine.keeper.stop(held)
+        reason, keep_disk = _ENDINGS[state]
+        ending = self._ending.setdefault(held.id, anyio.Lock())
+        async with ending:
+            row = await engine.database.read(lambda connection: devboxes.get(connection, held.id))
+            if state is RunState.CANCELED:
+                await self._jobs.stop(row.run_id)
+            if row.status in _LIVING:
+                await engine.keeper.stop(held)
+                if not keep_disk:
+                    await self._remove_disk(row)
+                await engine.database.write(lambda connection: _mark_ended(connection, held.id, reason))
+            await engine.keeper.release(held, forget=True)
+        engine.changes.notify(row.run_id, held.id)
 
-        def work(connection: Connection) -> str | None:
-            row = devboxes.get(connection, held.id)
-            if row.status not in (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE):
-                row.status = DevboxStatus.SHUTDOWN if reason else DevboxStatus.FAILURE
-                row.data.shutdown_reason = reason
-            devboxes.save(connection, row, now_ms=now_ms())
-            return row.data.pristine_home_snapshot
+    async def _remove_disk(self, row: DevboxRow) -> None:
+        await self._engine.driver.remove(row.id)
+        if row.data.pristine_home_snapshot is not None:
+            await self._engine.driver.remove_snapshot(row.data.pristine_home_snapshot)
 
-        pristine_home = await engine.database.write(work)
-        if not keep_disk:
-            await engine.driver.remove(held.id)
-            if pristine_home is not None:
-                await engine.driver.remove_snapshot(pristine_home)
-        await engine.keeper.release(held, forget=True)
-        engine.changes.notify(held.run_id, held.id)
+
+def _mark_ended(connection: Connection, devbox_id: str, reason: str | None) -> None:
+    row = devboxes.get(connection, devbox_id)
+    row.status = DevboxStatus.SHUTDOWN if reason else DevboxStatus.FAILURE
+    row.data.shutdown_reason = reason
+    devboxes.save(connection, row, now_ms=now_ms())

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from sqlite3 import Connection
 
+import anyio
+
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.disclosure import disclosure_of
 from runloop_mcp.api.errors import InvalidRequest, InvalidState, Unavailable
@@ -36,6 +38,7 @@ async def start_run(
     record = await engine.library.record(params.scenario_id)
     _refuse_unstartable(record)
     profile = params.run_profile or RunProfile()
+    _refuse_bad_variables(profile)
     _refuse_missing(engine, record.view, profile)
     launch = (record.view.environment or ScenarioEnvironment()).launch_parameters or LaunchParameters()
     refuse_unsupported(launch)
@@ -64,17 +67,19 @@ async def start_run(
         )
         return surround(connection, row)
 
-    # Held before it can be seen in the store, so that no other server takes it for an abandoned one.
-    held = await engine.keeper.hold(devbox.id, fresh=True)
-    try:
-        started_record = await engine.database.write(work, durable=True)
-    except BaseException:
-        await engine.keeper.release(held, forget=True)
-        raise
-    if started_record.row.id != row.id:
-        await engine.keeper.release(held, forget=True)
-    else:
-        engine.keeper.begin_boot(held)
+    # Shielded: a run that is in the store has its devbox booted, though whoever asked for it may have gone away.
+    with anyio.CancelScope(shield=True):
+        # Held before it can be seen in the store, so that no other server takes it for an abandoned one.
+        held = await engine.keeper.hold(devbox.id, fresh=True)
+        try:
+            started_record = await engine.database.write(work, durable=True)
+        except BaseException:
+            await engine.keeper.release(held, forget=True)
+            raise
+        if started_record.row.id != row.id:
+            await engine.keeper.release(held, forget=True)
+        else:
+            engine.keeper.begin_boot(held)
     return view(started_record)
 
 
@@ -158,6 +163,23 @@ def _refuse_unstartable(record: ScenarioRecord) -> None:
         raise InvalidState(
             f"The scenario {scenario.name!r} is archived, so it can't be started.",
             hint="List the scenarios for those that can.",
+        )
+
+
+def _refuse_bad_variables(profile: RunProfile) -> None:
+    """A run that could never run a command is not started: it would count as an attempt."""
+    variables = {**(profile.env_vars or {}), **dict.fromkeys(profile.secrets or {}, "")}
+    bad = sorted(name for name in variables if not name or "=" in name or "\0" in name)
+    if bad:
+        raise InvalidRequest(
+            f"These are no names of environment variables: {_names(map(repr, bad))}.",
+            hint="A name is not empty and holds neither '=' nor NUL.",
+        )
+    broken = sorted(name for name, value in variables.items() if "\0" in value)
+    if broken:
+        raise InvalidRequest(
+            f"The values of these environment variables hold a NUL character: {_names(broken)}.",
+            hint="Send them without it.",
         )
 
 

@@ -1,11 +1,12 @@
 """Runs in the database. Every function runs on the database's threads, inside its transaction."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound
+from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunListParams, RunState
 from runloop_mcp.api.models.scoring import Disclosure, ScoringContractResult, ScoringMode
 from runloop_mcp.engine.runs.states import Move, next_state
@@ -166,23 +167,18 @@ def count_attempts(connection: sqlite3.Connection, scenario_id: str, principal: 
     return int(count)
 
 
-def in_state(connection: sqlite3.Connection, state: RunState) -> list[RunRow]:
-    """The runs in a state."""
-    return _select(connection, "state = ?", (state,))
-
-
-def expired(connection: sqlite3.Connection, state: RunState, now_ms: int) -> list[RunRow]:
-    """The runs in a state whose time has run out and whose devbox has not been shut down yet."""
-    return _select(
-        connection,
-        "state = ? AND expires_ms <= ? AND devbox_id IN (SELECT id FROM devboxes WHERE end_time_ms IS NULL)",
-        (state, now_ms),
-    )
-
-
-def _select(connection: sqlite3.Connection, condition: str, values: tuple[object, ...]) -> list[RunRow]:
-    query = f"SELECT {_COLUMNS} FROM runs WHERE {condition}"  # noqa: S608 - constant conditions of this module
-    return [_row(row) for row in connection.execute(query, values).fetchall()]
+def with_devbox(
+    connection: sqlite3.Connection, statuses: Collection[DevboxStatus]
+) -> list[tuple[RunRow, DevboxStatus]]:
+    """The runs whose devbox has one of these statuses, each with its devbox's."""
+    columns = ", ".join(f"runs.{name.strip()}" for name in _COLUMNS.split(","))
+    marks = ",".join("?" * len(statuses))
+    rows = connection.execute(
+        f"SELECT devboxes.status, {columns} FROM devboxes"  # noqa: S608 - constant column names
+        f" JOIN runs ON runs.devbox_id = devboxes.id WHERE devboxes.status IN ({marks})",
+        list(statuses),
+    ).fetchall()
+    return [(_row(row[1:]), DevboxStatus(row[0])) for row in rows]
 
 
 def next_expiry(connection: sqlite3.Connection, now_ms: int) -> int | None:
