@@ -25,7 +25,7 @@ def config(*, flags: dict[str, object], as_json: bool) -> None:
         (
             name,
             (", ".join(value) if isinstance(value, list) else str(value or "")) or "-",
-            origins[name],
+            origins[name] if origins[name] in ("flag", "default") else "variable",
             variable(name),
         )
         for name, value in shown.items()

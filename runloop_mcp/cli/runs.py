@@ -15,6 +15,8 @@ from runloop_mcp.cli.validation import VALIDATION
 from runloop_mcp.cli.wiring import backend_for
 
 _PAGE = 200
+_WIDE = 88
+"""Columns of a terminal that takes the whole table."""
 _STYLES: dict[str, str] = {
     RunState.RUNNING: "cyan",
     RunState.SCORING: "cyan",
@@ -46,11 +48,15 @@ def list_command(*, flags: dict[str, object], state: str | None, limit: int, eve
         hidden = "" if everyone else " Those of validate are left out; --all lists them too."
         say(f"There are no runs{narrowed} yet.{hidden}")
         return
+    drawn = console()
+    took = not drawn.is_terminal or drawn.width >= _WIDE  # what can be spared first; `runs show` has it
     rows = [
         (run.id, name, str(run.state), _score(run), str(_attempt(run)), _time(run.start_time_ms), _duration(run))
         for run, name in found
     ]
-    print_table(("run", "scenario", "state", "score", "attempt", "started (UTC)", "took"), rows, styles=_STYLES)
+    columns = ("run", "scenario", "state", "score", "attempt", "started (UTC)", "took")
+    shown = len(columns) if took else -1
+    print_table(columns[:shown], [row[:shown] for row in rows], styles=_STYLES)
 
 
 async def _list(

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_LONGEST_WORD = 26
+"""Characters of a word that is never broken in a table: the longest ids and variables."""
+
+
 def print_json(value: object) -> None:
     """Prints a value as JSON on stdout; models as the wire has them, without what is absent."""
     click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False))
@@ -70,10 +74,12 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for column in columns:
-        # What names the thing stays in one piece.
-        table.add_column(column, no_wrap=column in (columns[0], "id"), overflow="fold")
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for at, column in enumerate(columns):
+        # Words and ids stay in one piece where there is room, so that what is wrapped is prose.
+        words = [word for row in [columns, *rows] for word in row[at].split()]
+        longest = max(map(len, words), default=1)
+        table.add_column(column, no_wrap=at == 0, min_width=min(longest, _LONGEST_WORD), overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, style=(styles or {}).get(cell, "")) for cell in row))
     drawn.print(table)

@@ -1,6 +1,7 @@
 """Settings: flags beat the environment, the environment beats the defaults."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -37,3 +38,13 @@ def test_folders_of_scenarios_are_added(runloop: Command, tmp_path: Path) -> Non
     named = json.loads(runloop("config", "--json", RUNLOOP_MCP_SCENARIOS=f"{first}:{second}").stdout)
     flags = json.loads(runloop("config", "--json", "--scenarios", str(first), "--scenarios", str(second)).stdout)
     assert named["scenarios"]["value"] == flags["scenarios"]["value"] == [str(first), str(second)]
+
+
+def test_table_fits_a_small_terminal(runloop: Command) -> None:
+    """On a terminal of 80 columns names stay in one piece; what is long beside them is wrapped, not cut off."""
+    shown = runloop("config", FORCE_COLOR="1", COLUMNS="80", RUNLOOP_MCP_STATE_DIR=f"/{'long-' * 20}end").stdout
+    shown = re.sub("\x1b\\[[0-9;]*m", "", shown)
+    words = shown.split()
+    assert {"devbox_network", "RUNLOOP_MCP_DEVBOX_NETWORK", "RUNLOOP_BASE_URL"} <= set(words)
+    assert sum(word.count("long-") for word in words) >= 15
+    assert max(len(line) for line in shown.splitlines()) <= 80
