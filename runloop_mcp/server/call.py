@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.server.printable import sendable
 
 if TYPE_CHECKING:
     from runloop_mcp.server.targets import Target
@@ -36,7 +37,7 @@ class Call:
         if given:
             return given
         use = self.meta.get(TOOL_USE_ID)
-        return f"tool-use:{use}" if isinstance(use, str) and use else None
+        return f"tool-use:{sendable(use)}" if isinstance(use, str) and use else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,3 +185,12 @@ async def test_no_call_waits_for_longer_than_it_may(tmp_path: Path, serve: Serve
         assert begun.text.startswith("Still running")
         ended = await agent.call("get_execution", run_id=run_id, execution_id=begun.found(r"exe_\w+"))
         assert "\nup\ndone\n" in ended.text
+
+
+async def test_a_name_that_is_no_text_for_a_call_ends_no_server(tmp_path: Path, serve: Serve) -> None:
+    """What a client names its use of a tool may be half a character: the command runs, and so does the server."""
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
+        arguments = {"run_id": await agent.run_of("box"), "command": "echo ran"}
+        for _ in range(2):
+            result = await agent.client.call_tool("exec_on_devbox", arguments, meta={"claudecode/toolUseId": "\ud800"})
+            assert not result.is_error
