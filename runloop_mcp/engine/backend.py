@@ -30,7 +30,7 @@ from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.executions import Executions, idempotency_scope
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper, Held
 from runloop_mcp.engine.devboxes.service import EngineDevboxes
-from runloop_mcp.engine.runs.launch import Launcher
+from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, Launcher
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
@@ -191,16 +191,21 @@ class EmbeddedEngine(Backend):
             )
         held.run = run
         held.environment = {**run.data.environment_variables, **engine.secrets.values(run.data.secrets)}
-        held.commands, held.keys = await engine.database.read(
+        commands, keys = await engine.database.read(
             lambda connection: (
                 executions.count(connection, held.id),
                 idempotency.all_of(connection, idempotency_scope(held.id)),
             )
         )
+        # What this server knows may be ahead of the store, where a devbox ended under commands that are being kept.
+        held.commands, held.keys = max(commands, held.commands), {**keys, **held.keys}
         try:
             if row.status is DevboxStatus.RUNNING:
                 await engine.executions.forget_lost(held.id)
                 await engine.launcher.resume(held, row)
+                held.run = await engine.database.write(
+                    lambda connection: runs.note(connection, run.id, BOOTED_AGAIN, now_ms=now_ms())
+                )
             else:
                 await self._launch(held, run, row)
         except ApiError as error:

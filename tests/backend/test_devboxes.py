@@ -248,3 +248,15 @@ async def test_what_is_not_there_is_not_found(open_backend: OpenBackend) -> None
         ):
             with pytest.raises(NotFound):
                 await call
+
+
+async def test_a_key_that_is_no_valid_text_ends_nothing(open_backend: OpenBackend) -> None:
+    """A command whose key can't be kept is answered, says so, and the backend works on."""
+    async with open_backend() as backend:
+        run = await started(backend)
+        params = ExecuteParams(command="echo on; sleep 0.1")
+        odd = await backend.devboxes.execute(run.devbox_id, params, idempotency_key="\ud800")
+        assert odd.stdout == "on\n"
+        assert odd.x_runloop_mcp is not None
+        assert any("could not be kept" in note for note in odd.x_runloop_mcp.notes)
+        assert (await run_command(backend, run, "echo still here")).stdout == "still here\n"

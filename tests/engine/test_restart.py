@@ -56,6 +56,9 @@ async def test_a_run_goes_on_after_its_server_ended(tmp_path: Path) -> None:
         assert seen.stdout == "hello\n"
         assert seen.x_runloop_mcp is not None
         assert any("booted again" in note for note in seen.x_runloop_mcp.notes)
+        details = (await engine.runs.retrieve(run.id)).x_runloop_mcp
+        assert details is not None
+        assert any("booted again" in note for note in details.notes)
         assert (await engine.runs.score(run.id)).score == 1.0
 
 

@@ -200,6 +200,11 @@ class Executions:
             logger.warning("Execution %s could not be kept: %s", running.row.id, error)
             running.row.data.details.notes.append(f"This execution could not be kept: {error}")
             return False
+        except Exception:
+            # The boundary of a background task: one execution that can't be kept must not end the server.
+            logger.exception("Execution %s could not be kept", running.row.id)
+            running.row.data.details.notes.append("This execution could not be kept; see the server's log.")
+            return False
         return True
 
     @staticmethod

@@ -146,8 +146,6 @@ class EngineDevboxes(Devboxes):
             with anyio.move_on_after(_KILL_SECONDS):
                 await running.done.wait()
             row = running.snapshot()
-        elif row.status != ExecutionStatus.COMPLETED:
-            await self._engine.keeper.hold(devbox_id)
         return await self._engine.executions.view(row)
 
     async def read_output(

@@ -17,7 +17,7 @@ from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
 
 _FIRST_LOOK = 0.25
-"""Seconds of the first wait, within which most commands end; a call canceled in it leaves its command running."""
+"""Seconds of the first wait, within which most commands end."""
 _KILL_WITHIN = 3.0
 """Seconds that ending the command of a canceled call may take."""
 
