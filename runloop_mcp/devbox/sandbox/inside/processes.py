@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 _ROUNDS = 200
 _FREEZE_SECONDS = 2.0
+_GONE_SECONDS = 3.0
 _FIND_SECONDS = 10.0
 _MAX_PATH = 4096
 _TO_DEFAULT = (_signal.SIGPIPE, _signal.SIGXFSZ)
@@ -144,9 +145,15 @@ def kill_tree(first: int, marker: bytes) -> set[int]:
     return members
 
 
+def any_left(first: int, marker: bytes) -> bool:
+    """Whether something of a tree that was killed still runs, or may: a look at moving processes proves nothing."""
+    found, sure = _members(first, marker)
+    return not sure or any(_runs(pid) for pid in found)
+
+
 def wait_gone(pids: Iterable[int], reap: Callable[[], None]) -> None:
-    """Returns once killed processes are gone, or after a second: one can hang in the kernel for a while."""
-    deadline = time.monotonic() + 1
+    """Returns once killed processes are gone, or after a while: one can hang in the kernel, as on a busy disk."""
+    deadline = time.monotonic() + _GONE_SECONDS
     left = set(pids)
     while left and time.monotonic() < deadline:
         reap()
