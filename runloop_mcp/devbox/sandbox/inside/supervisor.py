@@ -197,7 +197,7 @@ class Supervisor:
         first = next((pid for pid, known in self._tokens.items() if known == wanted), None)
         if first is not None:
             # Looked at again afterwards: on a busy machine a chain of forks can pass a stop that it was not part of.
-            for _ in range(_KILL_ROUNDS):
+            for _round in range(_KILL_ROUNDS):
                 killed = processes.kill_tree(first, marker)
                 processes.wait_gone(killed, self._reap)
                 if not processes.any_left(first, marker):
