@@ -55,7 +55,7 @@ class StdioPeer:
         )
         self._stdin = cast("IO[bytes]", self._process.stdin)
         # Buffered, or reading a line would cost a system call for each of its bytes.
-        self._stdout = open(cast("IO[bytes]", self._process.stdout).fileno(), "rb", closefd=False)  # noqa: SIM115
+        self._stdout = open(cast("IO[bytes]", self._process.stdout).fileno(), "rb", closefd=False)  # noqa: SIM115 - `close` does
         self._last_id = 0
 
     def request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _environment() -> dict[str, str]:
 
 def _serve(transport: str) -> None:
     import anyio  # noqa: PLC0415  the client half of this file runs without them
-    from mcp.server import MCPServer  # noqa: PLC0415
+    from mcp.server import MCPServer  # noqa: PLC0415 - likewise
 
     server = MCPServer("bare")
 
@@ -173,7 +173,7 @@ def _serve(transport: str) -> None:
     if transport == "stock":
         anyio.run(server.run_stdio_async)
         return
-    from runloop_mcp.server.transports.stdio import serve_stdio  # noqa: PLC0415
+    from runloop_mcp.server.transports.stdio import serve_stdio  # noqa: PLC0415 - likewise
 
     anyio.run(serve_stdio, server)
 

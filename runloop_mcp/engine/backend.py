@@ -90,7 +90,7 @@ class EmbeddedEngine(Backend):
     Args:
         state: The folder that everything is kept in; made where it is missing, readable by its owner alone.
         driver: What makes devboxes; entered and left with the engine.
-        packs: Folders of scenario folders, beside the bundled pack.
+        packs: Folders of scenario folders; the bundled pack is one of them only where it is given.
         settings: What can be set.
     """
 

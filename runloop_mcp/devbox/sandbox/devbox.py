@@ -165,7 +165,7 @@ class SandboxDevbox(Devbox):
 
     # Processes
 
-    async def start(self, command: Command, *, stdout: OutputSink, stderr: OutputSink) -> Process:  # noqa: D102
+    async def start(self, command: Command, *, stdout: OutputSink, stderr: OutputSink) -> Process:  # noqa: D102 - see the port
         async with self._gate.change():
             return await self._start(command, stdout, stderr)
 
@@ -258,11 +258,11 @@ class SandboxDevbox(Devbox):
 
     # Files
 
-    async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> FileData:  # noqa: D102
+    async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> FileData:  # noqa: D102 - see the port
         opened = await self._open("read", path)
         return await anyio.to_thread.run_sync(read, opened, path, offset, limit)
 
-    async def write_file(self, path: str, data: bytes, *, mode: int | None = None) -> None:  # noqa: D102
+    async def write_file(self, path: str, data: bytes, *, mode: int | None = None) -> None:  # noqa: D102 - see the port
         async with self._gate.change():
             opened = await self._open("write", path)
             await anyio.to_thread.run_sync(write, opened, path, data, mode)
@@ -278,13 +278,13 @@ class SandboxDevbox(Devbox):
             raise file_failure(errno.ENXIO, path, operation)
         return opened
 
-    async def remove_file(self, path: str) -> None:  # noqa: D102
+    async def remove_file(self, path: str) -> None:  # noqa: D102 - see the port
         async with self._gate.change():
             word, number, _ = await self._ask("remove", self._path(path))
         if word != "done":
             raise file_failure(number, path, "delete")
 
-    async def find_files(self, names: Sequence[str], *, below: str, limit: int = 10_000) -> list[str]:  # noqa: D102
+    async def find_files(self, names: Sequence[str], *, below: str, limit: int = 10_000) -> list[str]:  # noqa: D102 - see the port
         found = bytearray()
 
         async def keep(data: bytes) -> None:
@@ -319,7 +319,7 @@ class SandboxDevbox(Devbox):
     # The whole
 
     @contextlib.asynccontextmanager
-    async def frozen(self) -> AsyncIterator[None]:  # noqa: D102
+    async def frozen(self) -> AsyncIterator[None]:  # noqa: D102 - see the port
         async with self._gate.closed():
             async with self._freezing:
                 if self._frozen == 0:
@@ -352,7 +352,7 @@ class SandboxDevbox(Devbox):
         self._reason = self._reason or reason
         self._channel.close()
 
-    async def stop(self) -> None:  # noqa: D102
+    async def stop(self) -> None:  # noqa: D102 - see the port
         self.end("It was stopped.")
         await self._clean_up()
 
@@ -365,10 +365,10 @@ class SandboxDevbox(Devbox):
             return 0
 
     @property
-    def alive(self) -> bool:  # noqa: D102
+    def alive(self) -> bool:  # noqa: D102 - see the port
         return self._channel.open
 
-    async def wait_ended(self) -> str:  # noqa: D102
+    async def wait_ended(self) -> str:  # noqa: D102 - see the port
         await self._ended.wait()
         return self._reason
 
