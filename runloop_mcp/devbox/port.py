@@ -74,7 +74,7 @@ class DevboxSpec:
     work_snapshot: str | None = None
     """The snapshot whose working directory this devbox's begins as."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables for every command, over the driver's own few (HOME, PATH, LANG, USER, …)."""
+    """Variables for every command, over the driver's own few (HOME, PATH, LC_CTYPE, USER, …)."""
     limits: Limits = field(default_factory=Limits)
     network: Network = Network.NONE
 

@@ -28,7 +28,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "USER": "user",
     "LOGNAME": "user",
     "SHELL": "/bin/bash",
-    "LANG": "C.UTF-8",
+    # Not LANG: the other categories of C.UTF-8 are those of C, and reading their files costs each bash 0.13 ms.
+    "LC_CTYPE": "C.UTF-8",
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 }
 """What every command of a box begins with."""
