@@ -17,65 +17,14 @@ import tempfile
 import time
 import venv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from figures import Figure, table
+from product import call, make_pack, product, start_run
+from scale import scale_figures
 from transport_floor import StdioPeer, bare_server, call_ms, p50
 
 _ROOT = Path(__file__).resolve().parent.parent
-_SCENARIO = """\
-format: 1
-name: bench
-input_context: {problem_statement: Do nothing.}
-scoring_contract:
-  scoring_function_parameters:
-    - {name: nothing, weight: 1, scorer: {type: command_scorer, command: 'true'}}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One row of the table."""
-
-    name: str
-    measured: str
-    floor: str
-    result: str
-    target: str
-    met: bool
-
-
-def product(state: Path, pack: Path) -> list[str]:
-    """The command that serves the product over stdio."""
-    serve = ["-m", "runloop_mcp", "serve", "--state-dir", str(state), "--scenarios", str(pack)]
-    return [sys.executable, *serve]
-
-
-def make_pack(folder: Path) -> Path:
-    """A pack with one scenario that needs no solving."""
-    (folder / "pack" / "bench").mkdir(parents=True)
-    (folder / "pack" / "bench" / "scenario.yaml").write_text(_SCENARIO)
-    return folder / "pack"
-
-
-def _text(result: dict[str, Any]) -> str:
-    return "\n".join(block.get("text", "") for block in result["content"])
-
-
-def _call(peer: StdioPeer, tool: str, **arguments: object) -> dict[str, Any]:
-    result = peer.call_tool(tool, arguments)
-    if result.get("isError"):
-        raise RuntimeError(f"{tool}: {_text(result)}")
-    return result
-
-
-def start_run(peer: StdioPeer) -> str:
-    """Starts a run of the pack's scenario; gives its id once its devbox is ready."""
-    listed = _call(peer, "list_scenarios", query="bench")["structuredContent"]
-    scenario = next(item for item in listed["scenarios"] if item["name"] == "bench")
-    text = _text(_call(peer, "start_run", scenario_id=scenario["scenario_id"]))
-    return next(word.strip("`.,") for word in text.split() if word.strip("`.,").startswith("scr_"))
 
 
 async def _bash_ms(rounds: int) -> list[float]:
@@ -109,10 +58,10 @@ def exec_figure(peer: StdioPeer, rounds: int) -> Figure:
         for _ in range(turns):
             echo.append(p50(call_ms(lambda: bare.call_tool("echo", {"text": "hello"}), 20, 5)))
             bash.append(p50(asyncio.run(_bash_ms(20))))
-            ours.append(p50(call_ms(lambda: _call(peer, "exec_on_devbox", run_id=run_id, command="true"), 20, 5)))
+            ours.append(p50(call_ms(lambda: call(peer, "exec_on_devbox", run_id=run_id, command="true"), 20, 5)))
             ratios.append(ours[-1] / (echo[-1] + bash[-1]))
     ratio = p50(ratios)
-    _call(peer, "cancel_run", run_id=run_id)
+    call(peer, "cancel_run", run_id=run_id)
     return Figure(
         "exec_on_devbox `true` over stdio, p50",
         f"{p50(ours):.2f} ms",
@@ -153,9 +102,9 @@ def lifecycle_figures(peer: StdioPeer, rounds: int) -> list[Figure]:
         run_id = start_run(peer)
         started = (time.perf_counter() - began) * 1000
         began = time.perf_counter()
-        scored = _call(peer, "score_run", run_id=run_id)
+        scored = call(peer, "score_run", run_id=run_id)
         elapsed = (time.perf_counter() - began) * 1000
-        _call(peer, "complete_run", run_id=run_id)
+        call(peer, "complete_run", run_id=run_id)
         if number < 3:  # the first build what later ones share
             continue
         functions = scored["structuredContent"]["functions"]
@@ -226,16 +175,6 @@ def installed_size_figure(folder: Path) -> Figure:
     return Figure("installed with its dependencies", f"{size / 1e6:.0f} MB", "", "", "≤ 100 MB", size <= 100e6)
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """The figures in columns."""
-    heads = ("figure", "measured", "floor", "ratio", "target", "")
-    rows = [heads, *((f.name, f.measured, f.floor, f.result, f.target, "met" if f.met else "MISSED") for f in figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
 def main() -> int:
     """Measures everything and prints the table."""
     parser = argparse.ArgumentParser(description="The product's figures beside their targets.")
@@ -252,6 +191,7 @@ def main() -> int:
             figures += lifecycle_figures(peer, max(arguments.rounds // 10, 5))
         figures.append(cold_start_figure(command, max(arguments.rounds // 25, 5)))
         figures.append(help_figure(10))
+        figures += scale_figures(folder, max(arguments.rounds // 5, 10))
         if not arguments.no_install:
             figures.append(installed_size_figure(folder))
     finally:

@@ -58,6 +58,11 @@ class StdioPeer:
         self._stdout = open(cast("IO[bytes]", self._process.stdout).fileno(), "rb", closefd=False)  # noqa: SIM115 - `close` does
         self._last_id = 0
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
     def request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and return its result; notifications in between are skipped.
 

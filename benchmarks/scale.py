@@ -1,0 +1,119 @@
+"""What size costs: lists and starts with thousands of scenarios, and the memory of what is idle."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from figures import Figure
+from product import call, product, start_run
+from transport_floor import StdioPeer, bare_server, call_ms, p50
+
+SCENARIOS = 10_000
+_DEVBOXES = 8
+_DOCUMENT = """\
+format: 1
+name: one-of-many-{number}
+input_context: {{problem_statement: Number {number} of many.}}
+scoring_contract:
+  scoring_function_parameters:
+    - {{name: nothing, weight: 1, scorer: {{type: command_scorer, command: 'true'}}}}
+metadata: {{summary: Scenario {number}, tags: 'many,group-{group}'}}
+"""
+
+
+def make_many(folder: Path) -> Path:
+    """A pack of as many scenarios as a large collection has."""
+    pack = folder / "many"
+    for number in range(SCENARIOS):
+        (pack / f"scenario-{number:05}").mkdir(parents=True)
+        text = _DOCUMENT.format(number=number, group=number % 100)
+        (pack / f"scenario-{number:05}" / "scenario.yaml").write_text(text)
+    return pack
+
+
+def scale_figures(folder: Path, rounds: int) -> list[Figure]:
+    """Pages of a long list, the start of a server that has one, and memory."""
+    command = product(folder / "many-state", make_many(folder))
+    with StdioPeer(command) as peer:
+        peer.initialize()
+        began = time.perf_counter()
+        call(peer, "list_scenarios")
+        indexed = time.perf_counter() - began
+        pages = _pages(peer, rounds)
+    return [
+        Figure(f"first list of {SCENARIOS} new scenarios", f"{indexed:.1f} s", "", "", "", met=True),
+        Figure(f"list_scenarios of {SCENARIOS}, a page, p50", f"{pages:.1f} ms", "", "", "≤ 10 ms", pages <= 10),
+        _start_figure(command, max(rounds // 10, 5)),
+        *_memory_figures(folder),
+    ]
+
+
+def _pages(peer: StdioPeer, rounds: int) -> float:
+    """Pages from the first on, one after the other, and searches beside them."""
+    cursor: str | None = None
+
+    def page() -> None:
+        nonlocal cursor
+        shown = call(peer, "list_scenarios", **({"cursor": cursor} if cursor else {}))["structuredContent"]
+        cursor = shown.get("next_cursor")
+
+    taken = call_ms(page, rounds, 5)
+    taken += call_ms(lambda: call(peer, "list_scenarios", query="many", tags=["group-7"]), rounds, 5)
+    return p50(taken)
+
+
+def _start_figure(command: Sequence[str], rounds: int) -> Figure:
+    bare, ours = [], []
+    for number in range(rounds + 1):
+        for server, taken in ((bare_server("ours"), bare), (list(command), ours)):
+            began = time.perf_counter()
+            with StdioPeer(server) as peer:
+                peer.initialize()
+                elapsed = (time.perf_counter() - began) * 1000
+            if number > 0:  # the first pair brings files into memory
+                taken.append(elapsed)
+    ratio = statistics.median(mine / floor for mine, floor in zip(ours, bare, strict=True))
+    return Figure(
+        f"cold start with {SCENARIOS} scenarios, p50",
+        f"{p50(ours):.0f} ms",
+        f"{p50(bare):.0f} ms",
+        f"{ratio:.2f} x",
+        "≤ 1.15 x",
+        ratio <= 1.15,
+    )
+
+
+def _memory_figures(folder: Path) -> list[Figure]:
+    """Proportional memory: what is shared with other processes is shared out among them."""
+    with StdioPeer(bare_server("ours")) as bare:
+        bare.initialize()
+        floor = _memory(bare.pid)
+    with StdioPeer(product(folder / "state", folder / "pack")) as peer:
+        peer.initialize()
+        call(peer, "list_scenarios")
+        idle = _memory(peer.pid)
+        runs = [start_run(peer) for _ in range(_DEVBOXES)]
+        boxes = sum(_memory(pid) for pid in _below(peer.pid))
+        grown = _memory(peer.pid) - idle
+        for run_id in runs:
+            call(peer, "cancel_run", run_id=run_id)
+    each = (boxes + grown) / _DEVBOXES
+    return [
+        Figure("memory of an idle server", f"{idle:.0f} MB", f"{floor:.0f} MB", f"{idle / floor:.2f} x", "", met=True),
+        Figure("memory of each idle devbox", f"{each:.1f} MB", "", "", "", met=True),
+    ]
+
+
+def _memory(pid: int) -> float:
+    """Megabytes of a process; 0 for one that ended, or that only root may look into."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("Pss:")), 0.0)
+
+
+def _below(pid: int) -> list[int]:
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [*children, *(grandchild for child in children for grandchild in _below(child))]
