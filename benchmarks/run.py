@@ -10,18 +10,17 @@ import argparse
 import asyncio
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import venv
-from collections.abc import Sequence
 from pathlib import Path
 
 from figures import Figure, table
 from product import call, make_pack, product, start_run
 from scale import scale_figures
+from starts import cold_start_figure, help_figure
 from transport_floor import StdioPeer, bare_server, call_ms, p50
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -72,28 +71,6 @@ def exec_figure(peer: StdioPeer, rounds: int) -> Figure:
     )
 
 
-def cold_start_figure(command: Sequence[str], rounds: int) -> Figure:
-    """From the start of the process to the answer to `initialize`, in pairs with the bare server."""
-    bare, ours = [], []
-    for number in range(rounds + 1):
-        for server, taken in ((bare_server("ours"), bare), (list(command), ours)):
-            started = time.perf_counter()
-            with StdioPeer(server) as peer:
-                peer.initialize()
-                elapsed = (time.perf_counter() - started) * 1000
-            if number > 0:  # the first pair brings files into memory
-                taken.append(elapsed)
-    ratio = statistics.median(mine / floor for mine, floor in zip(ours, bare, strict=True))
-    return Figure(
-        "cold start to the answer to initialize, p50",
-        f"{p50(ours):.0f} ms",
-        f"{p50(bare):.0f} ms",
-        f"{ratio:.2f} x",
-        "≤ 1.15 x",
-        ratio <= 1.15,
-    )
-
-
 def lifecycle_figures(peer: StdioPeer, rounds: int) -> list[Figure]:
     """`start_run` to ready, and scoring beyond the scorers' own time."""
     starts, overheads = [], []
@@ -137,27 +114,6 @@ def tool_list_figure(peer: StdioPeer) -> Figure:
     return Figure(f"tool list, {len(tools)} tools", f"{size} bytes", "", "", "≤ 14000 bytes", size <= 14_000)
 
 
-def help_figure(rounds: int) -> Figure:
-    """`runloop-mcp --help` against an interpreter that does nothing."""
-    taken, floor = [], []
-    for _ in range(rounds):
-        for command, into in (
-            ([sys.executable, "-m", "runloop_mcp", "--help"], taken),
-            ([sys.executable, "-c", ""], floor),
-        ):
-            began = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            into.append((time.perf_counter() - began) * 1000)
-    return Figure(
-        "--help, p50",
-        f"{p50(taken):.0f} ms",
-        f"{p50(floor):.0f} ms",
-        f"{p50(taken) / p50(floor):.1f} x",
-        "≤ 300 ms",
-        p50(taken) <= 300,
-    )
-
-
 def installed_size_figure(folder: Path) -> Figure:
     """What a user's disk holds after installing the wheel without extras, pip itself aside."""
     subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder / "wheel", _ROOT], check=True)
@@ -189,7 +145,9 @@ def main() -> int:
             peer.initialize()
             figures = [tool_list_figure(peer), exec_figure(peer, arguments.rounds)]
             figures += lifecycle_figures(peer, max(arguments.rounds // 10, 5))
-        figures.append(cold_start_figure(command, max(arguments.rounds // 25, 5)))
+        figures.append(
+            cold_start_figure("cold start to the answer to initialize", command, max(arguments.rounds // 25, 5))
+        )
         figures.append(help_figure(10))
         figures += scale_figures(folder, max(arguments.rounds // 5, 10))
         if not arguments.no_install:

@@ -1,12 +1,11 @@
 """What size costs: lists and starts with thousands of scenarios, and the memory of what is idle."""
 
-import statistics
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from figures import Figure
 from product import call, product, start_run
+from starts import cold_start_figure
 from transport_floor import StdioPeer, bare_server, call_ms, p50
 
 SCENARIOS = 10_000
@@ -44,7 +43,7 @@ def scale_figures(folder: Path, rounds: int) -> list[Figure]:
     return [
         Figure(f"first list of {SCENARIOS} new scenarios", f"{indexed:.1f} s", "", "", "", met=True),
         Figure(f"list_scenarios of {SCENARIOS}, a page, p50", f"{pages:.1f} ms", "", "", "≤ 10 ms", pages <= 10),
-        _start_figure(command, max(rounds // 10, 5)),
+        cold_start_figure(f"cold start with {SCENARIOS} scenarios", command, max(rounds // 10, 5)),
         *_memory_figures(folder),
     ]
 
@@ -61,27 +60,6 @@ def _pages(peer: StdioPeer, rounds: int) -> float:
     taken = call_ms(page, rounds, 5)
     taken += call_ms(lambda: call(peer, "list_scenarios", query="many", tags=["group-7"]), rounds, 5)
     return p50(taken)
-
-
-def _start_figure(command: Sequence[str], rounds: int) -> Figure:
-    bare, ours = [], []
-    for number in range(rounds + 1):
-        for server, taken in ((bare_server("ours"), bare), (list(command), ours)):
-            began = time.perf_counter()
-            with StdioPeer(server) as peer:
-                peer.initialize()
-                elapsed = (time.perf_counter() - began) * 1000
-            if number > 0:  # the first pair brings files into memory
-                taken.append(elapsed)
-    ratio = statistics.median(mine / floor for mine, floor in zip(ours, bare, strict=True))
-    return Figure(
-        f"cold start with {SCENARIOS} scenarios, p50",
-        f"{p50(ours):.0f} ms",
-        f"{p50(bare):.0f} ms",
-        f"{ratio:.2f} x",
-        "≤ 1.15 x",
-        ratio <= 1.15,
-    )
 
 
 def _memory_figures(folder: Path) -> list[Figure]:
