@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 import anyio
 from anyio.abc import TaskGroup
 
-from runloop_mcp.api.backend import Backend, Devboxes, Runs, Scenarios
+from runloop_mcp.api.backend import Backend, Devboxes, Runs, Scenarios, Scorers
 
 HEAD_START_SECONDS = 0.25
 """What the client's first messages get; then the backend is opened even if nobody calls it, as it has duties."""
@@ -37,6 +37,7 @@ class LateBackend(Backend):
         self._tasks: TaskGroup
         self.scenarios = cast("Scenarios", _Group(self, "scenarios"))
         self.runs = cast("Runs", _Group(self, "runs"))
+        self.scorers = cast("Scorers", _Group(self, "scorers"))
         self.devboxes = cast("Devboxes", _Group(self, "devboxes"))
 
     async def __aenter__(self) -> Self:

@@ -55,11 +55,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files to lay out in the working directory: a folder of the host, copied once for each key and then shared."""
+    """Files for devboxes: a folder of the host, copied once for each key and then shared."""
 
     key: str
     """Names the contents: the same key means the same files."""
     source: Path
+    """The folder; where it is a file, a folder that holds that file alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOf:
+    """What a snapshot keeps of a working directory."""
+
+    snapshot_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,8 @@ class DevboxSpec:
     """The snapshot whose home this devbox's home begins as; None: an empty one."""
     work_snapshot: str | None = None
     """The snapshot whose working directory this devbox's begins as."""
+    read_only: Mapping[str, Files | WorkOf] = field(default_factory=dict)
+    """What lies elsewhere in it, where nobody can change it: by absolute path, outside the system's directories."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables for every command, over the driver's own few (HOME, PATH, LC_CTYPE, USER, …)."""
     limits: Limits = field(default_factory=Limits)
@@ -233,6 +243,8 @@ class Capability:
     tier: str
     """How isolated its devboxes are, in a word: `namespaces`, `container`, `microvm`; `none` where it can't run."""
     findings: Sequence[Finding]
+    python: str = ""
+    """The version of the Python that devboxes run as /usr/bin/python3, where that is known beforehand."""
 
     @property
     def available(self) -> bool:
@@ -297,6 +309,10 @@ class Driver(ABC):
     @abstractmethod
     async def remove(self, devbox_id: str) -> None:
         """Ends what runs and deletes the disk; does nothing where there is none."""
+
+    @abstractmethod
+    async def has_snapshot(self, snapshot_id: str) -> bool:
+        """Whether there is such a snapshot, whole."""
 
     @abstractmethod
     async def remove_snapshot(self, snapshot_id: str) -> None:

@@ -23,6 +23,7 @@ from runloop_mcp.api.models.scenario import (
     ScenarioUpdateParams,
     ScenarioView,
 )
+from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.devbox.port import Driver, Files
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.clock import now_ms
@@ -35,6 +36,10 @@ from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
 from runloop_mcp.engine.scenarios.pack import FolderProblem
+from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
+from runloop_mcp.engine.scorers.service import EngineScorers
+from runloop_mcp.engine.scoring.toolbox import Toolbox
+from runloop_mcp.engine.scoring.tools import ScorerTools
 from runloop_mcp.engine.secrets import Secrets
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.engine.store import devboxes, executions, idempotency, runs, versions
@@ -59,6 +64,7 @@ class EngineScenarios(Scenarios):
 
     async def create(self, params: ScenarioCreateParams) -> ScenarioView:
         """See `Scenarios.create`."""
+        await self._engine.custom_scorers.refuse_unknown(params.scoring_contract)
         return await self._engine.library.create(params)
 
     async def retrieve(self, scenario_id: str) -> ScenarioView:
@@ -67,6 +73,8 @@ class EngineScenarios(Scenarios):
 
     async def update(self, scenario_id: str, params: ScenarioUpdateParams) -> ScenarioView:
         """See `Scenarios.update`."""
+        if params.scoring_contract is not None:
+            await self._engine.custom_scorers.refuse_unknown(params.scoring_contract)
         return await self._engine.library.update(scenario_id, params)
 
     async def list(self, params: ScenarioListParams) -> Page[ScenarioView]:
@@ -135,9 +143,12 @@ class EmbeddedEngine(Backend):
             keeper=keeper,
             launcher=Launcher(self._driver, self._settings),
             secrets=self._secrets,
+            custom_scorers=ScorerCatalogue(database, self._packs),
+            toolbox=Toolbox(self._driver, database),
             tasks=self._tasks,
         )
         self.scenarios = EngineScenarios(self._engine)
+        self.scorers = EngineScorers(self._engine)
         self.devboxes = EngineDevboxes(self._engine)
         self.runs = self._runs = EngineRuns(self._engine)
         self.trace = EngineTrace(database)
@@ -228,7 +239,10 @@ class EmbeddedEngine(Backend):
                 hint="Start a new run.",
             )
         files = Files(record.files.key, record.files.source) if record.files else None
-        await engine.launcher.create(held, row, scenario, files)
+        # Scored in place, a devbox has to have from the start what its scorers will need.
+        live = run.data.scoring is ScoringMode.LIVE
+        tools = await engine.toolbox.tools_for(scenario.scoring_contract) if live else ScorerTools()
+        await engine.launcher.create(held, row, scenario, files, tools.read_only)
         await engine.database.write(lambda connection: devboxes.save(connection, row, now_ms=now_ms()))
 
     async def _give_up(self, held: Held, row: DevboxRow, error: ApiError) -> None:

@@ -10,6 +10,8 @@ from runloop_mcp.engine.devboxes.executions import Executions
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper
 from runloop_mcp.engine.runs.launch import Launcher
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
+from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
+from runloop_mcp.engine.scoring.toolbox import Toolbox
 from runloop_mcp.engine.secrets import Secrets
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.engine.store.database import Database
@@ -29,6 +31,8 @@ class EngineContext:
     keeper: DevboxKeeper
     launcher: Launcher
     secrets: Secrets
+    custom_scorers: ScorerCatalogue
+    toolbox: Toolbox
     tasks: TaskGroup
 
     def moved(self, row: RunRow) -> None:

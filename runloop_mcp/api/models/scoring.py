@@ -67,6 +67,8 @@ class CustomScorer(WireModel):
     type: Literal["custom_scorer"]
     custom_scorer_type: str
     scorer_params: Any = None
+    x_bash_script: str | None = None
+    """The script as it was registered when the run started (ours); scenarios themselves never hold it."""
 
 
 Scorer = Annotated[

@@ -59,6 +59,8 @@ class Mounts:
     spec: DevboxSpec
     disks: list[tuple[str, list[str], str, str]]
     """Where, the layers, the upper directory and the overlay's scratch; sources relative to the driver's folder."""
+    read_only: list[tuple[str, list[str]]]
+    """Where, and the layers that lie there."""
     lock: int
     """Open and locked: whoever holds it holds the disk. The taker closes it once it has passed it on."""
 
@@ -106,11 +108,16 @@ class Disk:
     def make_devbox(self, devbox_id: str, spec: DevboxSpec) -> Mounts:
         """Makes a new disk as specified."""
         layer = self._lay_out(spec.files) if spec.files else None
+        files = {source.key: self._lay_out(source) for source in spec.read_only.values() if isinstance(source, Files)}
         folder = self._folder("devboxes", devbox_id)
         with self._lock(fcntl.LOCK_SH):
             home = self._snapshot_chains(spec.home_snapshot).home if spec.home_snapshot else ()
             work = self._snapshot_chains(spec.work_snapshot).work if spec.work_snapshot else ()
-            chains = Chains(home, (layer,) if layer else work)
+            read_only = tuple(
+                (at, (files[of.key],) if isinstance(of, Files) else self._snapshot_chains(of.snapshot_id).work)
+                for at, of in spec.read_only.items()
+            )
+            chains = Chains(home, (layer,) if layer else work, read_only)
             try:
                 folder.mkdir(mode=0o711)
             except FileExistsError as error:
@@ -182,12 +189,15 @@ class Disk:
             (spec.working_directory.strip("/"), chains.work, "work"),
             ("tmp", (), "tmp"),
         ]
-        for layer in (*chains.home, *chains.work):
+        for layer in chains.layers():
             if not (self.state / layer).is_dir():
                 raise NotFound(f"The layer {layer} under the devbox {folder.name} is gone.", hint="Make a new devbox.")
         ordered = sorted(parts, key=lambda part: part[0].count("/"))
         return Mounts(
-            spec, [(at, list(layers), f"{base}/{name}", f"{base}/{name}.scratch") for at, layers, name in ordered], lock
+            spec,
+            [(at, list(layers), f"{base}/{name}", f"{base}/{name}.scratch") for at, layers, name in ordered],
+            [(at.strip("/"), list(layers)) for at, layers in chains.read_only],
+            lock,
         )
 
     def remove_devbox(self, devbox_id: str) -> None:
@@ -250,6 +260,10 @@ class Disk:
         """Deletes what `begin_snapshot` made for a snapshot that failed."""
         self._discard("layers", self._snapshot_layers(snapshot_id).name)
 
+    def has_snapshot(self, snapshot_id: str) -> bool:
+        """Whether a snapshot is there, whole."""
+        return self._record("snapshots", snapshot_id).exists()
+
     def remove_snapshot(self, snapshot_id: str) -> None:
         """Deletes a snapshot; layers that others are built on stay until nobody needs them."""
         record = self._record("snapshots", snapshot_id)
@@ -281,7 +295,7 @@ class Disk:
             return
         trash = []
         with self._lock(fcntl.LOCK_EX):
-            needed = {layer.split("/")[1] for about in self._all_valid() for layer in (*about["home"], *about["work"])}
+            needed = {layer.split("/")[1] for about in self._all_valid() for layer in chains_from_json(about).layers()}
             for record in (self.state / "removed").iterdir():
                 layers = f"snapshot-{record.stem}"
                 if layers not in needed:
@@ -307,7 +321,7 @@ class Disk:
         target = self.state / name
         if target.is_dir():
             return name
-        if not files.source.is_dir():
+        if not files.source.exists():
             raise NotFound(
                 f"The files to lay out, {files.source}, are not there.", hint="Reinstall or mend the scenario."
             )
@@ -372,10 +386,15 @@ def _hashed(key: str) -> str:
 
 
 def _copy_for_box(source: Path, target: Path, owner: int | None) -> None:
-    """Copies a trusted folder so that the box's user owns it and can change all of it."""
+    """Copies a trusted folder, or a file into a folder of its own, so that the box's user owns all of it."""
     import shutil  # noqa: PLC0415 - a server's start need not pay for it
 
     target.mkdir(mode=0o700)
+    if not source.is_dir():
+        shutil.copyfile(source, target / source.name)
+        _hand_over(target / source.name, source.stat(), 0o600, owner)
+        _hand_over(target, source.parent.stat(), 0o700, owner)
+        return
     with os.scandir(source) as entries:
         for entry in entries:
             new = target / entry.name

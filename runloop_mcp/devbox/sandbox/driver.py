@@ -155,7 +155,11 @@ class SandboxDriver(Driver):
                 "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
             )
         environment_bytes(spec.environment)
-        spec = dataclasses.replace(spec, working_directory=check_working_directory(spec.working_directory))
+        spec = dataclasses.replace(
+            spec,
+            working_directory=check_working_directory(spec.working_directory),
+            read_only={check_working_directory(at): source for at, source in spec.read_only.items()},
+        )
         mounts = await anyio.to_thread.run_sync(self._disk.make_devbox, devbox_id, spec)
         try:
             return await self._boot(devbox_id, mounts)
@@ -259,6 +263,9 @@ class SandboxDriver(Driver):
             await box.stop()
             self._boxes.pop(devbox_id, None)
         await anyio.to_thread.run_sync((await self._folders()).remove_devbox, devbox_id)
+
+    async def has_snapshot(self, snapshot_id: str) -> bool:  # noqa: D102
+        return await anyio.to_thread.run_sync((await self._folders()).has_snapshot, snapshot_id)
 
     async def remove_snapshot(self, snapshot_id: str) -> None:  # noqa: D102
         await anyio.to_thread.run_sync((await self._folders()).remove_snapshot, snapshot_id)

@@ -116,6 +116,7 @@ class System:
             "files": [(name, text.encode()) for name, text in files],
             "overlays": [(name, [layer]) for name, layer in self.tools.overlays],
             "disks": mounts.disks,
+            "read_only": mounts.read_only,
             "own_network": own_network,
             "limits": _limits(spec, process_limit(spec.limits.processes, os.geteuid() if drop_to is None else drop_to)),
             "drop_to": drop_to,

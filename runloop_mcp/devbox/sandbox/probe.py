@@ -40,7 +40,7 @@ async def examine(
     findings += await _try(create, remove, system)
     findings.append(limits())
     works = all(finding.ok for finding in findings if finding.required)
-    return Capability("sandbox", "namespaces" if works else "none", findings)
+    return Capability("sandbox", "namespaces" if works else "none", findings, system.tools.python)
 
 
 async def _try(create: Create, remove: Remove, system: System) -> list[Finding]:

@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runloop_mcp.devbox.port import DevboxSpec, Files, Limits, Network
+from runloop_mcp.devbox.port import DevboxSpec, Files, Limits, Network, WorkOf
 
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """The layers under home and working directory, top first, as names relative to the driver's folder."""
+    """The layers under the parts of a disk, top first, as names relative to the driver's folder."""
 
     home: tuple[str, ...] = ()
     work: tuple[str, ...] = ()
+    read_only: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Where in the box, and the layers that lie there as they are."""
+
+    def layers(self) -> set[str]:
+        """All of them."""
+        return {layer for chain in (self.home, self.work, *(chain for _, chain in self.read_only)) for layer in chain}
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -36,21 +42,23 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 def chains_to_json(chains: Chains) -> dict[str, Any]:
     """The layers, for a record."""
-    return {"home": list(chains.home), "work": list(chains.work)}
+    return {"home": list(chains.home), "work": list(chains.work), "mounts": dict(chains.read_only)}
 
 
 def chains_from_json(about: dict[str, Any]) -> Chains:
     """The layers that a record names."""
-    return Chains(tuple(about["home"]), tuple(about["work"]))
+    mounts = about.get("mounts", {})  # records of the first version have none
+    return Chains(tuple(about["home"]), tuple(about["work"]), tuple((at, tuple(mounts[at])) for at in mounts))
 
 
 def spec_to_json(spec: DevboxSpec) -> dict[str, Any]:
     """A spec, for a record."""
     return {
         "working_directory": spec.working_directory,
-        "files": {"key": spec.files.key, "source": str(spec.files.source)} if spec.files else None,
+        "files": _source_to_json(spec.files) if spec.files else None,
         "home_snapshot": spec.home_snapshot,
         "work_snapshot": spec.work_snapshot,
+        "read_only": {at: _source_to_json(source) for at, source in spec.read_only.items()},
         "environment": dict(spec.environment),
         "limits": {name: getattr(spec.limits, name) for name in Limits.__slots__},
         "network": spec.network.value,
@@ -64,7 +72,18 @@ def spec_from_json(about: dict[str, Any]) -> DevboxSpec:
         **{
             **about,
             "files": Files(files["key"], Path(files["source"])) if files else None,
+            "read_only": {at: _source_from_json(source) for at, source in about.get("read_only", {}).items()},
             "limits": Limits(**about["limits"]),
             "network": Network(about["network"]),
         }
     )
+
+
+def _source_to_json(source: Files | WorkOf) -> dict[str, str]:
+    if isinstance(source, WorkOf):
+        return {"snapshot": source.snapshot_id}
+    return {"key": source.key, "source": str(source.source)}
+
+
+def _source_from_json(about: dict[str, str]) -> Files | WorkOf:
+    return WorkOf(about["snapshot"]) if "snapshot" in about else Files(about["key"], Path(about["source"]))

@@ -2,6 +2,7 @@
 
 import base64
 import platform
+from collections.abc import Mapping
 
 import anyio
 
@@ -9,7 +10,7 @@ from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound, Unava
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioView
-from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, Limits
+from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, Limits, WorkOf
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.devboxes.output import decode
 from runloop_mcp.engine.scoring.protected import capture_protected, protected_names
@@ -73,7 +74,14 @@ class Launcher:
         self._driver = driver
         self._settings = settings
 
-    async def create(self, held: Held, row: DevboxRow, scenario: ScenarioView, files: Files | None) -> None:
+    async def create(
+        self,
+        held: Held,
+        row: DevboxRow,
+        scenario: ScenarioView,
+        files: Files | None,
+        read_only: Mapping[str, Files | WorkOf],
+    ) -> None:
         """Makes the devbox, lays out files, runs launch commands, remembers what scoring needs of the pristine disk.
 
         Raises:
@@ -90,12 +98,12 @@ class Launcher:
             DevboxSpec(
                 working_directory=row.data.working_directory,
                 files=files,
+                read_only=read_only,
                 limits=limits_of(launch),
                 network=self._settings.network,
             ),
         )
-        if launch.launch_commands:
-            await self._run_launch_commands(box, launch.launch_commands, held.environment)
+        await self.run_launch_commands(box, launch.launch_commands or [], held.environment)
         captured = await capture_protected(box, protected_names(scenario.metadata))
         row.data.pristine = {
             path: PristineFile(data=base64.b64encode(file.data).decode(), mode=file.mode)
@@ -120,7 +128,13 @@ class Launcher:
             raise NotFound("The devbox's disk is gone.", hint="Start a new run.") from error
         held.news.append(BOOTED_AGAIN)
 
-    async def _run_launch_commands(self, box: Devbox, commands: list[str], environment: dict[str, str]) -> None:
+    async def run_launch_commands(self, box: Devbox, commands: list[str], environment: dict[str, str]) -> None:
+        """Runs launch commands in order, within the time that they have together.
+
+        Raises:
+            LaunchFailed: One failed, or they took too long.
+            Unavailable: The devbox ended.
+        """
         with anyio.move_on_after(self._settings.launch_seconds) as scope:
             for number, command in enumerate(commands, start=1):
                 await self._run_launch_command(box, command, environment, f"{number} of {len(commands)}")

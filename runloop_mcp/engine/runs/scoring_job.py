@@ -103,6 +103,7 @@ class ScoringJobs:
         box, row, scenario = held.box, task.devbox, task.scenario
         if box is None or row.data.frozen_snapshot is None:
             raise Unavailable("The devbox ended before it could be scored.", retryable=True)
+        tools = await engine.toolbox.tools_for(scenario.scoring_contract)
         async with scoring_devbox(
             engine.driver,
             box,
@@ -114,6 +115,7 @@ class ScoringJobs:
                 path: FileData(data=base64.b64decode(file.data), size=len(base64.b64decode(file.data)), mode=file.mode)
                 for path, file in row.data.pristine.items()
             },
+            read_only=tools.read_only,
         ) as prepared:
             result = await run_contract(
                 scenario.scoring_contract,
@@ -121,6 +123,7 @@ class ScoringJobs:
                 timeout_seconds=scenario.scorer_timeout_sec or engine.settings.scorer_timeout_seconds,
                 environment=held.environment,
                 mode=prepared.mode,
+                tools=tools,
             )
             # Told before the scoring devbox is removed: nobody need wait for that.
             await self._finish(run_id, result, prepared)

@@ -45,6 +45,7 @@ async def start_run(
     capability = await engine.driver.probe()
     _refuse_impossible(capability)
     await _refuse_missing_programs(engine, record.view)
+    kept = await engine.custom_scorers.with_scripts(record.view, record.root)
     row, devbox = _rows(engine, params, profile, principal, record, launch, capability)
 
     def work(connection: Connection) -> RunRecord:
@@ -55,7 +56,7 @@ async def start_run(
                 return load(connection, started)
             idempotency.keep(connection, scope, idempotency_key, arguments, row.id, row.start_time_ms)
         _count_attempt(connection, row)
-        row.data.scenario_version = versions.keep(connection, record.view)
+        row.data.scenario_version = versions.keep(connection, kept)
         runs.insert(connection, row)
         devboxes.insert(connection, devbox)
         events.append(

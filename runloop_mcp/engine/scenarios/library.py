@@ -46,6 +46,8 @@ class ScenarioRecord:
     files: FilesFolder | None
     pack: str | None
     """The name of its pack; None where it was created over the wire."""
+    root: str
+    """The directory of its pack; empty where it was created over the wire."""
     environment_hash: str
     """Names exactly what a run starts from: files, launch parameters and base."""
     present: bool = True
@@ -105,7 +107,7 @@ class ScenarioLibrary:
         files = None
         if row.files_key is not None and row.folder is not None:
             files = FilesFolder(row.files_key, Path(row.root, row.folder, "files"))
-        return ScenarioRecord(row.view, files, row.pack, row.environment_hash, row.present)
+        return ScenarioRecord(row.view, files, row.pack, row.root, row.environment_hash, row.present)
 
     async def update(self, scenario_id: str, params: ScenarioUpdateParams) -> ScenarioView:
         """Replaces parts of a created scenario: null or absent keeps, a value replaces whole, an empty one clears.

@@ -18,6 +18,7 @@ from runloop_mcp.engine.scoring.environment import scorer_environment
 from runloop_mcp.engine.scoring.protocol import ScorerFailed, Workplace
 from runloop_mcp.engine.scoring.registry import SCORERS
 from runloop_mcp.engine.scoring.running import lost
+from runloop_mcp.engine.scoring.tools import ScorerTools
 
 Progress = Callable[[ScoringFunctionResult], Awaitable[None]]
 
@@ -30,6 +31,7 @@ async def run_contract(
     environment: Mapping[str, str] | None = None,
     mode: ScoringMode = ScoringMode.CLEAN,
     progress: Progress | None = None,
+    tools: ScorerTools | None = None,
 ) -> ScoringContractResult:
     """Scores what is in a devbox's working directory.
 
@@ -40,6 +42,7 @@ async def run_contract(
         environment: The run's variables; those that would steer the scorers' programs are left out.
         mode: What the devbox is made of.
         progress: Is told each function's result as soon as it is there.
+        tools: What the devbox has for scorers beside the environment.
 
     Raises:
         Unavailable: Our own machinery broke (the devbox was lost, its disk is full): nothing is scored.
@@ -48,7 +51,9 @@ async def run_contract(
     variables = scorer_environment(devbox.spec.environment, environment or {}, mode)
     results = []
     for function in contract.scoring_function_parameters:
-        workplace = Workplace(devbox, variables, ends_at=ends_at, limit_seconds=timeout_seconds)
+        workplace = Workplace(
+            devbox, variables, ends_at=ends_at, limit_seconds=timeout_seconds, tools=tools or ScorerTools()
+        )
         try:
             result = await _run_function(function, workplace)
         except Unavailable as error:
@@ -79,7 +84,7 @@ async def _run_function(function: ScoringFunction, workplace: Workplace) -> Scor
     started = time.monotonic()
     score, state, reason = 0.0, ScoringFunctionState.ERROR, ""
     try:
-        score = await _score(function, workplace)
+        score = await SCORERS[function.scorer.type](function.scorer, workplace)
         state = ScoringFunctionState.COMPLETE
     except ScorerFailed as error:
         reason = str(error)
@@ -91,10 +96,3 @@ async def _run_function(function: ScoringFunction, workplace: Workplace) -> Scor
         x_weight=function.weight,
         x_duration_ms=round((time.monotonic() - started) * 1000),
     )
-
-
-async def _score(function: ScoringFunction, workplace: Workplace) -> float:
-    scorer = SCORERS.get(function.scorer.type)
-    if scorer is None:
-        raise ScorerFailed(f"This version has no {function.scorer.type} yet. It has: {', '.join(sorted(SCORERS))}.")
-    return await scorer(function.scorer, workplace)

@@ -15,6 +15,7 @@ from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.devbox.port import HOME, Command, Devbox, Exit
 from runloop_mcp.engine.scoring.captured import CapturedOutput
 from runloop_mcp.engine.scoring.running import BASH, GRACE_SECONDS, run_to_end
+from runloop_mcp.engine.scoring.tools import ScorerTools
 
 Score = Callable[[Any, "Workplace"], Awaitable[float]]
 """Scores: takes the scorer's parameters and a place to work, and gives a score in 0..1.
@@ -32,8 +33,17 @@ class ScorerFailed(Exception):
 class Workplace:
     """Where one scorer works: a devbox, the environment for its programs, its output, and the time that is left."""
 
-    def __init__(self, devbox: Devbox, environment: Mapping[str, str], *, ends_at: float, limit_seconds: float) -> None:
+    def __init__(
+        self,
+        devbox: Devbox,
+        environment: Mapping[str, str],
+        *,
+        ends_at: float,
+        limit_seconds: float,
+        tools: ScorerTools,
+    ) -> None:
         self.devbox = devbox
+        self.tools = tools
         self.output = CapturedOutput()
         self._environment = environment
         self._ends_at = ends_at
@@ -69,7 +79,7 @@ class Workplace:
             ScorerFailed: It timed out, or can't be started.
             Unavailable: The devbox was lost.
         """
-        async with self._script(script) as path:
+        async with self.script(script, suffix=".sh") as path:
             return await self.run([*BASH, path], environment=environment, stdout=stdout)
 
     async def run(
@@ -78,8 +88,9 @@ class Workplace:
         *,
         environment: Mapping[str, str] | None = None,
         stdout: Callable[[bytes], None] | None = None,
+        working_directory: str | None = None,
     ) -> Exit:
-        """Runs a program in the working directory; arguments and errors as for `bash`."""
+        """Runs a program, in the working directory unless told otherwise; arguments and errors as for `bash`."""
 
         async def keep(data: bytes) -> None:
             self.output.feed(data)
@@ -90,7 +101,10 @@ class Workplace:
                 stdout(data)
 
         command = Command(
-            argv, environment={**self._environment, **(environment or {})}, timeout_seconds=self.seconds_left
+            argv,
+            working_directory=working_directory,
+            environment={**self._environment, **(environment or {})},
+            timeout_seconds=self.seconds_left,
         )
         try:
             exit_ = await run_to_end(self.devbox, command, stdout=keep_stdout, stderr=keep)
@@ -101,14 +115,14 @@ class Workplace:
         return exit_
 
     @asynccontextmanager
-    async def _script(self, text: str) -> AsyncIterator[str]:
+    async def script(self, text: str, *, suffix: str) -> AsyncIterator[str]:
         """A script in the devbox, gone afterwards.
 
         In a file, because an argument holds 128 kB at most. Not in the working directory, which is the solver's answer;
         and in no directory of its own, because a file can be removed without a trace.
         """
         folder = HOME if self.devbox.spec.working_directory == "/tmp" else "/tmp"  # noqa: S108 - the devbox's own
-        path = f"{folder}/.scorer-{secrets.token_hex(16)}.sh"
+        path = f"{folder}/.scorer-{secrets.token_hex(16)}{suffix}"
         try:
             await self.devbox.write_file(path, text.encode(errors="replace"), mode=0o600)
             try:

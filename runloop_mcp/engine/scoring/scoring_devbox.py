@@ -9,7 +9,7 @@ import anyio
 from runloop_mcp.api.errors import ApiError, Conflict, Unavailable
 from runloop_mcp.api.ids import IdPrefix, stable_id
 from runloop_mcp.api.models.scoring import ScoringMode
-from runloop_mcp.devbox.port import Devbox, DevboxSpec, Driver, FileData, Network
+from runloop_mcp.devbox.port import Devbox, DevboxSpec, Driver, FileData, Files, Network, WorkOf
 from runloop_mcp.engine.scoring.environment import harmless
 from runloop_mcp.engine.scoring.protected import restore_protected
 
@@ -36,6 +36,7 @@ async def scoring_devbox(
     pristine_home_snapshot_id: str | None,
     protected_names: Sequence[str],
     pristine: Mapping[str, FileData],
+    read_only: Mapping[str, Files | WorkOf] | None = None,
 ) -> AsyncIterator[PreparedScoring]:
     """Prepares a devbox for scoring; it is gone after the block, and the frozen snapshot stays.
 
@@ -48,6 +49,7 @@ async def scoring_devbox(
         pristine_home_snapshot_id: The snapshot with the home as it was before the solver came; None: an empty one.
         protected_names: The base names of the protected files.
         pristine: Those files as they were before the solver came, by path relative to the working directory.
+        read_only: What lies in it for its scorers; in `live` mode it was there from the start.
 
     Raises:
         Unavailable: It can't be prepared, so nothing is scored.
@@ -67,6 +69,7 @@ async def scoring_devbox(
                 files=None,
                 home_snapshot=home,
                 work_snapshot=frozen_snapshot_id,
+                read_only=read_only or {},
                 environment=harmless(solver.spec.environment),
                 network=Network.NONE,
             )

@@ -41,6 +41,8 @@ def build(plan: dict[str, Any]) -> None:
         _overlay(here, name, [*layers, "/" + name])
     for name, layers, upper, scratch in plan["disks"]:
         _disk(here, name, layers, upper, scratch)
+    for name, layers in plan["read_only"]:
+        _laid_down(here, name, layers)
     os.fchdir(here)
     _mask(plan["masks"])
     kernel.pivot_to_here()
@@ -144,6 +146,14 @@ def _proc() -> None:
 def _overlay(root: int, name: str, layers: list[str]) -> None:
     """Lays directories over one of the system's, all read-only; relative names begin at the driver's folder."""
     _mount_in_root(root, name, "overlay", "overlay", f"userxattr,lowerdir={':'.join(layers)}", _READ_ONLY)
+
+
+def _laid_down(root: int, name: str, layers: list[str]) -> None:
+    """Mounts layers where nothing else is, read-only."""
+    if len(layers) > 1:
+        _mount_in_root(root, name, "overlay", "overlay", f"userxattr,lowerdir={':'.join(layers)}", _READ_ONLY)
+    else:
+        _mount_in_root(root, name, layers[0], "", "", _READ_ONLY)
 
 
 def _disk(root: int, name: str, layers: list[str], upper: str, scratch: str) -> None:

@@ -1,0 +1,1 @@
+"""Custom scorers: scripts that are registered under a type, which scenarios name."""
