@@ -4,7 +4,7 @@
 #   docker run -i --rm runloop-mcp
 #
 # Where no registry or package index is reachable, bring both: an imported base with python3, venv, git, gcc and make, and
-# a folder of wheels inside this one, such as `pip wheel --wheel-dir build/wheels --constraint constraints.txt . hatchling`
+# a folder of wheels inside this one, such as `pip wheel --wheel-dir build/wheels --constraint constraints.txt '.[scorers]' hatchling`
 # makes it.
 #
 #   docker build --build-arg BASE=my-base --build-arg WHEELS=build/wheels -t runloop-mcp .
@@ -30,7 +30,7 @@ COPY runloop_mcp runloop_mcp
 COPY pyproject.toml ${WHEELS:-pyproject.toml} wheels/
 RUN python3 -m venv /opt/runloop-mcp \
     && if [ -n "${WHEELS}" ]; then offline="--no-index --find-links wheels"; else offline=""; fi \
-    && PIP_CONSTRAINT=constraints.txt /opt/runloop-mcp/bin/pip install --no-cache-dir --disable-pip-version-check $offline . \
+    && PIP_CONSTRAINT=constraints.txt /opt/runloop-mcp/bin/pip install --no-cache-dir --disable-pip-version-check $offline '.[scorers]' \
     && find /opt/runloop-mcp -name __pycache__ -prune -exec rm -rf {} + \
     && /opt/runloop-mcp/bin/python -m compileall -q /opt/runloop-mcp/lib
 

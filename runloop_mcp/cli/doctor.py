@@ -23,6 +23,7 @@ from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import console, print_json
 from runloop_mcp.cli.wiring import backend_for, driver_for, folder_problems
 from runloop_mcp.devbox.port import Capability, Finding
+from runloop_mcp.engine.scoring.tools import AST_GREP, UV, find_program
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -37,6 +38,10 @@ _OPTIONAL_PROGRAMS = {
     "gcc": "scenarios that build C need it",
     "make": "scenarios that build need it",
     "sqlite3": "scenarios with SQL need it",
+}
+_SCORERS_PROGRAMS = {
+    AST_GREP: "ast_grep_scorer ends in error without it",
+    UV: "python_script_scorer can't install requirements without it",
 }
 
 
@@ -79,6 +84,7 @@ async def _examine(settings: Settings) -> tuple[Capability, Sequence[Finding]]:
     else:
         capability = Capability("sandbox", "none", [Finding("devboxes", ok=False, detail="not tried: no state")])
     findings += [_program(name, use) for name, use in _OPTIONAL_PROGRAMS.items()]
+    findings += [_scorers_program(name, use) for name, use in _SCORERS_PROGRAMS.items()]
     return capability, findings
 
 
@@ -145,6 +151,17 @@ def _program(name: str, use: str) -> Finding:
         ok=path is not None,
         detail=path or f"not found; {use}",
         remedy=f"Install it; on Debian or Ubuntu: apt-get install {name}",
+        required=False,
+    )
+
+
+def _scorers_program(name: str, use: str) -> Finding:
+    path = find_program(name)
+    return Finding(
+        name,
+        ok=path is not None,
+        detail=str(path) if path else f"not found; {use}",
+        remedy="pip install 'runloop-mcp[scorers]'",
         required=False,
     )
 

@@ -18,6 +18,8 @@ def test_machine_that_can_run_devboxes(runloop: Command) -> None:
     assert seen["tier"] == "namespaces"
     findings = {finding["name"]: finding for finding in seen["findings"]}
     assert findings["scenarios"]["ok"], findings["scenarios"]
+    assert findings["ast-grep"]["ok"], "the extra `scorers` is installed for the tests"
+    assert findings["uv"]["ok"]
     assert "Devboxes can run here" in runloop("doctor").stdout
 
 

@@ -139,3 +139,22 @@ def test_interrupt_is_quiet_and_cleans_up(environment: dict[str, str], runloop: 
     states = {run["state"] for run in json.loads(runloop("runs", "list", "--all", "--json").stdout)}
     assert states <= {"canceled", "completed"}
     assert "canceled" in states
+
+
+def test_custom_scorer_of_a_pack(runloop: Command, tmp_path: Path) -> None:
+    """A script in `scorers/` of the pack is the scorer of that type; other types are refused."""
+    pack = tmp_path / "pack"
+    for name, kind in (("right", "says-yes"), ("misspelt", "say-yes")):
+        _scenario(pack, name)
+        document = pack / name / "scenario.yaml"
+        scorer = f"{{type: custom_scorer, custom_scorer_type: {kind}, scorer_params: {{file: done}}}}"
+        document.write_text(
+            document.read_text().replace(f"{{type: command_scorer, command: {json.dumps(_ASKS)}}}", scorer)
+        )
+    (pack / "scorers").mkdir()
+    reads = '/usr/bin/python3 -I -c \'import json, os; print(json.loads(os.environ["RL_SCORER_CONTEXT"])["file"])\''
+    (pack / "scorers" / "says-yes.sh").write_text(f'grep -sqx yes "$({reads})" && echo 1 || echo 0\n')
+    found = _verdicts(runloop("validate", "--repeat", "1", "--json", str(pack / "right"), str(pack / "misspelt")))
+    assert found["right"]["verdict"] == "valid", found
+    assert found["misspelt"]["verdict"] != "valid"
+    assert "says-yes" in found["misspelt"]["reason"]

@@ -50,7 +50,17 @@ async def test_image_builds_without_a_registry_and_serves_mcp() -> None:
     wheels = ROOT / "build" / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
     constraints = [f"--{kind}={ROOT / 'constraints.txt'}" for kind in ("constraint", "build-constraint")]
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", f"--wheel-dir={wheels}", *constraints, str(ROOT), "hatchling")
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        f"--wheel-dir={wheels}",
+        *constraints,
+        f"{ROOT}[scorers]",
+        "hatchling",
+    )
     # A short path, as a socket's name has to be, on a disk that containers can lie on.
     with tempfile.TemporaryDirectory(prefix="docker-check-", dir="/var/tmp") as folder:
         scratch = Path(folder)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from boxes import PATIENCE_SECONDS, Workshop, daemon, entered, marked, python, succeed, unique
+from boxes import PATIENCE_SECONDS, Workshop, daemon, entered, marked, python, run, succeed, unique
 from driver_cases import DriverCase
 
 from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound
-from runloop_mcp.devbox.port import HOME, Devbox, DevboxSpec, Driver, Files, Limits
+from runloop_mcp.devbox.port import HOME, Devbox, DevboxSpec, Driver, Files, Limits, WorkOf
 
 
 def lay_out(folder: Path) -> Files:
@@ -71,6 +71,31 @@ async def test_shared_files_are_not_written_through(workshop: Workshop, tmp_path
     assert await succeed(third, "cat link") == "original"
     assert sorted(path.name for path in files.source.iterdir()) == ["link", "package", "run.sh"]
     assert (files.source / "package" / "module.py").read_text() == "original\n"
+
+
+async def test_what_is_laid_down_read_only(workshop: Workshop, tmp_path: Path) -> None:
+    """Folders, single files and a snapshot's work lie where they were asked for; nobody can change or cover them."""
+    builder = await workshop.create(working_directory="/opt/built")
+    await succeed(builder, "mkdir bin; printf '#!/bin/sh\\necho built' > bin/tool; chmod +x bin/tool")
+    built = await workshop.snapshot(builder)
+    files = lay_out(tmp_path)
+    program = Files(unique("program"), files.source / "run.sh")
+    read_only = {"/opt/files": files, "/opt/program": program, "/opt/built": WorkOf(built)}
+    devbox = await workshop.create(read_only=read_only)
+    await workshop.driver.remove_snapshot(built)
+    see = "cat /opt/files/link; /opt/program/run.sh; /opt/built/bin/tool"
+    assert await succeed(devbox, see) == "original\nran\nbuilt"
+    for change in ("touch /opt/files/new", "rm /opt/built/bin/tool", "mv /opt/program /opt/other", "mkdir /opt/more"):
+        assert (await run(devbox, change)).status != 0, change
+    await devbox.stop()
+    assert await succeed(await workshop.driver.resume(devbox.id), see) == "original\nran\nbuilt"
+
+
+async def test_a_snapshot_to_lay_down_has_to_be_there(workshop: Workshop) -> None:
+    """A devbox whose parts are missing is not made."""
+    assert not await workshop.driver.has_snapshot("snp_missing")
+    with pytest.raises(NotFound):
+        await workshop.create(read_only={"/opt/built": WorkOf("snp_missing")})
 
 
 async def test_files_and_a_snapshot_do_not_go_together(workshop: Workshop, tmp_path: Path) -> None:

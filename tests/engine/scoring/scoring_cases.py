@@ -21,6 +21,9 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.scoring.contract import run_contract
 from runloop_mcp.engine.scoring.protected import DEFAULT_PROTECTED, capture_protected
 from runloop_mcp.engine.scoring.scoring_devbox import PreparedScoring, scoring_devbox
+from runloop_mcp.engine.scoring.toolbox import Toolbox
+from runloop_mcp.engine.scoring.tools import ScorerTools
+from runloop_mcp.engine.store.database import Database
 
 PATIENCE_SECONDS = 30
 
@@ -31,6 +34,7 @@ class Solver:
 
     driver: Driver
     devbox: Devbox
+    state: Path
     pristine: Mapping[str, FileData] = field(default_factory=dict)
     snapshots: list[str] = field(default_factory=list)
 
@@ -46,7 +50,7 @@ class Solver:
 
     @asynccontextmanager
     async def prepared(
-        self, mode: ScoringMode = ScoringMode.CLEAN, *, frozen: str = ""
+        self, mode: ScoringMode = ScoringMode.CLEAN, *, frozen: str = "", tools: ScorerTools | None = None
     ) -> AsyncIterator[PreparedScoring]:
         """The scoring devbox."""
         frozen = frozen or new_id(IdPrefix.SNAPSHOT)
@@ -59,6 +63,7 @@ class Solver:
             pristine_home_snapshot_id=None,
             protected_names=DEFAULT_PROTECTED,
             pristine=self.pristine,
+            read_only=(tools or ScorerTools()).read_only,
         ) as prepared:
             yield prepared
 
@@ -67,8 +72,10 @@ class Solver:
     ) -> ScoringContractResult:
         """Scores with these scorers, of equal weight."""
         with anyio.fail_after(PATIENCE_SECONDS):
-            async with self.prepared(mode) as prepared:
-                return await run_contract(contract(*scorers), prepared.devbox, mode=mode, **options)
+            async with Database(self.state / "store.db") as database:
+                tools = await Toolbox(self.driver, database).tools_for(contract(*scorers))
+            async with self.prepared(mode, tools=tools) as prepared:
+                return await run_contract(contract(*scorers), prepared.devbox, mode=mode, tools=tools, **options)
 
 
 @asynccontextmanager
@@ -78,7 +85,7 @@ async def solver(state: Path, *, before: str = "true") -> AsyncIterator[Solver]:
         devbox = await driver.create(new_id(IdPrefix.DEVBOX), DevboxSpec())
         status, output = await run(devbox, before)
         assert status == 0, output
-        solver = Solver(driver, devbox, await capture_protected(devbox, DEFAULT_PROTECTED))
+        solver = Solver(driver, devbox, state, await capture_protected(devbox, DEFAULT_PROTECTED))
         try:
             yield solver
         finally:

@@ -53,7 +53,7 @@ async def test_one_error_does_not_stop_the_others(state: Path) -> None:
     async with solver(state) as box:
         result = await box.score(
             script("echo 1.5"),
-            {"type": "ast_grep_scorer", "pattern": "x", "search_directory": "."},
+            {"type": "ast_grep_scorer", "pattern": "x", "search_directory": "missing"},
             command("true"),
             progress=progress,
         )
@@ -63,7 +63,7 @@ async def test_one_error_does_not_stop_the_others(state: Path) -> None:
     assert "1.5\n" in outside.output
     assert "from 0 to 1" in outside.output
     assert missing.state == "error"
-    assert "no ast_grep_scorer yet" in missing.output
+    assert "There is no directory" in missing.output
     assert (good.state, good.score) == ("complete", 1.0)
     assert (result.x_complete, result.score) == (False, pytest.approx(1 / 3))
 
