@@ -1,0 +1,3 @@
+from lamps.cli import main
+
+main()
