@@ -63,6 +63,23 @@ def _right_if_it_leaks(*, what: str) -> str:
     return _solve("three-depots") + "mv collate right\n" + _program("collate", program)
 
 
+# Keeps what one scoring function shows of the cables, for the next.
+_REMEMBERS = r"""
+import json, os, sys
+joints, kept = int(sys.argv[1]), "/tmp/kept.json"
+known = json.load(open(kept)) if os.path.exists(kept) else {}
+if str(joints) not in known:
+    found = []
+    for joint in range(1, joints + 1):
+        print("measure", joint, joint, flush=True)
+        if sys.stdin.readline().strip() == "wet":
+            found.append(joint)
+    known[str(joints)] = found
+    json.dump(known, open(kept, "w"))
+print("joints", *known[str(joints)], flush=True)
+"""
+
+
 def _shadows() -> str:
     """Modules, start-up files and interpreters wherever one is looked for; hidden tests that are there already."""
     return (
@@ -87,6 +104,12 @@ def _attempts() -> dict[str, tuple[str, str]]:
             "half-a-build",
             "printf 'all %:\\n\\t@mkdir -p build; cp check/expected.txt build/beacon\\n' > Makefile",
         ),
+        "remembers": ("wet-joints", f"cat > wetjoints.py <<'CODE'\n{_REMEMBERS}CODE\n"),
+        "unchecked": (
+            "long-consignees",
+            _solve("long-consignees")
+            + "sed -i '1i #define QUIET __attribute__((no_sanitize(\"address\")))' src/table.c",
+        ),
         "claims": (
             "spare-parts",
             "echo 'PRAGMA user_version = 2;' > migrations/002_bins.sql; python3 tools/migrate.py",
@@ -97,9 +120,12 @@ def _attempts() -> dict[str, tuple[str, str]]:
 def test_judges_share_one_boundary() -> None:
     """Every judge runs the solution through the same lines, so that what is known of one holds for all."""
     judges = [path for path in bundled_pack().glob("*/scoring/*") if "boundary" in path.read_text()]
+    judges += bundled_pack().glob("scorers/*.sh")
     found = {_BOUNDARY.search(path.read_text())[0] for path in judges}  # type: ignore[index]  # none: the test fails
     assert len(found) == 1
-    assert {path.parts[-3] for path in judges} == {path.parent.name for path in bundled_pack().glob("*/scenario.yaml")}
+    assert {path.parts[-3] for path in judges if path.parent.name == "scoring"} == {
+        path.parent.name for path in bundled_pack().glob("*/scenario.yaml")
+    }
 
 
 @pytest.mark.timeout(240)
@@ -120,6 +146,8 @@ def test_cheats_earn_nothing_and_partial_work_its_part(runloop: Command, tmp_pat
     scores = {each["name"]: each["reference"][0] for each in validated if each["reference"]}
     partial = scores.pop("knows-less")
     assert 0.5 < partial < 0.9
+    assert scores.pop("remembers") == 0.2, "being right is worth that, and what was seen before nothing more"
+    assert scores.pop("unchecked") == 0.5, "right, and not to be called sound"
     # The control: what anyone may see of a process is seen, so that `looks` found nothing because nothing was there.
     assert scores.pop("sees-what-is-open") == 1.0
     assert scores == dict.fromkeys(("looks", "speaks", "lingers", "leaves", "shadows", "pretends", "claims"), 0.0), (
