@@ -52,7 +52,7 @@ CHANGES = [
 ]
 CAUSE = 2237
 RELOADS = [(6 * 3600 + 40 * 60 + 9, "hold_seconds=600"), (8 * 3600 + 20 * 60 + 31, "sweep_seconds=20")]
-PLACES = 84
+PLACES = 96
 PRICES = {"K": (4650, 5250, 6900), "S": (3150, 3600, 4400)}
 
 
@@ -96,11 +96,11 @@ class Morning:
     def play(self):
         for crossing in self.crossings():  # what was booked on the days before
             for number in range(1, PLACES + 1):
-                if self.chance.random() < 0.4:
+                if self.chance.random() < 0.28:
                     self.places[crossing, number] = "sold before"
         when = BEGIN
         while when < END:
-            when += self.chance.expovariate(1 / (62 if when < 7 * 3600 else 30 if when < 11.2 * 3600 else 44))
+            when += self.chance.expovariate(1 / (62 if when < 7 * 3600 else 23 if when < 11.2 * 3600 else 40))
             self.at(when, self.visit)
         for when, what in RELOADS:
             for node in "ab":
@@ -207,7 +207,7 @@ class Morning:
                 self.at(self.now + self.chance.uniform(30, 200), self.hold, session, other)
             return  # never pays
         slow = self.chance.random()
-        delay = self.chance.uniform(35, 170) if slow < 0.55 else self.chance.uniform(170, 590)
+        delay = self.chance.uniform(35, 170) if slow < 0.45 else self.chance.uniform(170, 590)
         if slow > 0.96:
             delay = self.chance.uniform(610, 800)
         order = f"O-{next(self.orders)}"
@@ -258,7 +258,7 @@ class Morning:
         self.places[hold["place"]] = hold
         self.berths(node, "confirm", f"{request} {hold['name']} ok {booking}")
         self.web(request, "POST /paid", 200, order=order, booking=booking)
-        if self.chance.random() < 0.09:
+        if self.chance.random() < 0.12:
             self.at(self.now + self.chance.uniform(120, 4000), self.cancel, hold, amount)
         return None
 

@@ -1,0 +1,1 @@
+"""Gives berths to ships."""
