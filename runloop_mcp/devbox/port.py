@@ -82,7 +82,8 @@ class DevboxSpec:
     work_snapshot: str | None = None
     """The snapshot whose working directory this devbox's begins as."""
     read_only: Mapping[str, Files | WorkOf] = field(default_factory=dict)
-    """What lies elsewhere in it, where nobody can change it: by absolute path, outside the system's directories."""
+    """What lies elsewhere in it, where nobody can change it: by absolute path, outside the system's directories, and
+    neither in a directory that can be written (home, working directory, /tmp) nor above one."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables for every command, over the driver's own few (HOME, PATH, LC_CTYPE, USER, …)."""
     limits: Limits = field(default_factory=Limits)
@@ -280,7 +281,7 @@ class Driver(ABC):
         Raises:
             Conflict: There is one with this id already.
             NotFound: A snapshot that the spec names is not there.
-            InvalidRequest: The working directory is not possible.
+            InvalidRequest: The working directory, or the place of something read-only, is not possible.
             Unavailable: Devboxes can't be made here; the hint says how to mend it.
         """
 

@@ -23,7 +23,7 @@ if sys.platform == "linux":
     from .diagnosis import explain
     from .disk import Disk, Mounts, disk_failure
     from .launch import Keeper, Refused
-    from .plan import System, check_working_directory
+    from .plan import System, check_read_only, check_working_directory
     from .watchdog import Watchdog
 
 BOX_USER = 60_978
@@ -155,10 +155,11 @@ class SandboxDriver(Driver):
                 "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
             )
         environment_bytes(spec.environment)
+        working_directory = check_working_directory(spec.working_directory)
         spec = dataclasses.replace(
             spec,
-            working_directory=check_working_directory(spec.working_directory),
-            read_only={check_working_directory(at): source for at, source in spec.read_only.items()},
+            working_directory=working_directory,
+            read_only={check_read_only(at, working_directory): source for at, source in spec.read_only.items()},
         )
         mounts = await anyio.to_thread.run_sync(self._disk.make_devbox, devbox_id, spec)
         try:

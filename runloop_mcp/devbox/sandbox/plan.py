@@ -169,3 +169,19 @@ def check_working_directory(path: str) -> str:
     if clean == "/" or parts[1] in _SYSTEM or any(f"{clean}/".startswith(f"{link}/") for link in _LINKS):
         raise InvalidRequest(f"The working directory {clean} is a part of the devbox's read-only system.", hint=hint)
     return clean
+
+
+def check_read_only(path: str, working_directory: str) -> str:
+    """The path without detours, for something that nobody can change.
+
+    Raises:
+        InvalidRequest: A devbox cannot have it there: someone could change the way to it, or it would hide their files.
+    """
+    clean = check_working_directory(path)
+    for place in (HOME, working_directory, "/tmp"):  # noqa: S108 - inside a devbox
+        if f"{clean}/".startswith(f"{place}/") or f"{place}/".startswith(f"{clean}/"):
+            raise InvalidRequest(
+                f"{clean} can't be read-only: {place} can be written, and one is in the other.",
+                hint="Give a path beside home, working directory and /tmp.",
+            )
+    return clean

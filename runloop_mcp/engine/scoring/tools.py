@@ -14,8 +14,9 @@ from runloop_mcp.devbox.port import Files, WorkOf
 SYSTEM_PYTHON = "/usr/bin/python3"
 AST_GREP = "ast-grep"
 UV = "uv"
-_FOLDER = "/opt/scorer-tools"
-"""Where tools lie in a devbox: part of its read-only root, so that a solver can put nothing there."""
+_FOLDER = "/scorer-tools"
+"""Where tools lie in a devbox. At the top of its read-only root, as no working directory can be above that: what a
+solver's code could move away, it could put something of its own in place of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class PythonNeeds:
 
     def key(self, *also: str) -> str:
         """Names what is built from this and from what else decides it."""
-        words = (self.requirements, self.constraint, *also)
+        words = (_FOLDER, self.requirements, self.constraint, *also)
         return hashlib.sha256("\0".join(words).encode(errors="replace")).hexdigest()[:32]
 
 

@@ -91,6 +91,13 @@ async def test_what_is_laid_down_read_only(workshop: Workshop, tmp_path: Path) -
     assert await succeed(await workshop.driver.resume(devbox.id), see) == "original\nran\nbuilt"
 
 
+@pytest.mark.parametrize("at", ["/srv/app/tool", "/srv", "/home/user/tool", "/home", "/tmp/tool", "/usr/tool"])
+async def test_what_is_read_only_lies_where_nobody_writes(workshop: Workshop, tmp_path: Path, at: str) -> None:
+    """Neither below a directory that can be written, where the way to it could be changed, nor above one."""
+    with pytest.raises(InvalidRequest, match=at):
+        await workshop.create(working_directory="/srv/app", read_only={at: lay_out(tmp_path)})
+
+
 async def test_a_snapshot_to_lay_down_has_to_be_there(workshop: Workshop) -> None:
     """A devbox whose parts are missing is not made."""
     assert not await workshop.driver.has_snapshot("snp_missing")

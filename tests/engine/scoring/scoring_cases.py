@@ -16,7 +16,7 @@ from runloop_mcp.api.models.scoring import (
     ScoringFunctionResult,
     ScoringMode,
 )
-from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, FileData
+from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Command, Devbox, DevboxSpec, Driver, FileData
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.scoring.contract import run_contract
 from runloop_mcp.engine.scoring.protected import DEFAULT_PROTECTED, capture_protected
@@ -79,10 +79,12 @@ class Solver:
 
 
 @asynccontextmanager
-async def solver(state: Path, *, before: str = "true") -> AsyncIterator[Solver]:
+async def solver(
+    state: Path, *, before: str = "true", working_directory: str = DEFAULT_WORKING_DIRECTORY
+) -> AsyncIterator[Solver]:
     """A solver's devbox, in which a script has laid out the environment."""
     async with SandboxDriver(state) as driver:
-        devbox = await driver.create(new_id(IdPrefix.DEVBOX), DevboxSpec())
+        devbox = await driver.create(new_id(IdPrefix.DEVBOX), DevboxSpec(working_directory))
         status, output = await run(devbox, before)
         assert status == 0, output
         solver = Solver(driver, devbox, state, await capture_protected(devbox, DEFAULT_PROTECTED))

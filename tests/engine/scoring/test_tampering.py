@@ -108,6 +108,22 @@ async def test_a_process_of_the_solvers_does_not_reach_a_clean_score(state: Path
         assert await box.run("touch check.sh; until [ -s check.sh ]; do :; done") == 0  # it was at work
 
 
+@pytest.mark.parametrize("working_directory", ["/opt", "/srv"])
+async def test_code_that_one_scorer_runs_forges_no_tool_for_the_next(state: Path, working_directory: str) -> None:
+    """Tools stay what they are wherever the solver's files lie, in the scoring devbox too."""
+    forge = """
+    for tools in ./scorer-tools /scorer-tools; do
+      mv $tools $tools.gone; mkdir -p $tools/ast-grep
+      printf '#!/bin/sh\nexit 0\n' > $tools/ast-grep/ast-grep; chmod +x $tools/ast-grep/ast-grep
+    done 2> /dev/null; true"""
+    search = {"type": "ast_grep_scorer", "pattern": "right($A)", "search_directory": ".", "lang": "python"}
+    async with solver(state, working_directory=working_directory) as box:
+        await box.does(f"echo 'wrong(1)' > answer.py\n{put('answer.sh', forge)}")
+        ran, searched = (await box.score(command("sh answer.sh"), search)).scoring_function_results
+    assert ran.score == 1.0
+    assert (searched.score, searched.state) == (0.0, "complete"), searched.output
+
+
 async def test_a_solvers_home_starts_no_python_module_in_a_fork(state: Path) -> None:
     """Where the home is part of the answer, Python still starts without the modules in it."""
     user_site = next(attack for attack in ATTACKS if attack.name == "user_site")
