@@ -41,7 +41,7 @@ _OPTIONAL_PROGRAMS = {
 }
 _SCORERS_PROGRAMS = {
     AST_GREP: "ast_grep_scorer ends in error without it",
-    UV: "python_script_scorer can't install requirements without it",
+    UV: "without it python_script_scorer installs requirements with pip, where there is one, and fetches no Python",
 }
 
 

@@ -144,7 +144,7 @@ class EmbeddedEngine(Backend):
             launcher=Launcher(self._driver, self._settings),
             secrets=self._secrets,
             custom_scorers=ScorerCatalogue(database, self._packs),
-            toolbox=Toolbox(self._driver, database),
+            toolbox=Toolbox(self._driver, database, keeper.lock),
             tasks=self._tasks,
         )
         self.scenarios = EngineScenarios(self._engine)

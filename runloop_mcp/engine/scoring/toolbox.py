@@ -1,10 +1,13 @@
 """Gets a contract's scorers what they need before their devbox is made."""
 
 import os
+from collections.abc import Callable
 
 from runloop_mcp.api.models.scoring import AstGrepScorer, PythonScriptScorer, ScoringContract
 from runloop_mcp.devbox.port import Driver, Files, WorkOf
-from runloop_mcp.engine.scoring.python_builder import BuildFailed, PythonBuilder
+from runloop_mcp.engine.devboxes.lock import DevboxLock
+from runloop_mcp.engine.scoring.python_build import BuildFailed
+from runloop_mcp.engine.scoring.python_builder import PythonBuilder
 from runloop_mcp.engine.scoring.tools import (
     AST_GREP,
     BuiltPython,
@@ -23,10 +26,11 @@ class Toolbox:
     Args:
         driver: Makes the devboxes that tools are built in.
         database: Keeps what was built where.
+        lock: Gives the lock of a devbox, which one server at a time can hold.
     """
 
-    def __init__(self, driver: Driver, database: Database) -> None:
-        self._builder = PythonBuilder(driver, database, os.environ)
+    def __init__(self, driver: Driver, database: Database, lock: Callable[[str], DevboxLock]) -> None:
+        self._builder = PythonBuilder(driver, database, lock, os.environ)
 
     async def tools_for(self, contract: ScoringContract) -> ScorerTools:
         """What these scorers need, as far as it can be had: a scorer that lacks something says so when it runs.

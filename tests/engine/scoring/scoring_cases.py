@@ -18,6 +18,7 @@ from runloop_mcp.api.models.scoring import (
 )
 from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Command, Devbox, DevboxSpec, Driver, FileData
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
+from runloop_mcp.engine.devboxes.lock import DevboxLock
 from runloop_mcp.engine.scoring.contract import run_contract
 from runloop_mcp.engine.scoring.protected import DEFAULT_PROTECTED, capture_protected
 from runloop_mcp.engine.scoring.scoring_devbox import PreparedScoring, scoring_devbox
@@ -67,13 +68,18 @@ class Solver:
         ) as prepared:
             yield prepared
 
+    async def tools_for(self, *scorers: dict[str, Any]) -> ScorerTools:
+        """What these scorers need, as a server that has just started gets it."""
+        async with Database(self.state / "store.db") as database:
+            toolbox = Toolbox(self.driver, database, lambda name: DevboxLock(self.state / "locks" / f"{name}.lock"))
+            return await toolbox.tools_for(contract(*scorers))
+
     async def score(
         self, *scorers: dict[str, Any], mode: ScoringMode = ScoringMode.CLEAN, **options: Any
     ) -> ScoringContractResult:
         """Scores with these scorers, of equal weight."""
         with anyio.fail_after(PATIENCE_SECONDS):
-            async with Database(self.state / "store.db") as database:
-                tools = await Toolbox(self.driver, database).tools_for(contract(*scorers))
+            tools = await self.tools_for(*scorers)
             async with self.prepared(mode, tools=tools) as prepared:
                 return await run_contract(contract(*scorers), prepared.devbox, mode=mode, tools=tools, **options)
 
