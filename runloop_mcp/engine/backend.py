@@ -173,8 +173,8 @@ class EmbeddedEngine(Backend):
                 await keeper.release_all()
 
     async def problems(self) -> Sequence[FolderProblem]:
-        """Scenario folders that could not be loaded, with what is wrong in them."""
-        return await self._engine.library.problems()
+        """Folders of packs that could not be loaded, scenarios' and scorers', with what is wrong in them."""
+        return [*await self._engine.library.problems(), *await self._engine.custom_scorers.problems()]
 
     async def _sweep(self) -> None:
         await anyio.sleep(_FIRST_LOOK_SECONDS)

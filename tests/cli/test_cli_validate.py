@@ -153,8 +153,10 @@ def test_custom_scorer_of_a_pack(runloop: Command, tmp_path: Path) -> None:
         )
     (pack / "scorers").mkdir()
     reads = '/usr/bin/python3 -I -c \'import json, os; print(json.loads(os.environ["RL_SCORER_CONTEXT"])["file"])\''
+    (pack / "scorers" / "say-yes.sh").touch()
     (pack / "scorers" / "says-yes.sh").write_text(f'grep -sqx yes "$({reads})" && echo 1 || echo 0\n')
     found = _verdicts(runloop("validate", "--repeat", "1", "--json", str(pack / "right"), str(pack / "misspelt")))
     assert found["right"]["verdict"] == "valid", found
     assert found["misspelt"]["verdict"] != "valid"
-    assert "says-yes" in found["misspelt"]["reason"]
+    assert "says-yes." in found["misspelt"]["reason"]
+    assert f"{pack / 'scorers' / 'say-yes.sh'}: It is empty" in found["misspelt"]["reason"]

@@ -1,6 +1,5 @@
 """Every custom scorer there is: those of the packs, and those that were created."""
 
-import re
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
@@ -12,16 +11,12 @@ from anyio import to_thread
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.api.models.scoring import CustomScorer, ScoringContract
-from runloop_mcp.engine.scenarios.pack import pack_name
+from runloop_mcp.engine.scenarios.pack import FolderProblem
+from runloop_mcp.engine.scorers.pack_scripts import FOLDER, PackScripts, fault_of_script, fault_of_type, read_packs
 from runloop_mcp.engine.store import custom_scorers
 from runloop_mcp.engine.store.custom_scorers import CREATED, ScorerRow
 from runloop_mcp.engine.store.database import Database
 
-FOLDER = "scorers"
-"""The folder of a pack that holds its custom scorers, each in a file `<type>.sh`."""
-
-_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_MAX_SCRIPT_BYTES = 4 << 20
 _LOOK_SECONDS = 1.0
 
 
@@ -37,23 +32,30 @@ class ScorerCatalogue:
         self._database = database
         self._packs = packs
         self._look_at = 0.0
-        self._roots: tuple[str, ...] = ()
+        self._found: list[PackScripts] = []
         self._lock = anyio.Lock()
 
     async def roots(self) -> tuple[str, ...]:
         """The places that scorers come from, up to date: created ones first, then the packs."""
         async with self._lock:
             if time.monotonic() >= self._look_at:
-                for root, scripts in await to_thread.run_sync(_read_packs, self._packs):
-                    await self._keep(root, scripts)
-                self._roots = tuple(dict.fromkeys(str(pack.resolve()) for pack in self._packs))
+                self._found = await to_thread.run_sync(read_packs, self._packs)
+                for pack in self._found:
+                    await self._keep(pack)
                 self._look_at = time.monotonic() + _LOOK_SECONDS
-        return (CREATED, *self._roots)
+        return (CREATED, *(pack.root for pack in self._found))
 
-    async def _keep(self, root: str, scripts: dict[str, str]) -> None:
-        if await self._database.read(lambda connection: custom_scorers.scripts_of(connection, root)) != scripts:
-            pack = pack_name(Path(root))
-            await self._database.write(lambda connection: custom_scorers.save_pack(connection, root, pack, scripts))
+    async def problems(self) -> list[FolderProblem]:
+        """What is wrong with the packs' scorers, one for each pack that has something wrong."""
+        await self.roots()
+        return [problem for pack in self._found if (problem := pack.problem()) is not None]
+
+    async def _keep(self, pack: PackScripts) -> None:
+        known = await self._database.read(lambda connection: custom_scorers.scripts_of(connection, pack.root))
+        if known != pack.scripts:
+            await self._database.write(
+                lambda connection: custom_scorers.save_pack(connection, pack.root, pack.name, pack.scripts)
+            )
 
     async def refuse_unknown(self, contract: ScoringContract) -> None:
         """Refuses a contract that names a custom scorer which nobody has registered.
@@ -102,8 +104,9 @@ class ScorerCatalogue:
         missing = sorted(set(types) - known.keys())
         if missing:
             there = ", ".join(sorted(known)) or "none"
+            unusable = "".join(f"\n{problem}" for problem in await self.problems())
             raise InvalidRequest(
-                f"No custom scorer is registered under {', '.join(map(repr, missing))}. Registered: {there}.",
+                f"No custom scorer is registered under {', '.join(map(repr, missing))}. Registered: {there}.{unusable}",
                 hint=f"Register it, or put its script into the scenario's pack as {FOLDER}/<type>.sh.",
             )
         return known
@@ -115,16 +118,10 @@ def refuse_bad(kind: str, bash_script: str) -> None:
     Raises:
         InvalidRequest: The message names the field.
     """
-    if not _TYPE.fullmatch(kind):
-        raise InvalidRequest(
-            f"type: {kind!r} can't be the type of a custom scorer.",
-            hint="A type has 1 to 100 letters, digits, '_', '-' and '.', and begins with a letter or digit.",
-        )
-    if not bash_script.strip() or "\0" in bash_script:
-        raise InvalidRequest(
-            "bash_script: it is empty or holds a NUL character.",
-            hint="Give a bash script that prints the score, from 0 to 1, on its last line.",
-        )
+    if fault := fault_of_type(kind):
+        raise InvalidRequest(f"type: {fault}", hint="Choose another type.")
+    if fault := fault_of_script(bash_script):
+        raise InvalidRequest(f"bash_script: {fault}", hint="Give a bash script.")
 
 
 def _types_of(contract: ScoringContract) -> set[str]:
@@ -133,19 +130,3 @@ def _types_of(contract: ScoringContract) -> set[str]:
         for function in contract.scoring_function_parameters
         if isinstance(function.scorer, CustomScorer)
     }
-
-
-def _read_packs(packs: Sequence[Path]) -> list[tuple[str, dict[str, str]]]:
-    return [(str(pack.resolve()), _read_pack(pack / FOLDER)) for pack in packs]
-
-
-def _read_pack(folder: Path) -> dict[str, str]:
-    """The scripts of a pack, by type. A file that can't be one is as good as absent, as whoever names it is told."""
-    scripts = {}
-    for path in sorted(folder.glob("*.sh")):
-        try:
-            if _TYPE.fullmatch(path.stem) and path.is_file() and path.stat().st_size <= _MAX_SCRIPT_BYTES:
-                scripts[path.stem] = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            continue
-    return scripts

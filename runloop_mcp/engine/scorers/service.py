@@ -23,7 +23,8 @@ from runloop_mcp.api.models.scoring import CustomScorer, ScoringContract, Scorin
 from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Devbox, DevboxSpec, Network
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.runs.launch import limits_of, refuse_unsupported
-from runloop_mcp.engine.scorers.catalogue import FOLDER, refuse_bad
+from runloop_mcp.engine.scorers.catalogue import refuse_bad
+from runloop_mcp.engine.scorers.pack_scripts import FOLDER
 from runloop_mcp.engine.scoring.contract import run_contract
 from runloop_mcp.engine.store import custom_scorers
 from runloop_mcp.engine.store.custom_scorers import CREATED, ScorerRow
