@@ -84,6 +84,22 @@ async def test_a_run_is_scored_by_the_scorer_that_it_started_with(open_backend: 
     assert "bash_script" not in shown.model_dump_json(exclude_none=True)
 
 
+@pytest.mark.parametrize(("mode", "there"), [("clean", "absent"), ("live", "ast-grep")])
+async def test_only_a_devbox_that_is_scored_in_has_scorers_tools(
+    open_backend: OpenBackend, mode: str, there: str
+) -> None:
+    """A solver's devbox has them where scoring happens in place, also after it was booted again, and else not."""
+    look = "ls /scorer-tools 2> /dev/null || echo absent"
+    search = {"type": "ast_grep_scorer", "pattern": "greet($A)", "search_directory": ".", "lang": "python"}
+    async with open_backend() as backend:
+        params = greeting(scoring_contract=contract(("greets", 1.0, search)), metadata={"scoring": mode})
+        run = await started(backend, params)
+        assert (await run_command(backend, run, f"echo 'greet(1)' > a.py; {look}")).stdout.strip() == there
+    async with open_backend() as backend:
+        assert (await run_command(backend, run, look)).stdout.strip() == there
+        assert (await backend.runs.score(run.id)).score == 1.0
+
+
 async def test_a_scorer_is_tried_in_a_devbox_of_its_own(open_backend: OpenBackend) -> None:
     """Validation prepares an environment, runs the script on a context and gives what a run would get of it."""
     async with open_backend() as backend:
