@@ -96,15 +96,18 @@ class PythonBuild:
         there = await self._interpreters()
         if (found := _first(there, wanted)) is not None:
             return found
-        versions = ", ".join(sorted(set(there.values()))) or "none"
+        none_fits = (
+            f"No Python here satisfies {constraint!r}; there is {', '.join(sorted(set(there.values()))) or 'none'}."
+        )
         if self._uv is None:
             raise BuildFailed(
-                f"No Python here satisfies {constraint!r} (there is {versions}), and uv, which can fetch one, is not"
-                " installed beside the server: pip install 'runloop-mcp[scorers]'."
+                f"{none_fits} uv, which can fetch others, is not installed beside the server: pip install"
+                " 'runloop-mcp[scorers]'."
             )
-        await self._install(*self._uv, "python", "install", "--install-dir", f"{self._folder}/python", constraint)
+        # A failing network is no error of ours here: a machine without one has the interpreters that it has.
+        _, said = await self._run(*self._uv, "python", "install", "--install-dir", f"{self._folder}/python", constraint)
         if (found := _first(await self._interpreters(), wanted)) is None:
-            raise BuildFailed(f"uv fetched no Python that satisfies {constraint!r}; here is {versions}.")
+            raise BuildFailed(f"{none_fits} uv could not fetch one:\n{said.strip()}")
         return found
 
     async def _interpreters(self) -> Mapping[str, str]:

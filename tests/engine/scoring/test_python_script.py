@@ -133,7 +133,11 @@ async def test_requirements_that_can_not_be_had(state: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("constraint", "state_and_reason"),
-    [(">=3.9", ("complete", "")), ("==2.6.*", ("error", "2.6")), ("newest", ("error", "no version specifier"))],
+    [
+        (">=3.9", ("complete", "")),
+        ("==2.6.*", ("error", "No Python here satisfies '==2.6.*'; there is 3.")),
+        ("newest", ("error", "no version specifier")),
+    ],
 )
 async def test_the_version_is_one_that_the_constraint_allows(
     state: Path, constraint: str, state_and_reason: tuple[str, str]
@@ -143,3 +147,17 @@ async def test_the_version_is_one_that_the_constraint_allows(
         function = only(await box.score(python_script("print(1)", python_version_constraint=constraint)))
     assert function.state == state_and_reason[0], function.output
     assert state_and_reason[1] in function.output
+
+
+async def test_a_version_that_no_network_brings_is_the_scorers_error(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without a network has the interpreters that it has: the others of the contract are scored."""
+    monkeypatch.setenv("UV_PYTHON_INSTALL_MIRROR", NOBODY_LISTENS)
+    async with solver(state) as box:
+        unfit, other = (
+            await box.score(python_script("print(1)", python_version_constraint="==3.9.1"), python_script("print(1)"))
+        ).scoring_function_results
+    assert unfit.state == "error"
+    assert "No Python here satisfies '==3.9.1'; there is 3." in unfit.output
+    assert other.score == 1.0
