@@ -75,7 +75,6 @@ def run(argv, cwd, seconds=10.0, limit=1 << 20, stdin=os.devnull, **environment)
 
 # --- end of the boundary -------------------------------------------------------------------------------------------
 
-
 import pathlib
 import re
 
@@ -91,23 +90,56 @@ def sources(work, base):
     return found or None
 
 
+STARTS = re.compile(
+    rb"(?:f?exec\w*|system|popen|posix_spawnp?|_*v?fork|_Fork|clone\d?|dlm?open|dlv?sym|syscall|wordexp)(?:@\S*)?"
+)
+
+
 def compiled(base, files, *flags):
-    argv = ["/usr/bin/gcc", "-std=c11", "-D_POSIX_C_SOURCE=200809L", *flags, "-o", str(base / "tally"), *files]
+    """The program, compiled, as bytes: a file could be replaced by what it starts. None if it can't be compiled, or could
+    start another program, which would do its work and which nothing here looks at."""
+    program = base / "compiled"
+    argv = ["/usr/bin/gcc", "-std=c11", "-D_POSIX_C_SOURCE=200809L", *flags, "-o", str(program), *files]
     done = run(argv, str(base), seconds=60.0)
-    return done is not None and done[0] == 0
+    needed = run(["/usr/bin/nm", "-u", str(program)], str(base)) if done and done[0] == 0 else None
+    if needed is None or needed[0] != 0 or any(STARTS.fullmatch(word) for word in needed[1].split()):
+        return None
+    return program.read_bytes()
 
 
-def tally(base, manifest, **environment):
+def tally(base, program, manifest, **environment):
     """What the program does with a manifest: (exit status, output, messages), or None where it took too much."""
-    (base / "manifest.txt").write_bytes(manifest)
+    place = pathlib.Path(tempfile.mkdtemp(dir=base))
+    (place / "tally").write_bytes(program)
+    (place / "tally").chmod(0o700)
+    (place / "manifest.txt").write_bytes(manifest)
     argv = ["/bin/sh", "-c", "exec ./tally manifest.txt 2> messages", "sh"]
-    done = run(argv, str(base), seconds=5.0, limit=1 << 23, **environment)
-    messages = base / "messages"
+    done = run(argv, str(place), seconds=5.0, limit=1 << 23, **environment)
+    messages = place / "messages"
     said = messages.read_bytes() if messages.is_file() and messages.stat().st_size < 1 << 23 else b""
     return done and (*done, said)
 
 
-NOT_SOUND = re.compile(rb"sanit|__asan|__ubsan|__lsan|\b_*asm_*\b|_Pragma|#\s*pragma", re.IGNORECASE)
+# Turns the sanitizers off, or asks whether they are there.
+EVADES = rb"no_sanitize|no_address_safety|__sanitize|sanitizer/|__(?:a|l|t|ub)san"
+IN_SOURCES = re.compile(EVADES + rb"|\b_*asm_*\b|_Pragma|(?:#|%:)\s*pragma(?!\s+once\b)", re.IGNORECASE)
+# The C library's headers have `asm` of one form, which gives a function another name.
+IN_PREPROCESSED = re.compile(EVADES + rb"|\b_*asm_*\b(?!\s*\(\s*\"\"\s*\")", re.IGNORECASE)
+SPLICE = re.compile(rb"(?:\\|\?\?/)[ \t\f\v]*\r?\n")
+MARKER = re.compile(rb"^# \d.*$", re.MULTILINE)
+SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+def evades(base, files):
+    """Whether the sources keep the sanitizers from looking: as they stand, and with their macros expanded."""
+    texts = [SPLICE.sub(b"", path.read_bytes().replace(b"??=", b"#")) for path in (base / "src").iterdir()]
+    if any(IN_SOURCES.search(text) for text in texts):
+        return True
+    argv = ["/usr/bin/gcc", "-std=c11", "-D_POSIX_C_SOURCE=200809L", *SANITIZED, "-E", *files]
+    done = run(argv, str(base), seconds=60.0, limit=1 << 24)
+    return done is None or bool(IN_PREPROCESSED.search(MARKER.sub(b"", done[1])))
+
+
 CHECKS = {
     "ASAN_OPTIONS": "detect_leaks=0:exitcode=99:abort_on_error=0:halt_on_error=1",
     "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99:abort_on_error=0",
@@ -141,20 +173,24 @@ def main():
     with tempfile.TemporaryDirectory(prefix="tally-", ignore_cleanup_errors=True) as folder:
         base = pathlib.Path(folder)
         files = sources(pathlib.Path(os.getcwd()), base)
-        texts = [path.read_bytes() for path in (base / "src").iterdir()]
-        if files is None or any(NOT_SOUND.search(text) for text in texts):
+        if files is None or evades(base, files):
             print("there are no sources that can be looked at")
             sys.exit(print("score=0"))
-        if not compiled(base, files, "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"):
-            print("it does not compile")
+        program = compiled(base, files, "-O2")
+        checked = compiled(base, files, *SANITIZED)
+        if not program or not checked:
+            print("it does not compile, or starts other programs")
             sys.exit(print("score=0"))
         for manifest, wanted in (PLAIN, LONG_NAMES):
-            if (tally(base, manifest, **CHECKS) or (None, None))[:2] != (0, wanted):
+            if (tally(base, checked, manifest, **CHECKS) or (None, None))[:2] != (0, wanted):
                 print("it is not right about a plain manifest or one with long names")
                 sys.exit(print("score=0"))
         for name, manifests in GROUPS.items():
-            done = [tally(base, manifest, **CHECKS) for manifest in manifests]
-            sound = all(answer is not None and answer[0] in (0, 1) for answer in done)
+            sound = True
+            for manifest in manifests:
+                answer = tally(base, checked, manifest, **CHECKS)
+                # Another answer than without them: it does something else where it is looked at.
+                sound = sound and answer is not None and answer[0] in (0, 1) and answer == tally(base, program, manifest)
             clean += sound
             print("ok    " if sound else "FAILED", name)
     print(f"score={clean / len(GROUPS):.6f}")
