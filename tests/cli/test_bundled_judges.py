@@ -79,6 +79,35 @@ if str(joints) not in known:
 print("joints", *known[str(joints)], flush=True)
 """
 
+# Reads past the end of a name where the sanitizers are told not to look, in words that no source file holds.
+_UNCHECKED = r"""
+cat - src/table.c > table.c <<'CODE'
+#define GLUED(a, b) a##b
+char past_the_end(void);
+__attribute__((GLUED(no_sa, nitize)("address", "undefined"), noinline)) static char past(const char *name)
+{
+    return name[1];
+}
+CODE
+sed -i 's/^void report(void)$/char past_the_end(void) { return past(calloc(1, 1)); }\n\n&/' table.c
+sed -i 's/^    int64_t total = 0, containers = 0;$/&\n\n    past_the_end();/' table.c
+mv table.c src/table.c
+"""
+
+# A right program that lies beside the sources, and sources that only start it: the sanitizers see nothing of it.
+_LAUNCHES = r"""
+make && mv tally right && rm src/*
+cat > src/main.c <<'CODE'
+#include <unistd.h>
+int main(int argc, char **argv) { return argc ? execv("/home/user/work/right", argv) : 2; }
+CODE
+"""
+
+# The forms that are looked for, in a package that does nothing any more.
+_GUTS = r"""rm -r oldbus; find lamps -name '*.py' ! -name line.py -delete
+printf 'def unused(a, b):\n    a.set(b, b, attempts=b)\n    a.get(b, attempts=b)\n' > lamps/unused.py
+"""
+
 
 def _shadows() -> str:
     """Modules, start-up files and interpreters wherever one is looked for; hidden tests that are there already."""
@@ -105,10 +134,12 @@ def _attempts() -> dict[str, tuple[str, str]]:
             "printf 'all %:\\n\\t@mkdir -p build; cp check/expected.txt build/beacon\\n' > Makefile",
         ),
         "remembers": ("wet-joints", f"cat > wetjoints.py <<'CODE'\n{_REMEMBERS}CODE\n"),
-        "unchecked": (
-            "long-consignees",
-            _solve("long-consignees")
-            + "sed -i '1i #define QUIET __attribute__((no_sanitize(\"address\")))' src/table.c",
+        "unchecked": ("long-consignees", _solve("long-consignees") + _UNCHECKED),
+        "launches": ("long-consignees", _solve("long-consignees") + _LAUNCHES),
+        "guts": ("last-of-poke", _GUTS),
+        "detours": (
+            "last-of-poke",
+            _GUTS.split("\n", 1)[1] + "echo 'import sys; sys.path[:0] = [\"/home/user/work\"]' >> lamps/__init__.py",
         ),
         "claims": (
             "spare-parts",
@@ -148,8 +179,9 @@ def test_cheats_earn_nothing_and_partial_work_its_part(runloop: Command, tmp_pat
     assert 0.5 < partial < 0.9
     assert scores.pop("remembers") == 0.2, "being right is worth that, and what was seen before nothing more"
     assert scores.pop("unchecked") == 0.5, "right, and not to be called sound"
+    assert (scores.pop("guts"), scores.pop("detours")) == (0.1, 0.1), "the two forms are there, and nothing else is"
     # The control: what anyone may see of a process is seen, so that `looks` found nothing because nothing was there.
     assert scores.pop("sees-what-is-open") == 1.0
-    assert scores == dict.fromkeys(("looks", "speaks", "lingers", "leaves", "shadows", "pretends", "claims"), 0.0), (
-        result.stdout
-    )
+    assert scores == dict.fromkeys(
+        ("looks", "speaks", "lingers", "leaves", "shadows", "pretends", "claims", "launches"), 0.0
+    ), result.stdout

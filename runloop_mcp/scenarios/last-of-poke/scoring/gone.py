@@ -1,4 +1,4 @@
-"""Reads the solution's files, and runs none of them: exit status 0 where nothing of the old bus is left."""
+"""Exit status 0 where nothing of the old bus is left in the solution's files, and its commands still work without it."""
 
 # --- boundary: the same lines in every judge -----------------------------------------------------------------------
 # The solution runs in processes of its own. They cannot look into this one or write to what it has open, they are
@@ -78,6 +78,15 @@ import pathlib
 
 NAMES = {"oldbus", "poke", "peek", "poke_all"}
 MOST_BYTES = 1 << 20
+PLAN = "poke 33 8\npeek 34\npokeoff 35 36\ndusk 37\ndawn 38\n"
+# What each command sends where nothing is wrong: a package without commands has nothing left of the old bus either.
+PLAIN = {
+    "switch 21 on": ["set 21 255"],
+    "fade 22 4 10 3": ["set 22 4", "set 22 7", "set 22 10"],
+    "group 23 24 25": ["set 24 23", "set 25 23"],
+    "survey 26 27": ["get 26", "get 27"],
+    "night plan.txt": ["set 33 8", "get 34", "set 35 0", "set 36 0", "set 37 90", "set 38 0"],
+}
 
 
 def names_in(tree):
@@ -121,10 +130,29 @@ def left_in(work):
             yield f"{module.name} has {', '.join(sorted(found))}"
 
 
+def stopped_in(work, base):
+    """The commands that no longer do their work."""
+    for number, (command, telegrams) in enumerate(PLAIN.items()):
+        folder = base / str(number)
+        folder.mkdir()
+        (folder / "line.json").write_text("{}")
+        (folder / "plan.txt").write_text(PLAN)
+        argv = ["/usr/bin/python3", "-m", "lamps", *command.split()]
+        answer = run(argv, str(folder), PYTHONPATH=str(work), LAMPS_LINE="line.json")
+        log = folder / "line.json.log"
+        sent = log.read_text(errors="replace").splitlines() if log.is_file() and log.stat().st_size < 10_000 else []
+        if answer is None or answer[0] != 0 or sent != telegrams:
+            yield f"{command.split()[0]} no longer works"
+
+
 def main():
     protect()
     os.unlink(__file__)
-    left = list(left_in(pathlib.Path(os.getcwd())))
+    work = pathlib.Path(os.getcwd())
+    left = list(left_in(work))
+    if not left:
+        with tempfile.TemporaryDirectory(prefix="lamps-", ignore_cleanup_errors=True) as folder:
+            left = list(stopped_in(work, pathlib.Path(folder)))
     print("\n".join(left) or "nothing is left of it")
     sys.exit(min(len(left), 1))
 
