@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
-from runloop_mcp.api.models.base import Page
+from runloop_mcp.api.models.base import Page, PageParams
 from runloop_mcp.api.models.devbox import (
     DevboxStatus,
     DevboxView,
@@ -37,6 +37,7 @@ from runloop_mcp.api.models.scorer import (
     ScorerValidation,
     ScorerView,
 )
+from runloop_mcp.api.models.secret import SecretCreateParams, SecretUpdateParams, SecretView
 
 
 class Scenarios(ABC):
@@ -300,6 +301,54 @@ class Devboxes(ABC):
         """
 
 
+class Secrets(ABC):
+    """Values that runs get by name. No method gives a value back, and no error repeats one.
+
+    A secret is found by its name or its id.
+    """
+
+    @abstractmethod
+    async def create(self, params: SecretCreateParams) -> SecretView:
+        """Keeps a new secret.
+
+        Raises:
+            InvalidRequest: The name or the value is not valid, or there is a secret of this name.
+        """
+
+    @abstractmethod
+    async def retrieve(self, secret: str) -> SecretView:
+        """One secret.
+
+        Raises:
+            NotFound: There is none of this name or id.
+        """
+
+    @abstractmethod
+    async def list(self, params: PageParams) -> Page[SecretView]:
+        """One page of secrets, newest first.
+
+        Raises:
+            InvalidRequest: `starting_after` names no secret.
+        """
+
+    @abstractmethod
+    async def update(self, secret: str, params: SecretUpdateParams) -> SecretView:
+        """Replaces a value; devboxes get it from their next boot on.
+
+        Raises:
+            NotFound: There is none of this name or id.
+            InvalidRequest: The value is not valid.
+        """
+
+    @abstractmethod
+    async def delete(self, secret: str) -> SecretView:
+        """Deletes a secret and its value; devboxes that have it keep it until they end.
+
+        Raises:
+            NotFound: There is none of this name or id.
+        """
+
+
 class Backend(ABC):
     """Everything behind the faces. Enter it to start what it needs, leave it to stop that."""
 
@@ -307,6 +356,7 @@ class Backend(ABC):
     runs: Runs
     scorers: Scorers
     devboxes: Devboxes
+    secrets: Secrets
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...

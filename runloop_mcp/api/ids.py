@@ -22,6 +22,7 @@ class IdPrefix(StrEnum):
     BENCHMARK = "bmd"
     BENCHMARK_RUN = "bmr"
     EXECUTION = "exe"
+    SECRET = "sec"  # noqa: S105 - a prefix
 
 
 def new_id(prefix: IdPrefix) -> str:

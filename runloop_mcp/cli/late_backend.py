@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 import anyio
 from anyio.abc import TaskGroup
 
-from runloop_mcp.api.backend import Backend, Devboxes, Runs, Scenarios, Scorers
+from runloop_mcp.api.backend import Backend, Devboxes, Runs, Scenarios, Scorers, Secrets
 
 HEAD_START_SECONDS = 0.25
 """What the client's first messages get; then the backend is opened even if nobody calls it, as it has duties."""
@@ -39,6 +39,7 @@ class LateBackend(Backend):
         self.runs = cast("Runs", _Group(self, "runs"))
         self.scorers = cast("Scorers", _Group(self, "scorers"))
         self.devboxes = cast("Devboxes", _Group(self, "devboxes"))
+        self.secrets = cast("Secrets", _Group(self, "secrets"))
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()

@@ -20,6 +20,7 @@ _COMMANDS = {
     "doctor": ("doctor", "What works on this machine, what is missing, and how to mend it."),
     "scenarios": ("scenarios", "List and show scenarios."),
     "runs": ("runs", "List and show runs."),
+    "secrets": ("secrets", "Set, list and delete values that runs get by name."),
     "config": ("config", "The settings in force, and where each comes from."),
 }
 """Name: the module that holds it, and the line that `--help` shows, so that help imports none of them."""

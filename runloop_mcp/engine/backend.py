@@ -1,7 +1,7 @@
 """The embedded engine: a `Backend` that keeps scenarios, runs and scores here and runs devboxes through a `Driver`."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from sqlite3 import Connection
@@ -40,7 +40,10 @@ from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
 from runloop_mcp.engine.scorers.service import EngineScorers
 from runloop_mcp.engine.scoring.toolbox import Toolbox
 from runloop_mcp.engine.scoring.tools import ScorerTools
-from runloop_mcp.engine.secrets import Secrets
+from runloop_mcp.engine.secrets.file import SecretsFile
+from runloop_mcp.engine.secrets.masking import Mask
+from runloop_mcp.engine.secrets.service import EngineSecrets
+from runloop_mcp.engine.secrets.values import SecretValues
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.engine.store import devboxes, executions, idempotency, runs, versions
 from runloop_mcp.engine.store.database import Database
@@ -100,6 +103,7 @@ class EmbeddedEngine(Backend):
         driver: What makes devboxes; entered and left with the engine.
         packs: Folders of scenario folders; the bundled pack is one of them only where it is given.
         settings: What can be set.
+        environment: Where variables stand that beat the file of secrets; None: the process's own.
     """
 
     def __init__(
@@ -109,13 +113,13 @@ class EmbeddedEngine(Backend):
         *,
         packs: Sequence[Path] = (),
         settings: EngineSettings | None = None,
-        secrets: Secrets | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._state = state
         self._driver = driver
         self._packs = packs
         self._settings = settings or EngineSettings()
-        self._secrets = secrets or Secrets()
+        self._environment = environment
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup
         self._engine: EngineContext
@@ -133,6 +137,7 @@ class EmbeddedEngine(Backend):
             database, self._state / "outputs", changes, quota_bytes=self._settings.output_quota_bytes
         )
         following.tasks = self._tasks
+        secrets_file = SecretsFile(self._state)
         self._engine = EngineContext(
             settings=self._settings,
             database=database,
@@ -142,16 +147,17 @@ class EmbeddedEngine(Backend):
             executions=following,
             keeper=keeper,
             launcher=Launcher(self._driver, self._settings),
-            secrets=self._secrets,
             custom_scorers=ScorerCatalogue(database, self._packs),
             toolbox=Toolbox(self._driver, database, keeper.lock),
+            secrets=SecretValues(secrets_file, self._environment),
             tasks=self._tasks,
         )
         self.scenarios = EngineScenarios(self._engine)
         self.scorers = EngineScorers(self._engine)
         self.devboxes = EngineDevboxes(self._engine)
         self.runs = self._runs = EngineRuns(self._engine)
-        self.trace = EngineTrace(database)
+        self.secrets = EngineSecrets(secrets_file)
+        self.trace = EngineTrace(self._engine)
         self._tasks.start_soon(self._sweep)
         return self
 
@@ -200,8 +206,12 @@ class EmbeddedEngine(Backend):
                 row.data.failure_message or f"The devbox is shut down, and its run is {run.state}.",
                 hint="Start a new run.",
             )
+        values = await engine.secrets.of(run.data.secrets.values())
+        bound = {variable: values[name] for variable, name in run.data.secrets.items() if name in values}
+        held.environment = {**run.data.environment_variables, **bound}
+        # The run last: who finds it here takes the mask that is beside it.
+        held.mask = Mask(values)
         held.run = run
-        held.environment = {**run.data.environment_variables, **engine.secrets.values(run.data.secrets)}
         commands, keys = await engine.database.read(
             lambda connection: (
                 executions.count(connection, held.id),
@@ -221,7 +231,7 @@ class EmbeddedEngine(Backend):
                 await self._launch(held, run, row)
         except ApiError as error:
             # What launch commands print is told to callers and kept.
-            error.message = engine.secrets.masked(error.message, run.data.secrets)
+            error.message = held.mask.text(error.message)
             if isinstance(error, NotFound | InvalidState) or row.status is not DevboxStatus.RUNNING:
                 await self._give_up(held, row, error)
             raise
@@ -264,7 +274,7 @@ class EmbeddedEngine(Backend):
         box = held.box
         if box is None:
             return
-        reason = await box.wait_ended()
+        reason = held.mask.text(await box.wait_ended())
         if held.stopping or held.box is not box:
             return
         held.box = None

@@ -12,8 +12,10 @@ from runloop_mcp.engine.runs.launch import Launcher
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
 from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
 from runloop_mcp.engine.scoring.toolbox import Toolbox
-from runloop_mcp.engine.secrets import Secrets
+from runloop_mcp.engine.secrets.masking import Mask
+from runloop_mcp.engine.secrets.values import SecretValues
 from runloop_mcp.engine.settings import EngineSettings
+from runloop_mcp.engine.store import devboxes, runs
 from runloop_mcp.engine.store.database import Database
 from runloop_mcp.engine.store.runs import RunRow
 
@@ -30,9 +32,9 @@ class EngineContext:
     executions: Executions
     keeper: DevboxKeeper
     launcher: Launcher
-    secrets: Secrets
     custom_scorers: ScorerCatalogue
     toolbox: Toolbox
+    secrets: SecretValues
     tasks: TaskGroup
 
     def moved(self, row: RunRow) -> None:
@@ -41,3 +43,29 @@ class EngineContext:
         if held is not None and held.run is not None:
             held.run = row
         self.changes.notify(row.id, row.devbox_id)
+
+    async def mask_of_run(self, run_id: str) -> Mask:
+        """Covers the values of a run's secrets: those that its devbox got, or those that they have now.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+        held = self.keeper.of_run(run_id)
+        if held is not None:
+            return held.mask
+        row = await self.database.read(lambda connection: runs.get(connection, run_id))
+        return await self.secrets.mask(row.data.secrets.values())
+
+    async def mask_of_devbox(self, devbox_id: str) -> Mask:
+        """Likewise for the run that a devbox belongs to.
+
+        Raises:
+            NotFound: There is no such devbox.
+        """
+        held = self.keeper.get(devbox_id)
+        if held is not None and held.run is not None:
+            return held.mask
+        row = await self.database.read(
+            lambda connection: runs.get(connection, devboxes.get(connection, devbox_id).run_id)
+        )
+        return await self.secrets.mask(row.data.secrets.values())

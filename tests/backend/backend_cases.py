@@ -7,15 +7,13 @@ from pathlib import Path
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
-from runloop_mcp.engine.secrets import Secrets
 
 OpenBackend = Callable[[], AbstractAsyncContextManager[Backend]]
 """Opens a backend; a second one opened in the same test works on the same state."""
 
 
 def _embedded(folder: Path) -> OpenBackend:
-    secrets = Secrets({"RUNLOOP_MCP_SECRET_DEPLOY_KEY": "s3cr3t-value"})
-    return lambda: EmbeddedEngine(folder, SandboxDriver(folder / "sandbox"), secrets=secrets)
+    return lambda: EmbeddedEngine(folder, SandboxDriver(folder / "sandbox"))
 
 
 BACKENDS = {"embedded": _embedded}

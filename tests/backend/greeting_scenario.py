@@ -1,5 +1,7 @@
 """Scenarios that the contract tests are told with."""
 
+from pydantic import SecretStr
+
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams, ExecutionView
 from runloop_mcp.api.models.run import ScenarioRunView, StartRunParams
@@ -10,6 +12,7 @@ from runloop_mcp.api.models.scenario import (
     ScenarioEnvironment,
 )
 from runloop_mcp.api.models.scoring import ScoringContract
+from runloop_mcp.api.models.secret import SecretCreateParams, SecretView
 
 GREETING_IS_RIGHT = {"type": "command_scorer", "command": 'test "$(cat greeting.txt)" = hello'}
 
@@ -64,6 +67,11 @@ async def started(backend: Backend, params: ScenarioCreateParams | None = None, 
     )
     await backend.devboxes.wait(run.devbox_id, until={DevboxStatus.RUNNING, DevboxStatus.FAILURE}, wait_seconds=20)
     return await backend.runs.retrieve(run.id)
+
+
+async def keep_secret(backend: Backend, name: str, value: str) -> SecretView:
+    """A secret that runs can have."""
+    return await backend.secrets.create(SecretCreateParams(name=name, value=SecretStr(value)))
 
 
 async def run_command(backend: Backend, run: ScenarioRunView, command: str) -> ExecutionView:

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 from backend_cases import OpenBackend
-from greeting_scenario import GREETING_IS_RIGHT, contract, greeting, run_command, started
+from greeting_scenario import GREETING_IS_RIGHT, contract, greeting, keep_secret, run_command, started
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
@@ -236,13 +236,15 @@ async def test_every_run_counts_as_an_attempt_of_its_principal(open_backend: Ope
 
 
 async def test_what_is_required_and_missing_is_named(open_backend: OpenBackend) -> None:
-    """All missing variables and secrets are named at once, and nothing is started."""
+    """All missing variables and secrets are named at once, with the way to set them, and nothing is started."""
     params = greeting(
         required_environment_variables=["API_URL", "REGION"], required_secret_names=["DEPLOY_KEY", "NOT_THERE"]
     )
+    expected = r"API_URL, REGION.*DEPLOY_KEY, NOT_THERE.*secrets NOT_THERE have no value.*secrets set NOT_THERE"
     async with open_backend() as backend:
+        await keep_secret(backend, "DEPLOY_KEY", "s3cr3t-value")
         scenario = await backend.scenarios.create(params)
-        with pytest.raises(InvalidRequest, match=r"API_URL, REGION.*DEPLOY_KEY, NOT_THERE.*NOT_THERE have no value"):
+        with pytest.raises(InvalidRequest, match=expected):
             await backend.scenarios.start_run(StartRunParams(scenario_id=scenario.id))
         assert (await backend.runs.list(RunListParams(scenario_id=scenario.id))).total_count == 0
 
@@ -256,8 +258,10 @@ async def test_variables_and_secrets_reach_commands_and_scorers(open_backend: Op
         required_secret_names=["DEPLOY_KEY"],
     )
     async with open_backend() as backend:
+        await keep_secret(backend, "DEPLOY_KEY", "s3cr3t-value")
         run = await started(backend, params, envVars={"REGION": "north"}, secrets={"KEY": "DEPLOY_KEY"})
-        assert (await run_command(backend, run, 'echo "$REGION $KEY"')).stdout == "north s3cr3t-value\n"
+        seen = await run_command(backend, run, 'echo "$REGION"; test "$KEY" = s3cr3t-value')
+        assert (seen.stdout, seen.exit_status) == ("north\n", 0)
         scored = await backend.runs.score(run.id)
         assert scored.score == 1.0
         assert scored.secrets_provided == {"KEY": "DEPLOY_KEY"}

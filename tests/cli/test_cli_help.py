@@ -15,7 +15,10 @@ GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "UPDATE_GOLDEN"
 """Set this environment variable to write the golden files anew, and read what changed before you commit it."""
 
-COMMANDS = ["", "serve", "demo", "validate", "doctor", "scenarios", "scenarios list", "runs", "runs list", "config"]
+COMMANDS = [
+    *["", "serve", "demo", "validate", "doctor", "scenarios", "scenarios list", "runs", "runs list"],
+    *["secrets", "secrets set", "config"],
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

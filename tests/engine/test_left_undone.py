@@ -23,7 +23,6 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.runs.states import Move
-from runloop_mcp.engine.secrets import Secrets
 from runloop_mcp.engine.store import runs
 
 _VALUE = "s3cr3t-value"
@@ -34,8 +33,7 @@ def _driver(state: Path) -> SandboxDriver:
 
 
 def _engine(state: Path, driver: SandboxDriver | None = None) -> EmbeddedEngine:
-    secrets = Secrets({"RUNLOOP_MCP_SECRET_DEPLOY_KEY": _VALUE})
-    return EmbeddedEngine(state, driver or _driver(state), secrets=secrets)
+    return EmbeddedEngine(state, driver or _driver(state), environment={"RUNLOOP_MCP_SECRET_DEPLOY_KEY": _VALUE})
 
 
 async def _scenario(engine: EmbeddedEngine, *launch_commands: str) -> str:

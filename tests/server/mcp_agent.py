@@ -15,7 +15,6 @@ from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
-from runloop_mcp.engine.secrets import Secrets
 from runloop_mcp.server.app import build_server
 
 ERAS = ("auto", "legacy")
@@ -96,7 +95,7 @@ async def serving(
         state,
         SandboxDriver(devboxes),
         packs=packs,
-        secrets=Secrets({"RUNLOOP_MCP_SECRET_DEPLOY_KEY": STORED_SECRET}),
+        environment={"RUNLOOP_MCP_SECRET_DEPLOY_KEY": STORED_SECRET},
     )
     failure: Exception | None = None
     async with engine, Client(build_server(engine, principal=principal), mode=era) as client:

@@ -117,8 +117,10 @@ async def test_a_run_gets_its_variables_and_secrets_and_shows_neither(tmp_path: 
         for text in (started.text, run.text, await agent.read(f"runloop://runs/{run_id}")):
             assert "north-value" not in text
             assert STORED_SECRET not in text
-        ran = await agent.call("exec_on_devbox", run_id=run_id, command='echo "$REGION $KEY"')
-        assert f"north-value {STORED_SECRET}" in ran.text
+        command = f'echo "$REGION $KEY"; test "$KEY" = {STORED_SECRET}'
+        ran = await agent.call("exec_on_devbox", run_id=run_id, command=command)
+        assert "Exit status 0" in ran.text
+        assert "north-value [DEPLOY_KEY]\n" in ran.text
 
 
 async def test_the_same_call_sent_again_happens_once(tmp_path: Path, serve: Serve) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.abc import TaskGroup
 
-from runloop_mcp.api.errors import ApiError
+from runloop_mcp.api.errors import ApiError, NotFound
 from runloop_mcp.api.models.devbox import (
     ExecuteParams,
     ExecutionDetails,
@@ -21,7 +21,8 @@ from runloop_mcp.api.models.devbox import (
 from runloop_mcp.devbox.port import Command, Devbox, Exit, Process
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.clock import now_ms
-from runloop_mcp.engine.devboxes.output import Output, tail
+from runloop_mcp.engine.devboxes.output import INLINE_BYTES, Output, tail
+from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.store import executions, idempotency
 from runloop_mcp.engine.store.database import Database
 from runloop_mcp.engine.store.executions import ExecutionData, ExecutionRow, KeptOutput
@@ -104,8 +105,12 @@ class Executions:
             Unavailable: The devbox has ended.
         """
         params = request.params
-        stdout = Output(self.path(box.id, request.execution_id, OutputStream.STDOUT), quota_bytes=self._quota)
-        stderr = Output(self.path(box.id, request.execution_id, OutputStream.STDERR), quota_bytes=self._quota)
+        # What may hold a secret is kept in a file as it is, and never in the database.
+        inline = 0 if held.mask else INLINE_BYTES
+        stdout, stderr = (
+            Output(self.path(box.id, request.execution_id, stream), quota_bytes=self._quota, inline_bytes=inline)
+            for stream in (OutputStream.STDOUT, OutputStream.STDERR)
+        )
         started_ms, began = now_ms(), anyio.current_time()
         process = await box.start(
             Command(
@@ -127,8 +132,8 @@ class Executions:
             end_time_ms=None,
             data=ExecutionData(
                 details=ExecutionDetails(
-                    command=params.command,
-                    working_directory=params.working_directory or box.spec.working_directory,
+                    command=held.mask.text(params.command),
+                    working_directory=held.mask.text(params.working_directory or box.spec.working_directory),
                     notes=request.notes,
                 ),
                 last_n=params.last_n,
@@ -245,15 +250,22 @@ class Executions:
 
         await self._database.write(work)
 
-    async def view(self, row: ExecutionRow, *, last_n: int | None = None) -> ExecutionView:
-        """An execution as the wire has it."""
+    async def view(self, row: ExecutionRow, mask: Mask, *, last_n: int | None = None) -> ExecutionView:
+        """An execution as the wire has it, with secrets covered."""
         ends: list[tuple[str, bool]] = []
+        notes = [*row.data.details.notes]
         lines = last_n if last_n is not None else row.data.last_n
+        complete = row.status == ExecutionStatus.COMPLETED
         for stream, kept in ((OutputStream.STDOUT, row.data.stdout), (OutputStream.STDERR, row.data.stderr)):
             path = self.path(row.devbox_id, row.id, stream)
-            ends.append(await tail(kept, path, limit=_TAIL_BYTES, last_lines=lines))
+            try:
+                ends.append(await tail(kept, path, limit=_TAIL_BYTES, last_lines=lines, mask=mask, complete=complete))
+            except NotFound as error:
+                ends.append(("", True))
+                notes = [*row.data.details.notes, str(error)]
         details = row.data.details.model_copy(
             update={
+                "notes": notes,
                 "stdout_bytes": row.data.stdout.total_bytes,
                 "stderr_bytes": row.data.stderr.total_bytes,
                 "stdout_dropped_bytes": row.data.stdout.dropped_bytes,

@@ -14,6 +14,7 @@ from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
 from runloop_mcp.devbox.port import Devbox
 from runloop_mcp.engine.devboxes.executions import Running
 from runloop_mcp.engine.devboxes.lock import DevboxLock
+from runloop_mcp.engine.secrets.masking import NOTHING, Mask
 from runloop_mcp.engine.store.runs import RunRow
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class Held:
     running: dict[str, Running] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     """Variables for every command, values of secrets among them: never kept on disk."""
+    mask: Mask = NOTHING
+    """Covers those values, from the boot on."""
     commands: int = 0
     run: RunRow | None = None
     """The run as it stands, from the first boot on: only this server can move it while it holds the devbox."""
@@ -89,6 +92,10 @@ class DevboxKeeper:
     def get(self, devbox_id: str) -> Held | None:
         """The devbox, if this server holds it."""
         return self._held.get(devbox_id)
+
+    def of_run(self, run_id: str) -> Held | None:
+        """The devbox of a run, if this server holds it and has begun to boot it."""
+        return next((held for held in self._held.values() if held.run_id == run_id), None)
 
     async def hold(self, devbox_id: str, *, fresh: bool = False) -> Held:
         """Takes hold of a devbox, without booting it.

@@ -9,6 +9,7 @@ from anyio import to_thread
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.models.devbox import OutputMatch, OutputMatches, OutputRange
+from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.store.executions import KeptOutput
 
 INLINE_BYTES = 8_192
@@ -21,9 +22,10 @@ _LINE_CHARACTERS = 500
 class Output:
     """One stream while its execution runs: a sink that keeps small output in memory and the rest in a file."""
 
-    def __init__(self, path: str, *, quota_bytes: int) -> None:
+    def __init__(self, path: str, *, quota_bytes: int, inline_bytes: int = INLINE_BYTES) -> None:
         self._path = path
         self._quota = quota_bytes
+        self._inline = inline_bytes
         self._memory = bytearray()
         self._file: int | None = None
         self._failure: str | None = None
@@ -38,7 +40,7 @@ class Output:
         self.dropped += len(data) - len(kept)
         if not kept:
             return
-        if self._file is None and self.total + len(kept) <= INLINE_BYTES:
+        if self._file is None and self.total + len(kept) <= self._inline:
             self._memory += kept
             self.total += len(kept)
             return
@@ -85,7 +87,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 async def read_bytes(kept: KeptOutput, path: str, offset: int, limit: int) -> bytes:
-    """A range of a kept stream.
+    """A range of a kept stream, as it is.
 
     Raises:
         NotFound: Its file is gone.
@@ -106,12 +108,38 @@ def _read_file(path: str, offset: int, limit: int) -> bytes:
         raise NotFound("This output is no longer kept.", hint="Outputs are kept for a limited time.") from error
 
 
-async def tail(kept: KeptOutput, path: str, *, limit: int, last_lines: int | None) -> tuple[str, bool]:
-    """The end of a stream as text, and whether something before it was left out."""
+async def shown_bytes(
+    kept: KeptOutput, path: str, offset: int, limit: int, *, mask: Mask, complete: bool = True
+) -> bytes:
+    """A range of a kept stream with secrets covered: each byte that is shown stands for one that is kept.
+
+    Of a stream that goes on, what may be the beginning of a secret is left for the next range.
+
+    Raises:
+        NotFound: Its file is gone.
+    """
+    if not mask:
+        return await read_bytes(kept, path, offset, limit)
+    lead = min(mask.reach, offset)
+    around = await read_bytes(kept, path, offset - lead, lead + limit + mask.reach)
+    ends = offset - lead + len(around) >= kept.total_bytes
+    if ends and not complete:
+        around = around[: len(around) - mask.unfinished(around)]
+    return mask.output(around)[lead : lead + limit]
+
+
+async def tail(
+    kept: KeptOutput, path: str, *, limit: int, last_lines: int | None, mask: Mask, complete: bool
+) -> tuple[str, bool]:
+    """The end of a stream as text, and whether something before it was left out.
+
+    Raises:
+        NotFound: Its file is gone.
+    """
     if kept.total_bytes == 0:
         return "", kept.dropped_bytes > 0
     start = max(kept.total_bytes - limit, 0)
-    text = decode(await read_bytes(kept, path, start, limit))
+    text = decode(await shown_bytes(kept, path, start, limit, mask=mask, complete=complete))
     cut = start > 0
     if last_lines is not None:
         lines = text.splitlines(keepends=True)
@@ -121,12 +149,18 @@ async def tail(kept: KeptOutput, path: str, *, limit: int, last_lines: int | Non
     return text, cut or kept.dropped_bytes > 0
 
 
-async def read_range(kept: KeptOutput, path: str, *, offset: int, limit: int, complete: bool) -> OutputRange:
-    """A range of a stream as text, cut between characters; a negative offset counts from the end."""
+async def read_range(
+    kept: KeptOutput, path: str, *, offset: int, limit: int, complete: bool, mask: Mask
+) -> OutputRange:
+    """A range of a stream as text, cut between characters; a negative offset counts from the end.
+
+    Raises:
+        NotFound: Its file is gone.
+    """
     if limit < 1:
         raise InvalidRequest("The limit must be at least 1 byte.")
     begin = max(kept.total_bytes + offset, 0) if offset < 0 else min(offset, kept.total_bytes)
-    data = await read_bytes(kept, path, begin, limit)
+    data = await shown_bytes(kept, path, begin, limit, mask=mask, complete=complete)
     if begin + len(data) < kept.total_bytes or not complete:
         data = data[: _whole_characters(data)] or data
     return OutputRange(
@@ -155,14 +189,14 @@ def decode(data: bytes) -> str:
     return data.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
-async def search(kept: KeptOutput, path: str, pattern: str, *, limit: int) -> OutputMatches:
+async def search(kept: KeptOutput, path: str, pattern: str, *, limit: int, mask: Mask) -> OutputMatches:
     """The lines of a stream in which a regular expression is found.
 
     Raises:
         InvalidRequest: The pattern is no regular expression, or takes too long.
         NotFound: The output's file is gone.
     """
-    data = await read_bytes(kept, path, 0, kept.total_bytes)
+    data = mask.output(await read_bytes(kept, path, 0, kept.total_bytes))
     return await to_thread.run_sync(_search, data, pattern, limit)
 
 

@@ -104,7 +104,7 @@ class EngineDevboxes(Devboxes):
                 running.killed = True
                 await running.process.kill()
             raise
-        view = await self._engine.executions.view(running.snapshot())
+        view = await self._engine.executions.view(running.snapshot(), held.mask)
         return _with_budget(view, usable)
 
     async def _start(self, usable: _Usable, params: ExecuteParams, key: str | None, arguments: str) -> Running:
@@ -133,7 +133,7 @@ class EngineDevboxes(Devboxes):
             lambda seen: seen.status == ExecutionStatus.COMPLETED,
             seconds=wait_seconds,
         )
-        return await self._engine.executions.view(row)
+        return await self._engine.executions.view(row, await self._engine.mask_of_devbox(devbox_id))
 
     async def kill(self, devbox_id: str, execution_id: str) -> ExecutionView:
         """See `Devboxes.kill`."""
@@ -146,7 +146,7 @@ class EngineDevboxes(Devboxes):
             with anyio.move_on_after(_KILL_SECONDS):
                 await running.done.wait()
             row = running.snapshot()
-        return await self._engine.executions.view(row)
+        return await self._engine.executions.view(row, await self._engine.mask_of_devbox(devbox_id))
 
     async def read_output(
         self, devbox_id: str, execution_id: str, stream: OutputStream, *, offset: int = 0, limit: int = 32_000
@@ -159,6 +159,7 @@ class EngineDevboxes(Devboxes):
             offset=offset,
             limit=limit,
             complete=row.status == ExecutionStatus.COMPLETED,
+            mask=await self._engine.mask_of_devbox(devbox_id),
         )
 
     async def search_output(
@@ -167,7 +168,8 @@ class EngineDevboxes(Devboxes):
         """See `Devboxes.search_output`."""
         row = await self._execution_row(devbox_id, execution_id)
         path = self._engine.executions.path(devbox_id, execution_id, stream)
-        return await output.search(stream_of(row, stream), path, pattern, limit=limit)
+        mask = await self._engine.mask_of_devbox(devbox_id)
+        return await output.search(stream_of(row, stream), path, pattern, limit=limit, mask=mask)
 
     async def read_file(self, devbox_id: str, path: str, *, offset: int = 0, limit: int | None = None) -> FileContents:
         """See `Devboxes.read_file`."""
@@ -181,7 +183,7 @@ class EngineDevboxes(Devboxes):
         usable = await self._usable(devbox_id)
         place = _place(path)
         await _box(usable.held).write_file(place, data)
-        event: dict[str, object] = {"path": place, "bytes": len(data)}
+        event: dict[str, object] = {"path": usable.held.mask.text(place), "bytes": len(data)}
         await self._engine.database.write(
             lambda connection: events.append(connection, usable.run.id, "file", now_ms(), event)
         )

@@ -79,7 +79,7 @@ class ScoringJobs:
             with job.scope:
                 await self._score(run_id, held)
         except ApiError as error:
-            await self._interrupt(run_id, str(error))
+            await self._interrupt(run_id, held.mask.text(str(error)))
         except Exception:
             # The boundary of a background task: a defect of ours must neither end the server nor count as a score.
             logger.exception("Scoring run %s failed", run_id)
@@ -125,6 +125,8 @@ class ScoringJobs:
                 mode=prepared.mode,
                 tools=tools,
             )
+            for function in result.scoring_function_results:
+                function.output = held.mask.text(function.output)
             # Told before the scoring devbox is removed: nobody need wait for that.
             await self._finish(run_id, result, prepared)
 

@@ -39,7 +39,7 @@ async def start_run(
     _refuse_unstartable(record)
     profile = params.run_profile or RunProfile()
     _refuse_bad_variables(profile)
-    _refuse_missing(engine, record.view, profile)
+    await _refuse_missing(engine, record.view, profile)
     launch = (record.view.environment or ScenarioEnvironment()).launch_parameters or LaunchParameters()
     refuse_unsupported(launch)
     capability = await engine.driver.probe()
@@ -184,7 +184,7 @@ def _refuse_bad_variables(profile: RunProfile) -> None:
         )
 
 
-def _refuse_missing(engine: EngineContext, scenario: ScenarioView, profile: RunProfile) -> None:
+async def _refuse_missing(engine: EngineContext, scenario: ScenarioView, profile: RunProfile) -> None:
     """Names everything that is missing at once: variables, secrets, and values of secrets."""
     given = profile.env_vars or {}
     secrets = profile.secrets or {}
@@ -193,7 +193,7 @@ def _refuse_missing(engine: EngineContext, scenario: ScenarioView, profile: RunP
     )
     required_secrets = set(scenario.required_secret_names or [])
     missing_secrets = sorted(required_secrets - set(secrets.values()))
-    without_value = engine.secrets.missing(required_secrets | set(secrets.values()))
+    without_value = await engine.secrets.missing(required_secrets | set(secrets.values()))
     problems = []
     if missing_variables:
         problems.append(f"environment variables {_names(missing_variables)} are required and not given")
@@ -205,8 +205,8 @@ def _refuse_missing(engine: EngineContext, scenario: ScenarioView, profile: RunP
         raise InvalidRequest(
             f"The run can't start: {'; '.join(problems)}.",
             hint=(
-                "Give variables as name and value, secrets as variable and name of the secret; the person who runs this"
-                " server sets a secret's value in its environment as RUNLOOP_MCP_SECRET_<NAME>."
+                "Give variables as name and value, secrets as variable and name of the secret. The person who runs this"
+                f" server sets a secret's value with: runloop-mcp secrets set {next(iter(without_value), 'NAME')}"
             ),
         )
 
