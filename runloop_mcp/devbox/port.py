@@ -8,6 +8,7 @@ A devbox's disk has two parts that can be kept and handed on apart: its home and
     driver.resume(id)         the same disk, booted again, after its processes or its server died
     driver.snapshot(box, id)  keeps both parts as they are at one instant
     driver.remove(id)         ends what runs and deletes the disk
+    driver.kept()             everything on the driver's disk, whoever made it; discard(…) deletes what nothing uses
     devbox.start(command)     a process in it, with output drained for ever
     devbox.read_file …        files, never outside the devbox
     devbox.stop()             no process left; the disk stays
@@ -253,6 +254,32 @@ class Capability:
         return all(finding.ok for finding in self.findings if finding.required)
 
 
+class KeptKind(StrEnum):
+    """What it is that a driver keeps."""
+
+    DEVBOX = "devbox"
+    """The disk of a devbox, booted or stopped."""
+    SNAPSHOT = "snapshot"
+    """A snapshot, whole or half made."""
+    FILES = "files"
+    """Files that are laid out in working directories, copied once for each key."""
+    LEFTOVER = "leftover"
+    """What a server that has ended left half made or half deleted, or built for devboxes of another version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something on a driver's disk."""
+
+    kind: KeptKind
+    id: str
+    """The devbox's or the snapshot's id, or the key of the files; of a leftover a name of the driver's own."""
+    changed_ms: int
+    """When it was made, or last changed as a whole, in UTC milliseconds."""
+    in_use: bool
+    """Whether it can't be discarded now: a server that lives has it, or a devbox or snapshot is built on it."""
+
+
 class Driver(ABC):
     """Makes devboxes. Enter it before use; leaving it stops every devbox that it booted, and their disks stay."""
 
@@ -318,3 +345,22 @@ class Driver(ABC):
     @abstractmethod
     async def remove_snapshot(self, snapshot_id: str) -> None:
         """Deletes a snapshot; does nothing where there is none. What was made from it keeps working."""
+
+    @abstractmethod
+    async def kept(self) -> Sequence[Kept]:
+        """Everything that is kept, whoever made it; what the driver itself needs for its next devbox is not told."""
+
+    @abstractmethod
+    async def kept_bytes(self, kept: Kept) -> int:
+        """How many bytes of the disk something takes by itself; 0 once it is gone."""
+
+    @abstractmethod
+    async def discard(self, kept: Kept) -> bool:
+        """Deletes something, unless it is in use by then.
+
+        Returns:
+            Whether it is gone.
+
+        Raises:
+            Unavailable: The disk refuses.
+        """

@@ -6,6 +6,7 @@ Version 1 as root, or version 2 where the server's own group passes the memory c
 import contextlib
 import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from runloop_mcp.devbox.port import Limits
 
 _PREFIX = "runloop-mcp-"
 _PERIOD = 100_000
+_NEW_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,22 @@ def find() -> Controllers | None:
     for controllers in (_version_1(), _version_2()):
         if controllers is None:
             continue
-        for left in controllers.memory.glob(f"{_PREFIX}*"):
-            with contextlib.suppress(OSError):  # in use by another server
-                left.rmdir()
+        for folder in filter(None, {controllers.memory, controllers.cpu}):
+            _delete_left(folder)
         try:
             make(controllers, f"trial-{os.getpid()}", Limits(memory_bytes=1 << 30)).remove()
         except OSError:
             continue
         return controllers
     return None
+
+
+def _delete_left(folder: Path) -> None:
+    for left in folder.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # in use by another server
+            # A new one is empty until its box is put in.
+            if time.time() - left.stat().st_ctime > _NEW_SECONDS:
+                left.rmdir()
 
 
 def make(controllers: Controllers, name: str, limits: Limits) -> Group:
@@ -79,6 +88,8 @@ def make(controllers: Controllers, name: str, limits: Limits) -> Group:
     group = Group(controllers.version, tuple(folders))
     try:
         for folder in folders:
+            with contextlib.suppress(FileNotFoundError):
+                folder.rmdir()  # left by a server that was killed with this box
             folder.mkdir()
         _set(controllers, group, limits)
     except OSError:

@@ -21,8 +21,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
-import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +30,7 @@ from typing import Any
 from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from runloop_mcp.devbox.port import DevboxSpec, Files
 
+from .file_layers import SAFE_NAME, copy_for_box, layer_of_files
 from .inside import trees
 from .records import (
     Chains,
@@ -45,7 +44,6 @@ from .records import (
 
 PARTS = ("home", "work")
 _FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,150}")
 _LEFT_OVER_SECONDS = 3600.0
 _MOST_LAYERS = 48
 _SETTLE_SECONDS = 3.0
@@ -95,10 +93,11 @@ class Disk:
         for leftover in (self.state / "trash").iterdir():
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - leftover.lstat().st_ctime > _LEFT_OVER_SECONDS:
-                    self._delete("trash", leftover.name)
+                    self.delete("trash", leftover.name)
 
     @contextlib.contextmanager
-    def _lock(self, kind: int) -> Iterator[None]:
+    def locked(self, kind: int) -> Iterator[None]:
+        """Holds the folder's lock: shared by who builds on layers, alone by who gives layers up."""
         with (self.state / "lock").open("w") as file:
             fcntl.flock(file, kind)
             yield
@@ -107,35 +106,42 @@ class Disk:
 
     def make_devbox(self, devbox_id: str, spec: DevboxSpec) -> Mounts:
         """Makes a new disk as specified."""
-        layer = self._lay_out(spec.files) if spec.files else None
-        files = {source.key: self._lay_out(source) for source in spec.read_only.values() if isinstance(source, Files)}
         folder = self._folder("devboxes", devbox_id)
-        with self._lock(fcntl.LOCK_SH):
-            home = self._snapshot_chains(spec.home_snapshot).home if spec.home_snapshot else ()
-            work = self._snapshot_chains(spec.work_snapshot).work if spec.work_snapshot else ()
-            read_only = tuple(
-                (at, (files[of.key],) if isinstance(of, Files) else self._snapshot_chains(of.snapshot_id).work)
-                for at, of in spec.read_only.items()
-            )
-            chains = Chains(home, (layer,) if layer else work, read_only)
-            try:
-                folder.mkdir(mode=0o711)
-            except FileExistsError as error:
-                raise Conflict(
-                    f"There is a devbox {devbox_id} already.", hint="Resume it, or choose another id.", retryable=False
-                ) from error
-            try:
-                folder.chmod(0o711)
-                for name, mode in (("home", 0o755), ("work", 0o755), ("tmp", 0o1777)):
-                    self.make_owned(folder / name, mode)
-                for name in PARTS:
-                    self.make_owned(folder / f"{name}.scratch", 0o700)
-                about = {"format": 1, "spec": spec_to_json(spec), **chains_to_json(chains)}
-                write_json(folder / "devbox.json", about)
-                return self._mounts(folder, spec, chains, self.hold(devbox_id))
-            except OSError as error:
-                self._discard("devboxes", devbox_id)
-                raise disk_failure(error, "The devbox's disk cannot be made") from error
+        while True:
+            files = [spec.files, *(source for source in spec.read_only.values() if isinstance(source, Files))]
+            laid_out = {source.key: self._lay_out(source) for source in files if source is not None}
+            with self.locked(fcntl.LOCK_SH):
+                # Layers that nothing is built on may be discarded; from here on one is built on these.
+                if all((self.state / layer).is_dir() for layer in laid_out.values()):
+                    return self._make_devbox(folder, spec, laid_out)
+
+    def _make_devbox(self, folder: Path, spec: DevboxSpec, files: dict[str, str]) -> Mounts:
+        devbox_id = folder.name
+        home = self._snapshot_chains(spec.home_snapshot).home if spec.home_snapshot else ()
+        work = self._snapshot_chains(spec.work_snapshot).work if spec.work_snapshot else ()
+        read_only = tuple(
+            (at, (files[of.key],) if isinstance(of, Files) else self._snapshot_chains(of.snapshot_id).work)
+            for at, of in spec.read_only.items()
+        )
+        chains = Chains(home, (files[spec.files.key],) if spec.files else work, read_only)
+        try:
+            folder.mkdir(mode=0o711)
+        except FileExistsError as error:
+            raise Conflict(
+                f"There is a devbox {devbox_id} already.", hint="Resume it, or choose another id.", retryable=False
+            ) from error
+        try:
+            folder.chmod(0o711)
+            for name, mode in (("home", 0o755), ("work", 0o755), ("tmp", 0o1777)):
+                self.make_owned(folder / name, mode)
+            for name in PARTS:
+                self.make_owned(folder / f"{name}.scratch", 0o700)
+            about = {"format": 1, "spec": spec_to_json(spec), **chains_to_json(chains)}
+            write_json(folder / "devbox.json", about)
+            return self._mounts(folder, spec, chains, self.hold(devbox_id))
+        except OSError as error:
+            self._discard("devboxes", devbox_id)
+            raise disk_failure(error, "The devbox's disk cannot be made") from error
 
     def make_owned(self, folder: Path, mode: int) -> None:
         """Makes a directory that belongs to the box's user."""
@@ -147,7 +153,7 @@ class Disk:
     def open_devbox(self, devbox_id: str) -> Mounts:
         """The disk of a devbox that was made before."""
         folder = self._folder("devboxes", devbox_id)
-        with self._lock(fcntl.LOCK_SH):
+        with self.locked(fcntl.LOCK_SH):
             about = read_json(folder / "devbox.json")
             if about is None:
                 raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.")
@@ -250,7 +256,7 @@ class Disk:
         """Makes a copied snapshot valid."""
         layers = self._snapshot_layers(snapshot_id)
         (layers / "staging").rmdir()
-        with self._lock(fcntl.LOCK_SH):
+        with self.locked(fcntl.LOCK_SH):
             below = self._chains_below(devbox_id)
             own = f"layers/{layers.name}"
             chains = Chains((f"{own}/home", *_kept(below.home)), (f"{own}/work", *_kept(below.work)))
@@ -267,7 +273,7 @@ class Disk:
     def remove_snapshot(self, snapshot_id: str) -> None:
         """Deletes a snapshot; layers that others are built on stay until nobody needs them."""
         record = self._record("snapshots", snapshot_id)
-        with self._lock(fcntl.LOCK_EX):
+        with self.locked(fcntl.LOCK_EX):
             try:
                 record.rename(self._record("removed", snapshot_id))
             except FileNotFoundError:
@@ -294,21 +300,25 @@ class Disk:
         if not any((self.state / "removed").iterdir()):
             return
         trash = []
-        with self._lock(fcntl.LOCK_EX):
-            needed = {layer.split("/")[1] for about in self._all_valid() for layer in chains_from_json(about).layers()}
+        with self.locked(fcntl.LOCK_EX):
+            needed = self.needed_layers()
             for record in (self.state / "removed").iterdir():
                 layers = f"snapshot-{record.stem}"
                 if layers not in needed:
-                    trash.append(self._to_trash("layers", layers))
+                    trash.append(self.to_trash("layers", layers))
                     record.unlink()
         for name in trash:
             if name is not None:
-                self._delete("trash", name)
+                self.delete("trash", name)
 
-    def _all_valid(self) -> Iterator[dict[str, Any]]:
+    def needed_layers(self) -> set[str]:
+        """The names of the layers that devboxes and snapshots are built on."""
+        return {layer.split("/")[1] for about in self.all_valid() for layer in chains_from_json(about).layers()}
+
+    def all_valid(self) -> Iterator[dict[str, Any]]:
         """What every devbox and every snapshot that was not removed says of itself."""
         records = [folder / "devbox.json" for folder in (self.state / "devboxes").iterdir()]
-        records += (self.state / "snapshots").iterdir()
+        records += (self.state / "snapshots").glob("*.json")
         for record in records:
             if (about := read_json(record)) is not None:
                 yield about
@@ -317,7 +327,7 @@ class Disk:
 
     def _lay_out(self, files: Files) -> str:
         """Copies files once for each key; returns the layer's name."""
-        name = f"layers/files-{files.key if _SAFE_NAME.fullmatch(files.key) else _hashed(files.key)}"
+        name = f"layers/{layer_of_files(files.key)}"
         target = self.state / name
         if target.is_dir():
             return name
@@ -327,10 +337,10 @@ class Disk:
             )
         fresh = self.state / "trash" / f"layer-{os.getpid()}-{os.urandom(8).hex()}"
         try:
-            _copy_for_box(files.source, fresh, self.owner)
+            copy_for_box(files.source, fresh, self.owner)
             fresh.rename(target)
         except OSError as error:
-            self._delete("trash", fresh.name)
+            self.delete("trash", fresh.name)
             if not target.is_dir():  # else another server was faster, with the same files
                 raise disk_failure(error, "The scenario's files cannot be laid out") from error
         return name
@@ -339,11 +349,12 @@ class Disk:
 
     def _discard(self, kind: str, name: str) -> None:
         self._folder(kind, name)  # refuses a name that leads elsewhere
-        trash = self._to_trash(kind, name)
+        trash = self.to_trash(kind, name)
         if trash is not None:
-            self._delete("trash", trash)
+            self.delete("trash", trash)
 
-    def _to_trash(self, kind: str, name: str) -> str | None:
+    def to_trash(self, kind: str, name: str) -> str | None:
+        """Takes something out of its place at once; gives its name in the trash, None where it was gone."""
         trash = f"{kind}-{os.getpid()}-{os.urandom(8).hex()}"
         try:
             (self.state / kind / name).rename(self.state / "trash" / trash)
@@ -351,7 +362,8 @@ class Disk:
             return None
         return trash
 
-    def _delete(self, kind: str, name: str) -> None:
+    def delete(self, kind: str, name: str) -> None:
+        """Deletes a tree, whoever made it."""
         parent = os.open(self.state / kind, os.O_RDONLY | os.O_DIRECTORY)
         try:
             trees.remove(name, parent)
@@ -359,7 +371,7 @@ class Disk:
             os.close(parent)
 
     def _folder(self, kind: str, name: str) -> Path:
-        if not _SAFE_NAME.fullmatch(name):
+        if not SAFE_NAME.fullmatch(name):
             raise InvalidRequest(f"{name!r} is no possible id.", hint="Letters, digits, '_', '-' and '.' make an id.")
         return self.state / kind / name
 
@@ -377,45 +389,6 @@ def disk_failure(error: OSError, what: str) -> Unavailable:
     """What is told of a disk that fails."""
     hint = "Free some space on the disk of the state folder." if error.errno in _FULL else ""
     return Unavailable(f"{what}: {error.strerror}.", hint=hint)
-
-
-def _hashed(key: str) -> str:
-    import hashlib  # noqa: PLC0415 - a server's start need not pay for it
-
-    return hashlib.sha256(os.fsencode(key)).hexdigest()
-
-
-def _copy_for_box(source: Path, target: Path, owner: int | None) -> None:
-    """Copies a trusted folder, or a file into a folder of its own, so that the box's user owns all of it."""
-    import shutil  # noqa: PLC0415 - a server's start need not pay for it
-
-    target.mkdir(mode=0o700)
-    if not source.is_dir():
-        shutil.copyfile(source, target / source.name)
-        _hand_over(target / source.name, source.stat(), 0o600, owner)
-        _hand_over(target, source.parent.stat(), 0o700, owner)
-        return
-    with os.scandir(source) as entries:
-        for entry in entries:
-            new = target / entry.name
-            mode = entry.stat(follow_symlinks=False).st_mode
-            if stat.S_ISLNK(mode):
-                new.symlink_to(Path(entry.path).readlink())
-                if owner is not None:
-                    os.chown(new, owner, owner, follow_symlinks=False)
-            elif stat.S_ISDIR(mode):
-                _copy_for_box(Path(entry.path), new, owner)
-            elif stat.S_ISREG(mode):
-                shutil.copyfile(entry.path, new)
-                _hand_over(new, entry.stat(), 0o600, owner)
-    _hand_over(target, source.stat(), 0o700, owner)
-
-
-def _hand_over(new: Path, about: os.stat_result, least: int, owner: int | None) -> None:
-    if owner is not None:
-        os.chown(new, owner, owner)
-    new.chmod(stat.S_IMODE(about.st_mode) & 0o777 | least)
-    os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 
 def _holder(lock: int) -> int | None:

@@ -1,6 +1,7 @@
 """Devboxes of namespaces and overlays on this machine, with nothing to install and no daemon."""
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import socket
@@ -14,14 +15,15 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
-from runloop_mcp.api.errors import Conflict, InvalidRequest, Unavailable
-from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Finding, Limits
+from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, Unavailable
+from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Finding, Kept, KeptKind, Limits
 
 if sys.platform == "linux":
     from . import cgroups
     from .devbox import ENVIRONMENT, SandboxDevbox, environment_bytes
     from .diagnosis import explain
     from .disk import Disk, Mounts, disk_failure
+    from .inventory import Inventory
     from .launch import Keeper, Refused
     from .plan import System, check_read_only, check_working_directory
     from .watchdog import Watchdog
@@ -54,6 +56,8 @@ class SandboxDriver(Driver):
     def __init__(self, state: Path) -> None:
         self._state = state
         self._boxes: dict[str, SandboxDevbox] = {}
+        self._copying: set[str] = set()
+        """The snapshots that are being made."""
         self._system: System | None = None
         self._preparing = anyio.Lock()
         self._probing = anyio.Lock()
@@ -63,6 +67,7 @@ class SandboxDriver(Driver):
         if sys.platform == "linux":
             self._owner = BOX_USER if os.geteuid() == 0 and _exists(BOX_USER) else None
             self._disk = Disk(state, self._owner)
+            self._inventory = Inventory(self._disk)
             self._watchdog = Watchdog()
             self._controllers: cgroups.Controllers | None = None
 
@@ -82,6 +87,9 @@ class SandboxDriver(Driver):
             self._left = True
         self._tasks.cancel_scope.cancel()
         await self._tasks.__aexit__(None, None, None)  # the error of the block is no task's: it goes on unwrapped
+        if self._system is not None:
+            os.close(self._system.tools.held)
+            self._system = None
 
     def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         """Runs what must go on when nobody waits for it; False once the driver has been left."""
@@ -226,6 +234,7 @@ class SandboxDriver(Driver):
     async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
         await self._prepared()
         request = await anyio.to_thread.run_sync(self._disk.begin_snapshot, devbox_id, snapshot_id)
+        self._copying.add(snapshot_id)
         try:
             with anyio.fail_after(_COPY_SECONDS):
                 await self._copy(devbox_id, request)
@@ -237,6 +246,8 @@ class SandboxDriver(Driver):
             if isinstance(error, TimeoutError):
                 raise Unavailable(f"The snapshot took longer than {_COPY_SECONDS:.0f} s.") from error
             raise
+        finally:
+            self._copying.discard(snapshot_id)
 
     async def _copy(self, devbox_id: str, request: Any) -> None:
         """Has a disk copied by its box's keeper; that of a stopped devbox by one that is there for this alone."""
@@ -247,17 +258,21 @@ class SandboxDriver(Driver):
             return
         if box is not None:
             await box.stop()  # what ended a moment ago may still write
-        system = await self._prepared()
         lock = await anyio.to_thread.run_sync(self._disk.hold, devbox_id)
         try:
-            keeper = Keeper(system.tools.code, self._disk.state)
-            try:
-                await keeper.start(system.plan_without_box(self._owner), [])
-                await keeper.request(request)
-            finally:
-                await keeper.end()
+            await self._ask_a_keeper(request)
         finally:
             os.close(lock)
+
+    async def _ask_a_keeper(self, request: Any) -> int:
+        """Has one thing done by a keeper without a box, which has every right over the files of boxes."""
+        system = await self._prepared()
+        keeper = Keeper(system.tools.code, self._disk.state)
+        try:
+            await keeper.start(system.plan_without_box(self._owner), [])
+            return await keeper.request(request)
+        finally:
+            await keeper.end()
 
     async def remove(self, devbox_id: str) -> None:  # noqa: D102
         if (box := self._boxes.get(devbox_id)) is not None:
@@ -270,6 +285,29 @@ class SandboxDriver(Driver):
 
     async def remove_snapshot(self, snapshot_id: str) -> None:  # noqa: D102
         await anyio.to_thread.run_sync((await self._folders()).remove_snapshot, snapshot_id)
+
+    async def kept(self) -> Sequence[Kept]:  # noqa: D102
+        if sys.platform != "linux":
+            return []
+        return await anyio.to_thread.run_sync(lambda: self._inventory.listed(copying=frozenset(self._copying)))
+
+    async def kept_bytes(self, kept: Kept) -> int:  # noqa: D102
+        try:
+            return await anyio.to_thread.run_sync(self._inventory.size, kept)
+        except PermissionError:
+            # Its solver closed a directory to the server's user as well.
+            with contextlib.suppress(Refused, ApiError):
+                return await self._ask_a_keeper(("size", [self._inventory.place(kept)]))
+            return 0
+
+    async def discard(self, kept: Kept) -> bool:  # noqa: D102
+        if kept.kind is KeptKind.SNAPSHOT and kept.id in self._copying:
+            return False
+        await self._folders()
+        gone = await anyio.to_thread.run_sync(self._inventory.discard, kept)
+        if gone and kept.kind is KeptKind.DEVBOX:
+            self._boxes.pop(kept.id, None)
+        return gone
 
 
 def _boot_failure(error: BaseException) -> BaseException:

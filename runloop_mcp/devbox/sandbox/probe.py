@@ -12,6 +12,7 @@ import anyio.to_thread
 from runloop_mcp.api.errors import ApiError, Unavailable
 from runloop_mcp.devbox.port import Capability, Command, Devbox, DevboxSpec, Files, Finding
 
+from .inventory import PROBE_PREFIX
 from .launch import PYTHON
 from .plan import System
 
@@ -49,7 +50,7 @@ async def _try(create: Create, remove: Remove, system: System) -> list[Finding]:
     given = Path(await anyio.to_thread.run_sync(lambda: tempfile.mkdtemp(prefix="runloop-mcp-")))
     try:
         (given / "given").write_text("as it was\n", encoding="utf-8")
-        box = await create(name, DevboxSpec(files=Files(f"probe-{system.tools.code.name}", given)))
+        box = await create(name, DevboxSpec(files=Files(f"{PROBE_PREFIX}{system.tools.code.name}", given)))
     except ApiError as error:
         return [Finding("namespaces", ok=False, detail=error.message, remedy=error.hint)]
     finally:

@@ -10,6 +10,7 @@ The copies come from the installed distributions; nothing is downloaded. No PYTH
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -52,6 +53,8 @@ class Tools:
     """Which directories of the box get a layer on top: (name without leading slash, layer in the driver's folder)."""
     python: str
     """The version of the Python that boxes run."""
+    held: int
+    """Open and locked, shared: what a server that lives holds is not discarded. Its taker closes it."""
     problem: str = ""
     """Why there is no pytest among them; empty where there is."""
 
@@ -84,7 +87,7 @@ def build(folder: Path) -> Tools:
         problem = f"not installed beside the server, with a list of files: {', '.join(missing)}"
     key = _key([_LAYOUT, *map(str, version), tag, *site], found)
     target = folder / key
-    if not target.is_dir():
+    while (held := _held(target)) is None:
         fresh = folder.parent / "trash" / f"tools-{os.getpid()}-{secrets.token_hex(8)}"
         try:
             fresh.mkdir(mode=0o755)
@@ -98,7 +101,21 @@ def build(folder: Path) -> Tools:
                     hint="Look for space and rights in the state folder.",
                 ) from error
     overlays = [] if problem else [(name, f"tools/{key}/{layer}") for name, layer in places["overlays"].items()]
-    return Tools(target, tuple(overlays), ".".join(map(str, version)), problem)
+    return Tools(target, tuple(overlays), ".".join(map(str, version)), held, problem)
+
+
+def _held(target: Path) -> int | None:
+    """Takes hold of tools that are built; None where they are not, or were discarded a moment ago."""
+    try:
+        opened = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    fcntl.flock(opened, fcntl.LOCK_SH)
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(opened), target.stat()):
+            return opened
+    os.close(opened)
+    return None
 
 
 def _ask_python(folder: Path) -> tuple[list[int], str, list[str]]:

@@ -1,0 +1,234 @@
+"""What lies in the driver's folder, what of it is in use, and taking away what is not.
+
+Names of leftovers are paths relative to that folder. Nothing here runs in the event loop.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from runloop_mcp.devbox.port import Kept, KeptKind
+
+from .disk import Disk, disk_failure
+from .file_layers import FILES_PREFIX
+from .inside import trees
+
+_SNAPSHOT_PREFIX = "snapshot-"
+PROBE_PREFIX = "probe-"
+"""Begins the key of the files that a driver tries itself out with; the name of its tools follows."""
+
+
+class Inventory:
+    """Everything in a driver's folder. Every method may block and belongs in a thread."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def listed(self, *, copying: Collection[str]) -> list[Kept]:
+        """Everything that is kept.
+
+        Args:
+            copying: The snapshots that the caller is making just now.
+        """
+        if not self._disk.state.is_dir():
+            return []
+        needed = self._needed_layers()
+        return [
+            *self._devboxes(),
+            *self._snapshots(copying),
+            *self._files(needed),
+            *self._half_written(),
+            *self._removed(needed),
+            *self._tools(),
+            *self._trash(),
+        ]
+
+    def size(self, kept: Kept) -> int:
+        """The bytes that something takes.
+
+        Raises:
+            PermissionError: A directory in it is closed to the caller.
+        """
+        path = self._disk.state / self.place(kept)
+        try:
+            opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return 0
+        except NotADirectoryError:
+            return path.lstat().st_blocks * 512
+        try:
+            return trees.size(opened)
+        finally:
+            os.close(opened)
+
+    def place(self, kept: Kept) -> str:
+        """Where something lies, relative to the driver's folder."""
+        if kept.kind is KeptKind.DEVBOX:
+            return f"devboxes/{kept.id}"
+        if kept.kind is KeptKind.SNAPSHOT:
+            return f"layers/{_SNAPSHOT_PREFIX}{kept.id}"
+        if kept.kind is KeptKind.FILES:
+            return f"layers/{FILES_PREFIX}{kept.id}"
+        kind, _, name = kept.id.partition("/")
+        return f"layers/{_SNAPSHOT_PREFIX}{Path(name).stem}" if kind == "removed" else kept.id
+
+    def discard(self, kept: Kept) -> bool:
+        """Deletes something that nothing uses; whether it is gone."""
+        try:
+            if kept.kind is KeptKind.DEVBOX:
+                return self._discard_devbox(kept.id)
+            if kept.kind is KeptKind.SNAPSHOT:
+                self._disk.remove_snapshot(kept.id)
+                return True
+            if kept.kind is KeptKind.FILES:
+                return self._discard_files(kept.id)
+            return self._discard_leftover(*kept.id.split("/", 1))
+        except OSError as error:
+            raise disk_failure(error, "What is not needed cannot be deleted") from error
+
+    # What there is
+
+    def _needed_layers(self) -> set[str]:
+        """The names of the layers that devboxes and snapshots are built on."""
+        with self._disk.locked(fcntl.LOCK_SH):
+            return self._disk.needed_layers()
+
+    def _devboxes(self) -> Iterator[Kept]:
+        for folder in self._entries("devboxes"):
+            yield _kept(KeptKind.DEVBOX, folder.name, folder, in_use=_is_locked(folder / "lock"))
+
+    def _snapshots(self, copying: Collection[str]) -> Iterator[Kept]:
+        """Those that are valid, and those whose layers are there without a record: half made."""
+        found = {record.stem: record for record in self._entries("snapshots") if record.suffix == ".json"}
+        removed = {record.stem for record in self._entries("removed")}
+        for layer in self._entries("layers"):
+            name = layer.name.removeprefix(_SNAPSHOT_PREFIX)
+            if layer.name.startswith(_SNAPSHOT_PREFIX) and name not in removed:
+                found.setdefault(name, layer)
+        for name, path in found.items():
+            yield _kept(KeptKind.SNAPSHOT, name, path, in_use=name in copying)
+
+    def _files(self, needed: set[str]) -> Iterator[Kept]:
+        for layer in self._entries("layers"):
+            key = layer.name.removeprefix(FILES_PREFIX)
+            if layer.name.startswith(FILES_PREFIX) and not key.startswith(PROBE_PREFIX):
+                yield _kept(KeptKind.FILES, key, layer, in_use=layer.name in needed)
+
+    def _half_written(self) -> Iterator[Kept]:
+        for record in self._entries("snapshots"):
+            if record.suffix != ".json":
+                yield _kept(KeptKind.LEFTOVER, f"snapshots/{record.name}", record, in_use=False)
+
+    def _removed(self, needed: set[str]) -> Iterator[Kept]:
+        for record in self._entries("removed"):
+            if f"{_SNAPSHOT_PREFIX}{record.stem}" not in needed:
+                yield _kept(KeptKind.LEFTOVER, f"removed/{record.name}", record, in_use=False)
+
+    def _tools(self) -> Iterator[Kept]:
+        tools = self._entries("tools")
+        for path in tools:
+            if not path.is_dir():  # which Python there is, asked anew where it is gone
+                continue
+            yield _kept(KeptKind.LEFTOVER, f"tools/{path.name}", path, in_use=_is_locked(path))
+        for layer in self._entries("layers"):
+            of_tools = layer.name.removeprefix(f"{FILES_PREFIX}{PROBE_PREFIX}")
+            if of_tools != layer.name and not any(path.name == of_tools for path in tools):
+                yield _kept(KeptKind.LEFTOVER, f"layers/{layer.name}", layer, in_use=False)
+
+    def _trash(self) -> Iterator[Kept]:
+        for path in self._entries("trash"):
+            yield _kept(KeptKind.LEFTOVER, f"trash/{path.name}", path, in_use=_maker_lives(path.name))
+
+    def _entries(self, kind: str) -> list[Path]:
+        try:
+            return sorted((self._disk.state / kind).iterdir())
+        except FileNotFoundError:
+            return []
+
+    # Taking it away
+
+    def _discard_devbox(self, devbox_id: str) -> bool:
+        folder = self._disk.state / "devboxes" / devbox_id
+        # Alone: whoever makes a devbox shares this lock until he holds it.
+        with self._disk.locked(fcntl.LOCK_EX):
+            if _is_locked(folder / "lock"):
+                return False
+            trash = self._disk.to_trash("devboxes", devbox_id)
+        if trash is not None:
+            self._disk.delete("trash", trash)
+        self._disk.collect()
+        return True
+
+    def _discard_files(self, key: str) -> bool:
+        name = f"{FILES_PREFIX}{key}"
+        with self._disk.locked(fcntl.LOCK_EX):
+            if name in self._disk.needed_layers():
+                return False
+            trash = self._disk.to_trash("layers", name)
+        if trash is not None:
+            self._disk.delete("trash", trash)
+        return True
+
+    def _discard_leftover(self, kind: str, name: str) -> bool:
+        if kind == "trash":
+            if _maker_lives(name):
+                return False
+            self._disk.delete(kind, name)
+        elif kind == "removed":
+            self._disk.collect()
+        elif kind == "tools":
+            return self._discard_tools(name)
+        elif kind == "layers":
+            return self._discard_files(name.removeprefix(FILES_PREFIX))
+        else:
+            with self._disk.locked(fcntl.LOCK_EX):  # whoever writes a record shares this lock
+                (self._disk.state / kind / name).unlink(missing_ok=True)
+        return True
+
+    def _discard_tools(self, name: str) -> bool:
+        path = self._disk.state / "tools" / name
+        with contextlib.suppress(FileNotFoundError):
+            opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                trash = self._disk.to_trash("tools", name)
+            except BlockingIOError:
+                return False
+            finally:
+                os.close(opened)
+            if trash is not None:
+                self._disk.delete("trash", trash)
+        return True
+
+
+def _kept(kind: KeptKind, name: str, path: Path, *, in_use: bool) -> Kept:
+    try:
+        # Not mtime, which is that of the source where files are copied.
+        changed_ms = path.lstat().st_ctime_ns // 1_000_000
+    except FileNotFoundError:  # taken away meanwhile
+        changed_ms = 0
+    return Kept(kind, name, changed_ms, in_use)
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process that lives has a file or a folder locked."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(opened)
+
+
+def _maker_lives(name: str) -> bool:
+    """Whether the process that put something into the trash lives; its id is the last part of the name but one."""
+    process = name.rsplit("-", 2)[-2:][0]
+    return process.isdigit() and Path(f"/proc/{process}").exists()
