@@ -21,6 +21,7 @@ _COMMANDS = {
     "scenarios": ("scenarios", "List and show scenarios."),
     "runs": ("runs", "List and show runs."),
     "secrets": ("secrets", "Set, list and delete values that runs get by name."),
+    "gc": ("gc", "Remove what is not needed any more, and say what that is."),
     "config": ("config", "The settings in force, and where each comes from."),
 }
 """Name: the module that holds it, and the line that `--help` shows, so that help imports none of them."""

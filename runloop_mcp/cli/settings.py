@@ -34,6 +34,14 @@ class Settings(BaseSettings):
     devbox_network: Network = Field(
         default=Network.NONE, description="What local devboxes reach: `none` (their own loopback) or `host`."
     )
+    retention_days: float = Field(
+        default=14,
+        ge=0,
+        description="How many days frozen working directories and outputs of runs that have ended are kept.",
+    )
+    retention_gb: float = Field(
+        default=10, ge=0, description="How much they may take together, in GB; the oldest go first."
+    )
     host: str = Field(default="127.0.0.1", description="Where the HTTP server listens.")
     port: int = Field(default=8787, ge=0, le=65_535, description="The HTTP server's port.")
     api_key: SecretStr | None = Field(

@@ -12,6 +12,7 @@ from runloop_mcp.api.errors import InvalidRequest, Unavailable
 if TYPE_CHECKING:
     from runloop_mcp.cli.settings import Settings
     from runloop_mcp.devbox.port import Driver
+    from runloop_mcp.engine.retention.collector import Collected
     from runloop_mcp.engine.scenarios.pack import FolderProblem
 
 
@@ -62,7 +63,11 @@ def backend_for(settings: "Settings") -> Backend:
         settings.state_dir,
         driver_for(settings),
         packs=[bundled_pack(), *settings.scenarios],
-        settings=EngineSettings(network=settings.devbox_network),
+        settings=EngineSettings(
+            network=settings.devbox_network,
+            retention_days=settings.retention_days,
+            retention_bytes=round(settings.retention_gb * 1e9),
+        ),
     )
 
 
@@ -71,6 +76,20 @@ async def folder_problems(backend: Backend) -> "Sequence[FolderProblem]":
     from runloop_mcp.engine.backend import EmbeddedEngine
 
     return await backend.problems() if isinstance(backend, EmbeddedEngine) else []
+
+
+async def collect_garbage(backend: Backend, *, dry_run: bool) -> "Collected":
+    """Takes away what is not needed any more, or says what that is.
+
+    Raises:
+        Unavailable: The backend keeps nothing here.
+        Conflict: Another process is at it.
+    """
+    from runloop_mcp.engine.backend import EmbeddedEngine
+
+    if not isinstance(backend, EmbeddedEngine):
+        raise Unavailable("This backend keeps nothing on this machine.", hint="Leave --backend out.")
+    return await backend.collect(dry_run=dry_run)
 
 
 async def serve_over_stdio(settings: "Callable[[], Settings]", ready: Callable[[], None]) -> None:

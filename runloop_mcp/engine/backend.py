@@ -31,6 +31,8 @@ from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.executions import Executions, idempotency_scope
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper, Held
 from runloop_mcp.engine.devboxes.service import EngineDevboxes
+from runloop_mcp.engine.retention.collector import Collected, Collector
+from runloop_mcp.engine.retention.presence import Presence
 from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, Launcher
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
@@ -123,10 +125,14 @@ class EmbeddedEngine(Backend):
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup
         self._engine: EngineContext
+        self._collector: Collector
         self._runs: EngineRuns
 
     async def __aenter__(self) -> Self:
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        presence = Presence(self._state / "servers")
+        presence.enter()
+        self._stack.callback(presence.leave)
         database = await self._stack.enter_async_context(Database(self._state / "store.db"))
         await self._stack.enter_async_context(self._driver)
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
@@ -158,7 +164,9 @@ class EmbeddedEngine(Backend):
         self.runs = self._runs = EngineRuns(self._engine)
         self.secrets = EngineSecrets(secrets_file)
         self.trace = EngineTrace(self._engine)
+        self._collector = Collector(self._engine, self._state, presence, secrets_file)
         self._tasks.start_soon(self._sweep)
+        self._tasks.start_soon(self._collector.run)
         return self
 
     async def __aexit__(
@@ -181,6 +189,20 @@ class EmbeddedEngine(Backend):
     async def problems(self) -> Sequence[FolderProblem]:
         """Folders of packs that could not be loaded, scenarios' and scorers', with what is wrong in them."""
         return [*await self._engine.library.problems(), *await self._engine.custom_scorers.problems()]
+
+    async def collect(self, *, dry_run: bool = False) -> Collected:
+        """Takes away what is not needed any more: what was kept for long enough, and what was left over.
+
+        Args:
+            dry_run: Only says what would go.
+
+        Raises:
+            Conflict: Another process is at it.
+        """
+        if not dry_run:
+            # What nobody ended in time, because no server was there, is ended first.
+            await self._runs.look_after_all(carry_on=False)
+        return await self._collector.collect(dry_run=dry_run)
 
     async def _sweep(self) -> None:
         await anyio.sleep(_FIRST_LOOK_SECONDS)

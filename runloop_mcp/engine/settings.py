@@ -21,6 +21,14 @@ class EngineSettings:
     """How long all launch commands of a devbox may take together."""
     scorer_timeout_seconds: int = 1800
     """How long all scorers of a run may take together where the scenario does not say."""
+    retention_days: float = 14
+    """How long frozen working directories and outputs are kept after their run has ended."""
+    retention_bytes: int = 10 * 10**9
+    """How much of the disk they may take together; the oldest go first."""
+    collect_after_seconds: float = 60
+    """How long after its start a server first looks whether something is due to go."""
+    leftover_seconds: float = 3600
+    """How old something has to be that no run knows, to count as left over while other servers are at work."""
 
 
 SIZES: dict[str, Limits] = {

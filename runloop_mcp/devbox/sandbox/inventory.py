@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.devbox.port import Kept, KeptKind
 
 from .disk import Disk, disk_failure
@@ -35,13 +36,14 @@ class Inventory:
         if not self._disk.state.is_dir():
             return []
         needed = self._needed_layers()
+        current = self._current_tools()
         return [
             *self._devboxes(),
             *self._snapshots(copying),
             *self._files(needed),
             *self._half_written(),
             *self._removed(needed),
-            *self._tools(),
+            *self._tools(current),
             *self._trash(),
         ]
 
@@ -126,12 +128,20 @@ class Inventory:
             if f"{_SNAPSHOT_PREFIX}{record.stem}" not in needed:
                 yield _kept(KeptKind.LEFTOVER, f"removed/{record.name}", record, in_use=False)
 
-    def _tools(self) -> Iterator[Kept]:
+    def _current_tools(self) -> str | None:
+        """The name of the tools that the next devbox has; None where none can be had here, so that nobody can tell."""
+        from .tools import current_key  # noqa: PLC0415 - a server's start need not pay for it
+
+        try:
+            return current_key(self._disk.state / "tools")
+        except Unavailable:
+            return None
+
+    def _tools(self, current: str | None) -> Iterator[Kept]:
         tools = self._entries("tools")
         for path in tools:
-            if not path.is_dir():  # which Python there is, asked anew where it is gone
-                continue
-            yield _kept(KeptKind.LEFTOVER, f"tools/{path.name}", path, in_use=_is_locked(path))
+            if current is not None and path.is_dir() and path.name != current:
+                yield _kept(KeptKind.LEFTOVER, f"tools/{path.name}", path, in_use=_is_locked(path))
         for layer in self._entries("layers"):
             of_tools = layer.name.removeprefix(f"{FILES_PREFIX}{PROBE_PREFIX}")
             if of_tools != layer.name and not any(path.name == of_tools for path in tools):

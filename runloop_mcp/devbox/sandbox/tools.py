@@ -85,7 +85,7 @@ def build(folder: Path) -> Tools:
     missing = [name for name in _DISTRIBUTIONS if name not in found]
     if missing:
         problem = f"not installed beside the server, with a list of files: {', '.join(missing)}"
-    key = _key([_LAYOUT, *map(str, version), tag, *site], found)
+    key = _key(version, tag, site, found)
     target = folder / key
     while (held := _held(target)) is None:
         fresh = folder.parent / "trash" / f"tools-{os.getpid()}-{secrets.token_hex(8)}"
@@ -102,6 +102,15 @@ def build(folder: Path) -> Tools:
                 ) from error
     overlays = [] if problem else [(name, f"tools/{key}/{layer}") for name, layer in places["overlays"].items()]
     return Tools(target, tuple(overlays), ".".join(map(str, version)), held, problem)
+
+
+def current_key(folder: Path) -> str:
+    """The name of the tools that devboxes of this version have, whether they are built or not.
+
+    Raises:
+        Unavailable: There is no usable Python for boxes.
+    """
+    return _key(*_ask_python(folder), _distributions())
 
 
 def _held(target: Path) -> int | None:
@@ -184,8 +193,8 @@ def _distributions() -> dict[str, "importlib.metadata.Distribution"]:
     return found
 
 
-def _key(words: list[str], found: dict[str, "importlib.metadata.Distribution"]) -> str:
-    content = hashlib.sha256("\0".join(words).encode())
+def _key(version: list[int], tag: str, site: list[str], found: dict[str, "importlib.metadata.Distribution"]) -> str:
+    content = hashlib.sha256("\0".join([_LAYOUT, *map(str, version), tag, *site]).encode())
     for name, distribution in found.items():
         content.update(f"{name}\0{distribution.version}\0{distribution.read_text('RECORD')}".encode())
     for path in _sources():

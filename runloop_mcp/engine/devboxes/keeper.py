@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
 from runloop_mcp.devbox.port import Devbox
 from runloop_mcp.engine.devboxes.executions import Running
-from runloop_mcp.engine.devboxes.lock import DevboxLock
+from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.secrets.masking import NOTHING, Mask
 from runloop_mcp.engine.store.runs import RunRow
 
@@ -38,7 +38,7 @@ class Held:
     """A devbox that this server holds."""
 
     id: str
-    lock: DevboxLock
+    lock: FileLock
     fresh: bool = False
     """Made by this server just now, so that no other can have left anything of it behind."""
     box: Devbox | None = None
@@ -85,9 +85,13 @@ class DevboxKeeper:
         self.tasks: TaskGroup
         """The engine's task group; set before the first use."""
 
-    def lock(self, devbox_id: str) -> DevboxLock:
+    def lock(self, devbox_id: str) -> FileLock:
         """The lock of a devbox."""
-        return DevboxLock(self._folder / f"{devbox_id}.lock")
+        return FileLock(
+            self._folder / f"{devbox_id}.lock",
+            taken="This devbox is held by another runloop-mcp server",
+            hint="Go on with the run there, or stop that server and call again.",
+        )
 
     def get(self, devbox_id: str) -> Held | None:
         """The devbox, if this server holds it."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import anyio
 
 from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound, Unavailable
-from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioView
 from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, Limits, WorkOf
@@ -91,6 +90,8 @@ class Launcher:
         if not held.fresh:
             # A server that died while launching left a disk in an unknown state: begin again.
             await self._driver.remove(row.id)
+            if row.data.pristine_home_snapshot is not None:
+                await self._driver.remove_snapshot(row.data.pristine_home_snapshot)
         held.fresh = False
         launch = row.data.launch_parameters
         held.box = box = await self._driver.create(
@@ -109,10 +110,8 @@ class Launcher:
             path: PristineFile(data=base64.b64encode(file.data).decode(), mode=file.mode)
             for path, file in captured.items()
         }
-        if launch.launch_commands:
-            snapshot = new_id(IdPrefix.SNAPSHOT)
-            await self._driver.snapshot(box.id, snapshot)
-            row.data.pristine_home_snapshot = snapshot
+        if row.data.pristine_home_snapshot is not None:
+            await self._driver.snapshot(box.id, row.data.pristine_home_snapshot)
         row.status = DevboxStatus.RUNNING
 
     async def resume(self, held: Held, row: DevboxRow) -> None:

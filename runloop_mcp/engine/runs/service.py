@@ -19,6 +19,7 @@ from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.runs.scoring_job import ScoringJobs
 from runloop_mcp.engine.runs.states import ENDED, WITH_SCORE, Move, next_state
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
+from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox_id
 from runloop_mcp.engine.store import devboxes, runs
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunData, RunRow
@@ -163,10 +164,13 @@ class EngineRuns(Runs):
         """Stops all scoring of this server, which another one starts again."""
         await self._jobs.stop_all()
 
-    async def look_after_all(self) -> float:
+    async def look_after_all(self, *, carry_on: bool = True) -> float:
         """Does what is due on every run that has a devbox, except what another live server holds: that one does it.
 
         What the time has run out of is ended. What a server that died was at is carried on: booting, scoring, ending.
+
+        Args:
+            carry_on: Whether booting and scoring are begun again; not by a process that will not live to see their end.
 
         Returns:
             Seconds until the next run's time is out; infinity where there is none.
@@ -176,7 +180,7 @@ class EngineRuns(Runs):
         )
         for row, status in living:
             try:
-                await self._look_after(row, status)
+                await self._look_after(row, status, carry_on=carry_on)
             except Conflict:
                 continue  # another server holds the devbox, and looks after it
             except ApiError as error:
@@ -186,15 +190,17 @@ class EngineRuns(Runs):
                 logger.exception("Looking after run %s failed", row.id)
         return math.inf if next_ms is None else max(next_ms - now_ms(), 0) / 1000
 
-    async def _look_after(self, row: RunRow, status: DevboxStatus) -> None:
+    async def _look_after(self, row: RunRow, status: DevboxStatus, *, carry_on: bool) -> None:
         expired = row.expires_ms <= now_ms()
         if row.state in ENDED or (row.state is RunState.SCORED and expired):
             # A scored run keeps its score for ever, but not its devbox.
             await self._end_devbox(await self._engine.keeper.hold(row.devbox_id), row.state)
-        elif row.state is RunState.SCORING:
-            await self.carry_on(row)
         elif row.state is RunState.RUNNING and expired:
             await self._expire(row)
+        elif not carry_on:
+            return
+        elif row.state is RunState.SCORING:
+            await self.carry_on(row)
         elif status is DevboxStatus.PROVISIONING:
             # Whoever began this boot is gone, and those who wait for the devbox do not boot it.
             held = await self._engine.keeper.hold(row.devbox_id)
@@ -239,6 +245,7 @@ class EngineRuns(Runs):
                 await engine.keeper.stop(held)
                 if not keep_disk:
                     await self._remove_disk(row)
+                await self._remove_scoring(row, state)
                 await engine.database.write(lambda connection: _mark_ended(connection, held.id, reason))
             await engine.keeper.release(held, forget=True)
         engine.changes.notify(row.run_id, held.id)
@@ -247,6 +254,15 @@ class EngineRuns(Runs):
         await self._engine.driver.remove(row.id)
         if row.data.pristine_home_snapshot is not None:
             await self._engine.driver.remove_snapshot(row.data.pristine_home_snapshot)
+
+    async def _remove_scoring(self, row: DevboxRow, state: RunState) -> None:
+        """Removes what scoring left where a server died at it; the frozen disk stays where it was scored."""
+        frozen = row.data.frozen_snapshot
+        if frozen is None or self._jobs.running(row.run_id):
+            return
+        await self._engine.driver.remove(scoring_devbox_id(frozen))
+        if state not in WITH_SCORE:
+            await self._engine.driver.remove_snapshot(frozen)
 
 
 def _mark_ended(connection: Connection, devbox_id: str, reason: str | None) -> None:

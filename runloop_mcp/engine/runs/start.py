@@ -133,7 +133,13 @@ def _rows(
         status=DevboxStatus.PROVISIONING,
         create_time_ms=now,
         end_time_ms=None,
-        data=DevboxData(working_directory=working_directory, launch_parameters=launch, isolation=isolation),
+        data=DevboxData(
+            working_directory=working_directory,
+            launch_parameters=launch,
+            isolation=isolation,
+            # Noted before it is taken, so that what a server leaves that is killed between the two is found.
+            pristine_home_snapshot=new_id(IdPrefix.SNAPSHOT) if launch.launch_commands else None,
+        ),
     )
     return row, devbox
 

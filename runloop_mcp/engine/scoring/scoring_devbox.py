@@ -58,8 +58,7 @@ async def scoring_devbox(
         restored = await restore_protected(solver, protected_names, pristine)
         yield PreparedScoring(solver, restored, mode)
         return
-    # The same for every attempt, so that what one that was killed left behind is met again.
-    devbox_id = stable_id(IdPrefix.DEVBOX, "scoring", frozen_snapshot_id)
+    devbox_id = scoring_devbox_id(frozen_snapshot_id)
     try:
         with _preparing():
             await _freeze(driver, solver, frozen_snapshot_id)
@@ -79,6 +78,11 @@ async def scoring_devbox(
     finally:
         with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
             await driver.remove(devbox_id)
+
+
+def scoring_devbox_id(frozen_snapshot_id: str) -> str:
+    """The devbox that a frozen disk is scored in: the same for every attempt, so that what is left of one is found."""
+    return stable_id(IdPrefix.DEVBOX, "scoring", frozen_snapshot_id)
 
 
 async def _freeze(driver: Driver, solver: Devbox, snapshot_id: str) -> None:

@@ -43,7 +43,7 @@ class DevboxData(BaseModel):
     pristine: dict[str, PristineFile] = Field(default_factory=dict)
     """Protected files by their path in the working directory."""
     pristine_home_snapshot: str | None = None
-    """The home as launch commands left it; None where there were none, so that it was empty."""
+    """The home as launch commands left it, once they have run; None where there are none, so that it is empty."""
     frozen_snapshot: str | None = None
     """The disk as scoring found it."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from runloop_mcp.api.backend import Devboxes
+from runloop_mcp.api.errors import NotFound
 from runloop_mcp.api.models.devbox import (
     ExecutionDetails,
     ExecutionStatus,
@@ -46,7 +47,10 @@ async def excerpts(devboxes: Devboxes, view: ExecutionView, *, budget: int = OUT
     dropped = {OutputStream.STDOUT: details.stdout_dropped_bytes, OutputStream.STDERR: details.stderr_dropped_bytes}
     found = []
     for stream, size in sizes.items():
-        text = await _excerpt(devboxes, view, stream, size, shares[stream])
+        try:
+            text = await _excerpt(devboxes, view, stream, size, shares[stream])
+        except NotFound:
+            text = "[no longer kept]"
         if text or dropped[stream]:
             found.append(Excerpt(stream, text, size, dropped[stream]))
     return found

@@ -1,4 +1,4 @@
-"""Each devbox is held by one server: a file lock that the kernel lets go when the server dies, however it dies."""
+"""What one process at a time may hold: a file lock that the kernel lets go when the process dies, however it dies."""
 
 import fcntl
 import json
@@ -9,18 +9,26 @@ from runloop_mcp.api.errors import Conflict
 from runloop_mcp.engine.clock import now_ms
 
 
-class DevboxLock:
-    """The lock of one devbox. Blocking calls: short, on a local disk, but for a thread all the same."""
+class FileLock:
+    """A lock. Blocking calls: short, on a local disk, but for a thread all the same.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file; made where it is missing.
+        taken: What to say where another process holds it; who that is, is added.
+        hint: What to do then.
+    """
+
+    def __init__(self, path: Path, *, taken: str, hint: str = "Call again in a moment.") -> None:
         self._path = path
+        self._taken = taken
+        self._hint = hint
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
         """Takes the lock.
 
         Raises:
-            Conflict: A live server holds it; the message names that server.
+            Conflict: A process that lives holds it; the message names it.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         while True:
@@ -30,11 +38,7 @@ class DevboxLock:
             except BlockingIOError:
                 holder = _holder(descriptor)
                 os.close(descriptor)
-                raise Conflict(
-                    f"This devbox is held by another runloop-mcp server ({holder}).",
-                    hint="Go on with the run there, or stop that server and call again.",
-                    retry_after=1,
-                ) from None
+                raise Conflict(f"{self._taken} ({holder}).", hint=self._hint, retry_after=1) from None
             # Whoever released it may have deleted the file between our opening and our locking: then we hold nothing.
             if _is_still(descriptor, self._path):
                 break
@@ -44,7 +48,7 @@ class DevboxLock:
         self._descriptor = descriptor
 
     def release(self, *, forget: bool) -> None:
-        """Lets the lock go; with `forget` its file is deleted, for a devbox that is no more."""
+        """Lets the lock go; with `forget` its file is deleted, for what is no more."""
         if self._descriptor is None:
             return
         if forget:
@@ -53,7 +57,7 @@ class DevboxLock:
         self._descriptor = None
 
     def held_elsewhere(self) -> bool:
-        """Whether a live server other than this one holds it now."""
+        """Whether another process, or another lock on the same file, holds it now."""
         if self._descriptor is not None:
             return False
         try:

@@ -1,0 +1,64 @@
+"""What lies on the disks of a state directory, and what the store knows of it, at one moment."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import Connection
+
+from anyio import to_thread
+
+from runloop_mcp.devbox.port import Driver, Kept, KeptKind
+from runloop_mcp.engine.clock import now_ms
+from runloop_mcp.engine.store import retention
+from runloop_mcp.engine.store.database import Database
+from runloop_mcp.engine.store.retention import DevboxRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What there is."""
+
+    kept: Sequence[Kept]
+    """What the driver keeps."""
+    outputs: dict[str, int]
+    """Devboxes that have a folder of outputs → when that last changed."""
+    locks: dict[str, int]
+    """Devboxes that have a file to lock → when that last changed."""
+    records: dict[str, DevboxRecord]
+    """What the store knows of each devbox."""
+    file_keys: set[str]
+    """The files of scenarios that can be started."""
+    now_ms: int
+
+
+async def survey(driver: Driver, database: Database, state: Path) -> Survey:
+    """Looks at everything. The disks first: what is made meanwhile was known to the store before."""
+    kept = await driver.kept()
+    outputs, locks = await to_thread.run_sync(_named, state / "outputs"), await to_thread.run_sync(_locks, state)
+    ids = {each.id for each in kept if each.kind is KeptKind.DEVBOX} | outputs.keys() | locks.keys()
+
+    def look(connection: Connection) -> tuple[list[DevboxRecord], set[str]]:
+        return retention.records(connection, ids), retention.file_keys(connection)
+
+    records, file_keys = await database.read(look)
+    return Survey(kept, outputs, locks, {record.id: record for record in records}, file_keys, now_ms())
+
+
+def _named(folder: Path) -> dict[str, int]:
+    return dict(_changes(folder))
+
+
+def _locks(state: Path) -> dict[str, int]:
+    return {name.removesuffix(".lock"): changed for name, changed in _changes(state / "locks")}
+
+
+def _changes(folder: Path) -> Iterator[tuple[str, int]]:
+    try:
+        entries = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for path in entries:
+        try:
+            yield path.name, path.lstat().st_ctime_ns // 1_000_000
+        except FileNotFoundError:
+            continue  # gone between the list and the look
