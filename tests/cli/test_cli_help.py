@@ -17,7 +17,7 @@ UPDATE = "UPDATE_GOLDEN"
 
 COMMANDS = [
     *["", "serve", "demo", "validate", "doctor", "scenarios", "scenarios list", "runs", "runs list"],
-    *["secrets", "secrets set", "config"],
+    *["secrets", "secrets set", "gc", "config"],
 ]
 
 
