@@ -30,6 +30,7 @@ from typing import Any
 from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from runloop_mcp.devbox.port import DevboxSpec, Files
 
+from .disk_locks import holder, is_locked, lock_or_wait
 from .file_layers import SAFE_NAME, copy_for_box, layer_of_files
 from .inside import trees
 from .records import (
@@ -46,7 +47,6 @@ PARTS = ("home", "work")
 _FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
 _LEFT_OVER_SECONDS = 3600.0
 _MOST_LAYERS = 48
-_SETTLE_SECONDS = 3.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -176,12 +176,12 @@ class Disk:
         except FileNotFoundError as error:
             raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.") from error
         try:
-            _lock_or_wait(lock)
+            lock_or_wait(lock)
         except BlockingIOError as error:
-            holder = _holder(lock) or "unknown"
+            named = holder(lock) or "unknown"
             os.close(lock)
             raise Conflict(
-                f"The devbox {devbox_id} is held by another server (process {holder}).",
+                f"The devbox {devbox_id} is held by another server (process {named}).",
                 hint="Use that server, or end it and try again.",
             ) from error
         os.ftruncate(lock, 0)
@@ -220,31 +220,49 @@ class Disk:
 
     # Snapshots
 
-    def begin_snapshot(self, devbox_id: str, snapshot_id: str) -> tuple[Any, ...]:
-        """Makes the folder for a snapshot, and gives the request to a keeper that fills it."""
+    def begin_snapshot(self, devbox_id: str, snapshot_id: str) -> tuple[tuple[Any, ...], int]:
+        """Makes the folder for a snapshot.
+
+        Returns:
+            The request to a keeper that fills it, and its lock: open until the snapshot is valid or given up.
+        """
         target = self._snapshot_layers(snapshot_id)
         below = self._chains_below(devbox_id)
+        lock = -1
         try:
-            target.mkdir()
-        except FileExistsError as error:
-            raise Conflict(
-                f"There is a snapshot {snapshot_id} already, or one that is still needed had this id.",
-                hint="Choose another id.",
-                retryable=False,
-            ) from error
-        try:
+            lock = self._new_layers(target, snapshot_id)
             target.chmod(0o711)
             for name in (*PARTS, "staging"):
                 self.make_owned(target / name, 0o700)
         except OSError as error:
-            self.drop_snapshot(snapshot_id)
+            if lock >= 0:
+                self.drop_snapshot(snapshot_id)
+                os.close(lock)
             raise disk_failure(error, "The snapshot cannot be made") from error
         from_, to = f"devboxes/{devbox_id}", f"layers/{target.name}"
         parts = [
             (f"{from_}/{name}", f"{to}/{name}", _merge(f"{from_}/{name}", layers))
             for name, layers in (("home", below.home), ("work", below.work))
         ]
-        return ("copy", parts, f"{to}/staging")
+        return ("copy", parts, f"{to}/staging"), lock
+
+    def _new_layers(self, target: Path, snapshot_id: str) -> int:
+        """Makes a snapshot's folder, in the place of one that a server was killed over; gives its lock."""
+        with self.locked(fcntl.LOCK_EX):
+            records = (self._record(kind, snapshot_id) for kind in ("snapshots", "removed"))
+            if any(record.exists() for record in records) or is_locked(target):
+                raise Conflict(
+                    f"There is a snapshot {snapshot_id} already, or one that is still needed had this id.",
+                    hint="Choose another id.",
+                    retryable=False,
+                )
+            half_made = self.to_trash("layers", target.name)
+            target.mkdir()
+            lock = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if half_made is not None:
+            self.delete("trash", half_made)
+        return lock
 
     def _chains_below(self, devbox_id: str) -> Chains:
         about = read_json(self._folder("devboxes", devbox_id) / "devbox.json")
@@ -389,31 +407,3 @@ def disk_failure(error: OSError, what: str) -> Unavailable:
     """What is told of a disk that fails."""
     hint = "Free some space on the disk of the state folder." if error.errno in _FULL else ""
     return Unavailable(f"{what}: {error.strerror}.", hint=hint)
-
-
-def _holder(lock: int) -> int | None:
-    written = os.pread(lock, 20, 0)
-    return int(written) if written.isdigit() else None
-
-
-def _lock_or_wait(lock: int) -> None:
-    """Locks a devbox's disk, and waits for those who are about to let it go.
-
-    A server that was killed leaves a box that ends a few milliseconds later; and what this process has just let go may
-    live on for a moment in a child that is between its fork and its program.
-
-    Raises:
-        BlockingIOError: Another server that lives holds it.
-    """
-    end = time.monotonic() + _SETTLE_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = _holder(lock)
-            lives = holder is not None and holder != os.getpid() and Path(f"/proc/{holder}").exists()
-            if lives or time.monotonic() > end:
-                raise
-            time.sleep(0.005)
-        else:
-            return

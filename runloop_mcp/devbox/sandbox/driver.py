@@ -56,8 +56,6 @@ class SandboxDriver(Driver):
     def __init__(self, state: Path) -> None:
         self._state = state
         self._boxes: dict[str, SandboxDevbox] = {}
-        self._copying: set[str] = set()
-        """The snapshots that are being made."""
         self._system: System | None = None
         self._preparing = anyio.Lock()
         self._probing = anyio.Lock()
@@ -233,8 +231,7 @@ class SandboxDriver(Driver):
 
     async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
         await self._prepared()
-        request = await anyio.to_thread.run_sync(self._disk.begin_snapshot, devbox_id, snapshot_id)
-        self._copying.add(snapshot_id)
+        request, lock = await anyio.to_thread.run_sync(self._disk.begin_snapshot, devbox_id, snapshot_id)
         try:
             with anyio.fail_after(_COPY_SECONDS):
                 await self._copy(devbox_id, request)
@@ -247,7 +244,7 @@ class SandboxDriver(Driver):
                 raise Unavailable(f"The snapshot took longer than {_COPY_SECONDS:.0f} s.") from error
             raise
         finally:
-            self._copying.discard(snapshot_id)
+            os.close(lock)
 
     async def _copy(self, devbox_id: str, request: Any) -> None:
         """Has a disk copied by its box's keeper; that of a stopped devbox by one that is there for this alone."""
@@ -289,7 +286,7 @@ class SandboxDriver(Driver):
     async def kept(self) -> Sequence[Kept]:  # noqa: D102
         if sys.platform != "linux":
             return []
-        return await anyio.to_thread.run_sync(lambda: self._inventory.listed(copying=frozenset(self._copying)))
+        return await anyio.to_thread.run_sync(self._inventory.listed)
 
     async def kept_bytes(self, kept: Kept) -> int:  # noqa: D102
         try:
@@ -301,8 +298,6 @@ class SandboxDriver(Driver):
             return 0
 
     async def discard(self, kept: Kept) -> bool:  # noqa: D102
-        if kept.kind is KeptKind.SNAPSHOT and kept.id in self._copying:
-            return False
         await self._folders()
         gone = await anyio.to_thread.run_sync(self._inventory.discard, kept)
         if gone and kept.kind is KeptKind.DEVBOX:

@@ -6,13 +6,14 @@ Names of leftovers are paths relative to that folder. Nothing here runs in the e
 import contextlib
 import fcntl
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.devbox.port import Kept, KeptKind
 
 from .disk import Disk, disk_failure
+from .disk_locks import is_locked
 from .file_layers import FILES_PREFIX
 from .inside import trees
 
@@ -27,19 +28,15 @@ class Inventory:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
 
-    def listed(self, *, copying: Collection[str]) -> list[Kept]:
-        """Everything that is kept.
-
-        Args:
-            copying: The snapshots that the caller is making just now.
-        """
+    def listed(self) -> list[Kept]:
+        """Everything that is kept."""
         if not self._disk.state.is_dir():
             return []
         needed = self._needed_layers()
         current = self._current_tools()
         return [
             *self._devboxes(),
-            *self._snapshots(copying),
+            *self._snapshots(),
             *self._files(needed),
             *self._half_written(),
             *self._removed(needed),
@@ -82,6 +79,8 @@ class Inventory:
             if kept.kind is KeptKind.DEVBOX:
                 return self._discard_devbox(kept.id)
             if kept.kind is KeptKind.SNAPSHOT:
+                if is_locked(self._disk.state / self.place(kept)):
+                    return False
                 self._disk.remove_snapshot(kept.id)
                 return True
             if kept.kind is KeptKind.FILES:
@@ -99,9 +98,9 @@ class Inventory:
 
     def _devboxes(self) -> Iterator[Kept]:
         for folder in self._entries("devboxes"):
-            yield _kept(KeptKind.DEVBOX, folder.name, folder, in_use=_is_locked(folder / "lock"))
+            yield _kept(KeptKind.DEVBOX, folder.name, folder, in_use=is_locked(folder / "lock"))
 
-    def _snapshots(self, copying: Collection[str]) -> Iterator[Kept]:
+    def _snapshots(self) -> Iterator[Kept]:
         """Those that are valid, and those whose layers are there without a record: half made."""
         found = {record.stem: record for record in self._entries("snapshots") if record.suffix == ".json"}
         removed = {record.stem for record in self._entries("removed")}
@@ -110,7 +109,8 @@ class Inventory:
             if layer.name.startswith(_SNAPSHOT_PREFIX) and name not in removed:
                 found.setdefault(name, layer)
         for name, path in found.items():
-            yield _kept(KeptKind.SNAPSHOT, name, path, in_use=name in copying)
+            being_made = is_locked(self._disk.state / "layers" / f"{_SNAPSHOT_PREFIX}{name}")
+            yield _kept(KeptKind.SNAPSHOT, name, path, in_use=being_made)
 
     def _files(self, needed: set[str]) -> Iterator[Kept]:
         for layer in self._entries("layers"):
@@ -141,7 +141,7 @@ class Inventory:
         tools = self._entries("tools")
         for path in tools:
             if current is not None and path.is_dir() and path.name != current:
-                yield _kept(KeptKind.LEFTOVER, f"tools/{path.name}", path, in_use=_is_locked(path))
+                yield _kept(KeptKind.LEFTOVER, f"tools/{path.name}", path, in_use=is_locked(path))
         for layer in self._entries("layers"):
             of_tools = layer.name.removeprefix(f"{FILES_PREFIX}{PROBE_PREFIX}")
             if of_tools != layer.name and not any(path.name == of_tools for path in tools):
@@ -163,7 +163,7 @@ class Inventory:
         folder = self._disk.state / "devboxes" / devbox_id
         # Alone: whoever makes a devbox shares this lock until he holds it.
         with self._disk.locked(fcntl.LOCK_EX):
-            if _is_locked(folder / "lock"):
+            if is_locked(folder / "lock"):
                 return False
             trash = self._disk.to_trash("devboxes", devbox_id)
         if trash is not None:
@@ -220,22 +220,6 @@ def _kept(kind: KeptKind, name: str, path: Path, *, in_use: bool) -> Kept:
     except FileNotFoundError:  # taken away meanwhile
         changed_ms = 0
     return Kept(kind, name, changed_ms, in_use)
-
-
-def _is_locked(path: Path) -> bool:
-    """Whether a process that lives has a file or a folder locked."""
-    try:
-        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(opened)
 
 
 def _maker_lives(name: str) -> bool:
