@@ -1,6 +1,9 @@
 """What every test lives by: a skipped test fails, and the long runs take part only with `--full-size`."""
 
-from collections.abc import Generator
+import os
+import shutil
+from collections.abc import Callable, Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -53,6 +56,33 @@ def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     report.outcome = "failed"
     report.longrepr = f"{reason}. A skipped test proves nothing: make what it needs available, or remove the test."
+
+
+@pytest.fixture(scope="session")
+def built_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the sandbox's devboxes share, built once in a session."""
+    import anyio  # noqa: PLC0415 - most tests need no devbox
+
+    from runloop_mcp.devbox.sandbox.driver import SandboxDriver  # noqa: PLC0415
+
+    async def build(folder: Path) -> None:
+        async with SandboxDriver(folder) as driver:
+            await driver.probe()
+
+    folder = tmp_path_factory.mktemp("built")
+    anyio.run(build, folder)
+    return folder / "sandbox" / "tools"
+
+
+@pytest.fixture
+def with_tools(built_tools: Path) -> Callable[[Path], Path]:
+    """Begins a driver's folder with what devboxes share, which each would else take half a second to build."""
+
+    def lay_out(folder: Path) -> Path:
+        shutil.copytree(built_tools, folder / "sandbox" / "tools", symlinks=True, copy_function=os.link)
+        return folder
+
+    return lay_out
 
 
 @pytest.fixture

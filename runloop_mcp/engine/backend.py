@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 from anyio.abc import TaskGroup
@@ -31,7 +31,6 @@ from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.executions import Executions, idempotency_scope
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper, Held
 from runloop_mcp.engine.devboxes.service import EngineDevboxes
-from runloop_mcp.engine.retention.collector import Collected, Collector
 from runloop_mcp.engine.retention.presence import Presence
 from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, Launcher
 from runloop_mcp.engine.runs.service import EngineRuns
@@ -52,6 +51,9 @@ from runloop_mcp.engine.store.database import Database
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunRow
 from runloop_mcp.engine.trace import EngineTrace
+
+if TYPE_CHECKING:
+    from runloop_mcp.engine.retention.collector import Collected, Collector
 
 logger = logging.getLogger(__name__)
 
@@ -125,14 +127,14 @@ class EmbeddedEngine(Backend):
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup
         self._engine: EngineContext
-        self._collector: Collector
+        self._presence = Presence(state / "servers")
+        self._secrets_file = SecretsFile(state)
         self._runs: EngineRuns
 
     async def __aenter__(self) -> Self:
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        presence = Presence(self._state / "servers")
-        presence.enter()
-        self._stack.callback(presence.leave)
+        self._presence.enter()
+        self._stack.callback(self._presence.leave)
         database = await self._stack.enter_async_context(Database(self._state / "store.db"))
         await self._stack.enter_async_context(self._driver)
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
@@ -143,7 +145,6 @@ class EmbeddedEngine(Backend):
             database, self._state / "outputs", changes, quota_bytes=self._settings.output_quota_bytes
         )
         following.tasks = self._tasks
-        secrets_file = SecretsFile(self._state)
         self._engine = EngineContext(
             settings=self._settings,
             database=database,
@@ -155,18 +156,17 @@ class EmbeddedEngine(Backend):
             launcher=Launcher(self._driver, self._settings),
             custom_scorers=ScorerCatalogue(database, self._packs),
             toolbox=Toolbox(self._driver, database, keeper.lock),
-            secrets=SecretValues(secrets_file, self._environment),
+            secrets=SecretValues(self._secrets_file, self._environment),
             tasks=self._tasks,
         )
         self.scenarios = EngineScenarios(self._engine)
         self.scorers = EngineScorers(self._engine)
         self.devboxes = EngineDevboxes(self._engine)
         self.runs = self._runs = EngineRuns(self._engine)
-        self.secrets = EngineSecrets(secrets_file)
+        self.secrets = EngineSecrets(self._secrets_file)
         self.trace = EngineTrace(self._engine)
-        self._collector = Collector(self._engine, self._state, presence, secrets_file)
         self._tasks.start_soon(self._sweep)
-        self._tasks.start_soon(self._collector.run)
+        self._tasks.start_soon(self._collect_now_and_then)
         return self
 
     async def __aexit__(
@@ -190,7 +190,7 @@ class EmbeddedEngine(Backend):
         """Folders of packs that could not be loaded, scenarios' and scorers', with what is wrong in them."""
         return [*await self._engine.library.problems(), *await self._engine.custom_scorers.problems()]
 
-    async def collect(self, *, dry_run: bool = False) -> Collected:
+    async def collect(self, *, dry_run: bool = False) -> "Collected":
         """Takes away what is not needed any more: what was kept for long enough, and what was left over.
 
         Args:
@@ -202,7 +202,16 @@ class EmbeddedEngine(Backend):
         if not dry_run:
             # What nobody ended in time, because no server was there, is ended first.
             await self._runs.look_after_all(carry_on=False)
-        return await self._collector.collect(dry_run=dry_run)
+        return await self._collector().collect(dry_run=dry_run)
+
+    async def _collect_now_and_then(self) -> None:
+        await anyio.sleep(self._settings.collect_after_seconds)
+        await self._collector().run()
+
+    def _collector(self) -> "Collector":
+        from runloop_mcp.engine.retention.collector import Collector  # noqa: PLC0415 - long after a server's start
+
+        return Collector(self._engine, self._state, self._presence, self._secrets_file)
 
     async def _sweep(self) -> None:
         await anyio.sleep(_FIRST_LOOK_SECONDS)

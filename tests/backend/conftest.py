@@ -1,5 +1,6 @@
 """Every test of the contract runs on every backend."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from backend_cases import BACKENDS, OpenBackend
 
 
 @pytest.fixture(params=BACKENDS)
-def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> OpenBackend:
+def open_backend(request: pytest.FixtureRequest, tmp_path: Path, with_tools: Callable[[Path], Path]) -> OpenBackend:
     """Opens the backend under test; entered inside the test, because its tasks belong to the test's own."""
+    with_tools(tmp_path / "state" / "sandbox")
     return BACKENDS[request.param](tmp_path / "state")

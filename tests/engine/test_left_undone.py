@@ -72,35 +72,35 @@ def _refusing_updates(state: Path, table: str) -> Iterator[None]:
             connection.execute("DROP TRIGGER refuse")
 
 
-async def test_a_devbox_whose_boot_was_interrupted_is_booted_by_the_next_server(tmp_path: Path) -> None:
+async def test_a_devbox_whose_boot_was_interrupted_is_booted_by_the_next_server(state: Path) -> None:
     """Those who wait for a devbox do not boot it, so a server that starts does, with its launch commands."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         scenario_id = await _scenario(engine, "sleep 1; echo done > launched")
         run = await engine.scenarios.start_run(StartRunParams(scenario_id=scenario_id))
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         assert await _status(engine, run, DevboxStatus.RUNNING) == DevboxStatus.RUNNING
         seen = await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="cat launched"))
         assert seen.stdout == "done\n"
 
 
-async def test_a_run_that_was_ended_by_a_server_that_died_then_has_its_devbox_ended(tmp_path: Path) -> None:
+async def test_a_run_that_was_ended_by_a_server_that_died_then_has_its_devbox_ended(state: Path) -> None:
     """Killed between the run's end and its devbox's, a server leaves a devbox that the next one ends."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         run = await _booted(engine)
-    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+    with closing(sqlite3.connect(state / "store.db")) as connection, connection:
         runs.move(connection, run.id, Move.CANCEL, now_ms=now_ms())
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         assert await _status(engine, run, DevboxStatus.SHUTDOWN) == DevboxStatus.SHUTDOWN
-    async with _driver(tmp_path) as driver:
+    async with _driver(state) as driver:
         with pytest.raises(NotFound):
             await driver.resume(run.devbox_id)
 
 
-async def test_a_caller_who_goes_away_leaves_no_run_half_ended(tmp_path: Path) -> None:
+async def test_a_caller_who_goes_away_leaves_no_run_half_ended(state: Path) -> None:
     """A cancel whose caller goes away while it is being kept still ends the devbox."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         run = await _booted(engine)
-        with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        with closing(sqlite3.connect(state / "store.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             async with anyio.create_task_group() as group:
                 group.start_soon(engine.runs.cancel, run.id)
@@ -112,20 +112,20 @@ async def test_a_caller_who_goes_away_leaves_no_run_half_ended(tmp_path: Path) -
         assert (await engine.devboxes.retrieve(run.devbox_id)).status == DevboxStatus.SHUTDOWN
 
 
-async def test_a_run_whose_starter_goes_away_is_booted_and_found_again_by_its_key(tmp_path: Path) -> None:
+async def test_a_run_whose_starter_goes_away_is_booted_and_found_again_by_its_key(state: Path) -> None:
     """A start that is interrupted while it is kept is either not there or whole; the same key never starts two."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         params = StartRunParams(scenario_id=await _scenario(engine))
 
         async def start() -> None:
             await engine.scenarios.start_run(params, idempotency_key="once")
 
-        with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        with closing(sqlite3.connect(state / "store.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             async with anyio.create_task_group() as group:
                 group.start_soon(start)
                 with anyio.fail_after(20):
-                    while not list((tmp_path / "locks").glob("*")):  # noqa: ASYNC110 - a file tells no event
+                    while not list((state / "locks").glob("*")):  # noqa: ASYNC110 - a file tells no event
                         await anyio.sleep(0.01)
                 group.cancel_scope.cancel()
                 other.execute("ROLLBACK")
@@ -136,9 +136,9 @@ async def test_a_run_whose_starter_goes_away_is_booted_and_found_again_by_its_ke
 
 
 @pytest.mark.parametrize("ask", ["score", "cancel"])
-async def test_what_is_asked_for_twice_at_once_is_answered_twice(tmp_path: Path, ask: str) -> None:
+async def test_what_is_asked_for_twice_at_once_is_answered_twice(state: Path, ask: str) -> None:
     """A call and its repetition side by side both get the run as it then is."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         run = await _booted(engine)
         call: Callable[[str], Awaitable[ScenarioRunView]] = getattr(engine.runs, ask)
         states: list[str] = []
@@ -152,11 +152,11 @@ async def test_what_is_asked_for_twice_at_once_is_answered_twice(tmp_path: Path,
         assert states == [{"score": "scored", "cancel": "canceled"}[ask]] * 3
 
 
-async def test_a_devbox_that_could_not_be_kept_as_booted_is_not_used(tmp_path: Path) -> None:
+async def test_a_devbox_that_could_not_be_kept_as_booted_is_not_used(state: Path) -> None:
     """Where the store refuses what a boot found out, the devbox is set up again and not taken half known."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         scenario_id = await _scenario(engine, "echo once >> launched")
-        with _refusing_updates(tmp_path, "devboxes"):
+        with _refusing_updates(state, "devboxes"):
             run = await engine.scenarios.start_run(StartRunParams(scenario_id=scenario_id))
             with pytest.raises(Exception, match="error of ours"):
                 await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="true"))
@@ -165,35 +165,35 @@ async def test_a_devbox_that_could_not_be_kept_as_booted_is_not_used(tmp_path: P
         assert (await engine.devboxes.retrieve(run.devbox_id)).status == DevboxStatus.RUNNING
 
 
-async def test_a_devbox_that_ends_while_the_store_refuses_notes_does_not_end_the_server(tmp_path: Path) -> None:
+async def test_a_devbox_that_ends_while_the_store_refuses_notes_does_not_end_the_server(state: Path) -> None:
     """The server lives on, and the next call is answered."""
-    driver = _driver(tmp_path)
-    async with _engine(tmp_path, driver) as engine:
+    driver = _driver(state)
+    async with _engine(state, driver) as engine:
         run = await _booted(engine)
-        with _refusing_updates(tmp_path, "runs"):
+        with _refusing_updates(state, "runs"):
             await driver.remove(run.devbox_id)
             for _ in range(3):  # what watches it has looked at the store by then
                 await engine.runs.retrieve(run.id)
         assert (await engine.runs.retrieve(run.id)).state == RunState.RUNNING
 
 
-async def test_a_run_that_cannot_be_looked_after_does_not_end_the_server(tmp_path: Path) -> None:
+async def test_a_run_that_cannot_be_looked_after_does_not_end_the_server(state: Path) -> None:
     """Where locks can't be taken, other runs and lists are served all the same."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         run = await engine.scenarios.start_run(StartRunParams(scenario_id=await _scenario(engine, "sleep 999")))
-    (tmp_path / "locks").rename(tmp_path / "locks-away")
-    (tmp_path / "locks").write_text("")
-    async with _engine(tmp_path) as engine:
+    (state / "locks").rename(state / "locks-away")
+    (state / "locks").write_text("")
+    async with _engine(state) as engine:
         await engine.devboxes.wait(run.devbox_id, until={DevboxStatus.RUNNING}, wait_seconds=1.5)
         assert (await engine.runs.retrieve(run.id)).state == RunState.RUNNING
 
 
 @pytest.mark.parametrize("variables", [{"A=B": "x"}, {"": "x"}, {"A\0": "x"}, {"A": "x\0"}])
 async def test_variables_that_no_command_could_have_are_refused_before_a_run_starts(
-    tmp_path: Path, variables: dict[str, str]
+    state: Path, variables: dict[str, str]
 ) -> None:
     """Such a run could never run a command, and would count as an attempt."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         params = StartRunParams(
             scenario_id=await _scenario(engine), run_profile=RunProfile.model_validate({"envVars": variables})
         )
@@ -202,9 +202,9 @@ async def test_variables_that_no_command_could_have_are_refused_before_a_run_sta
         assert (await engine.runs.list(RunListParams())).total_count == 0
 
 
-async def test_a_failed_launch_tells_neither_secrets_nor_the_command(tmp_path: Path) -> None:
+async def test_a_failed_launch_tells_neither_secrets_nor_the_command(state: Path) -> None:
     """The output of a launch command is told and kept with values of secrets masked, and without the command."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         scenario_id = await _scenario(engine, 'echo "the key is $KEY"; exit 3 # hidden-words')
         profile = RunProfile(secrets={"KEY": "DEPLOY_KEY"})
         run = await engine.scenarios.start_run(StartRunParams(scenario_id=scenario_id, run_profile=profile))
@@ -216,17 +216,17 @@ async def test_a_failed_launch_tells_neither_secrets_nor_the_command(tmp_path: P
     assert "the key is [secret DEPLOY_KEY]" in told
     assert _VALUE not in told
     assert "hidden-words" not in told
-    assert not any(_VALUE.encode() in path.read_bytes() for path in tmp_path.glob("store.db*"))
+    assert not any(_VALUE.encode() in path.read_bytes() for path in state.glob("store.db*"))
 
 
-async def test_waiting_for_what_is_not_there_leaves_nothing_in_memory(tmp_path: Path) -> None:
+async def test_waiting_for_what_is_not_there_leaves_nothing_in_memory(state: Path) -> None:
     """Callers may name what they like, as often as they like."""
 
     def events() -> int:
         gc.collect()
         return sum(isinstance(each, anyio.Event) for each in gc.get_objects())
 
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         before = events()
         for number in range(100):
             with pytest.raises(NotFound):

@@ -42,14 +42,14 @@ def _scenario(scorer: dict[str, str] | None = None) -> ScenarioCreateParams:
     )
 
 
-async def test_a_run_goes_on_after_its_server_ended(tmp_path: Path) -> None:
+async def test_a_run_goes_on_after_its_server_ended(state: Path) -> None:
     """The disk is as it was, what ran is gone, the reply says so, and the run can be scored."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         scenario = await engine.scenarios.create(_scenario())
         run = await engine.scenarios.start_run(StartRunParams(scenario_id=scenario.id))
         await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="echo hello > greeting.txt"))
         left = await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="echo on; sleep 999"), wait_seconds=0)
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         lost = await engine.devboxes.execution(run.devbox_id, left.execution_id)
         assert (lost.status, lost.exit_status) == ("completed", 137)
         seen = await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="cat greeting.txt; pgrep sleep"))
@@ -62,9 +62,9 @@ async def test_a_run_goes_on_after_its_server_ended(tmp_path: Path) -> None:
         assert (await engine.runs.score(run.id)).score == 1.0
 
 
-async def test_a_devbox_is_held_by_one_live_server(tmp_path: Path) -> None:
+async def test_a_devbox_is_held_by_one_live_server(state: Path) -> None:
     """A second server on the same state works, but a call on the first one's devbox names the holder."""
-    async with _engine(tmp_path) as first, _engine(tmp_path) as second:
+    async with _engine(state) as first, _engine(state) as second:
         scenario = await first.scenarios.create(_scenario())
         run = await first.scenarios.start_run(StartRunParams(scenario_id=scenario.id))
         await first.devboxes.wait(run.devbox_id, until={DevboxStatus.RUNNING}, wait_seconds=20)
@@ -75,14 +75,14 @@ async def test_a_devbox_is_held_by_one_live_server(tmp_path: Path) -> None:
         assert (await second.devboxes.execute(other.devbox_id, ExecuteParams(command="true"))).exit_status == 0
 
 
-async def test_interrupted_scoring_starts_again(tmp_path: Path) -> None:
+async def test_interrupted_scoring_starts_again(state: Path) -> None:
     """A server that ends while scoring leaves `scoring`; the next one scores from the top, from the same disk."""
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         scenario = await engine.scenarios.create(_scenario(_SLOW_SCORER))
         run = await engine.scenarios.start_run(StartRunParams(scenario_id=scenario.id))
         await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="echo hello > greeting.txt"))
         assert (await engine.runs.score(run.id, wait_seconds=0)).state == RunState.SCORING
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         scored = await engine.runs.wait(run.id, leaving={RunState.SCORING}, wait_seconds=30)
         assert (scored.state, scored.score) == (RunState.SCORED, 1.0)
 
@@ -122,10 +122,10 @@ def _sleepers() -> list[str]:
     return found
 
 
-async def test_nothing_acknowledged_is_lost_when_a_server_is_killed(tmp_path: Path) -> None:
+async def test_nothing_acknowledged_is_lost_when_a_server_is_killed(state: Path) -> None:
     """After `kill -9` no process is left, and the next server finds run, execution and file."""
     victim = subprocess.Popen(
-        [sys.executable, "-c", _VICTIM, tmp_path, str(Path(__file__).parent)], stdout=subprocess.PIPE
+        [sys.executable, "-c", _VICTIM, state, str(Path(__file__).parent)], stdout=subprocess.PIPE
     )
     assert victim.stdout is not None
     run_id, devbox_id, execution_id = json.loads(victim.stdout.readline())
@@ -133,7 +133,7 @@ async def test_nothing_acknowledged_is_lost_when_a_server_is_killed(tmp_path: Pa
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     victim.stdout.close()
-    async with _engine(tmp_path) as engine:
+    async with _engine(state) as engine:
         assert (await engine.devboxes.execution(devbox_id, execution_id)).status == "completed"
         seen = await engine.devboxes.execute(devbox_id, ExecuteParams(command="cat greeting.txt"))
         assert seen.stdout == "hello\n"

@@ -18,9 +18,9 @@ _CONTRACT = ScoringContract.model_validate(
 )
 
 
-async def test_what_happened_in_a_run_is_recorded_in_order(tmp_path: Path) -> None:
+async def test_what_happened_in_a_run_is_recorded_in_order(state: Path) -> None:
     """States, commands and files come in the order in which they happened, and can be read on from a place."""
-    async with EmbeddedEngine(tmp_path, SandboxDriver(tmp_path / "sandbox")) as engine:
+    async with EmbeddedEngine(state, SandboxDriver(state / "sandbox")) as engine:
         scenario = await engine.scenarios.create(
             ScenarioCreateParams(
                 name="recorded", input_context=InputContext(problem_statement="Any."), scoring_contract=_CONTRACT

@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -146,15 +146,18 @@ async def orphans_gone(*servers: Server) -> None:
 
 
 def _children() -> set[int]:
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found.update(map(int, (task / "children").read_text().split()))
+    return found
 
 
 def _reap(pid: int) -> None:
     """Reaps one that was adopted and has ended; others are left to run."""
-    stat = Path(f"/proc/{pid}/stat")
-    if stat.exists() and re.search(r"\) Z ", stat.read_text()):
-        os.waitpid(pid, os.WNOHANG)
+    with suppress(FileNotFoundError, ChildProcessError):
+        if re.search(r"\) Z ", Path(f"/proc/{pid}/stat").read_text()):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def mounts_below(folder: Path) -> list[str]:

@@ -18,7 +18,7 @@ from killable import Gone, Refused, Server, adopting_orphans, control_groups_of,
 from mcp_agent import scenario_folder, scorer
 
 _ANSWER = "answer.txt"
-_PLAYERS = 4
+_PLAYERS = 3
 _BUSY = re.compile(r"held by another|still booting|has just ended|just being ended|ended while it was booting")
 _STATES = re.compile(r"\b(running|scoring|scored|completed|canceled|failed|timeout)\b")
 
@@ -230,11 +230,18 @@ class Arena:
         return [str(path) for path in [*found, *(self.state / "sandbox" / "layers").glob("snapshot-*")]]
 
 
+@pytest.fixture
+def arena(tmp_path: Path, with_tools: Callable[[Path], Path]) -> Arena:
+    """An arena whose servers need not build what devboxes share."""
+    with_tools(tmp_path / "state")
+    return Arena(tmp_path)
+
+
 async def kill(arena: Arena, players: list[Player], chance: random.Random) -> None:
     """Kills who serves, looks at everything with the next one, and has that serve."""
-    # The next one is there already, or comes afterwards.
-    waiting = await arena.new_server() if chance.random() < 0.5 else None
-    await anyio.sleep(chance.uniform(0.01, 0.5))
+    # The next one is there already when the moment comes, or is started afterwards.
+    waiting = await arena.new_server() if chance.random() < 0.7 else None
+    await anyio.sleep(chance.uniform(0.01, 0.2 if waiting else 0.4))
     assert await arena.server.end(signal.SIGKILL) == -signal.SIGKILL
     await orphans_gone(*filter(None, [waiting]))
     following = waiting or await arena.new_server()
@@ -246,9 +253,9 @@ async def kill(arena: Arena, players: list[Player], chance: random.Random) -> No
 
 
 @pytest.mark.timeout(1800)
-async def test_nothing_acknowledged_is_lost_by_kill_9_at_any_moment(tmp_path: Path, full_size: bool) -> None:
+async def test_nothing_acknowledged_is_lost_by_kill_9_at_any_moment(arena: Arena, full_size: bool) -> None:
     """States, scores, files and outputs are there, no process is left, and every run is carried on to its score."""
-    async with adopting_orphans(), Arena(tmp_path) as arena:
+    async with adopting_orphans(), arena:
         arena.server = await arena.new_server()
         players = [Player(await arena.scenario_id(), random.Random(number)) for number in range(_PLAYERS)]  # noqa: S311
         chance = random.Random(4711)  # noqa: S311 - no secret
@@ -271,7 +278,7 @@ async def test_nothing_acknowledged_is_lost_by_kill_9_at_any_moment(tmp_path: Pa
         assert await arena.server.end(None) == 0
         await orphans_gone()
         assert arena.gc() == []
-    assert mounts_below(tmp_path) == []
+    assert mounts_below(arena.state) == []
     assert control_groups_of(devboxes) == []
     assert "Traceback" not in arena.log.read_text()
 
@@ -287,10 +294,10 @@ _WAYS = {
 }
 
 
-async def test_a_run_goes_on_whichever_way_its_server_ends(tmp_path: Path) -> None:
+async def test_a_run_goes_on_whichever_way_its_server_ends(arena: Arena) -> None:
     """Client hang-up, signals, the death of the parent, and kill -9: files are there, and another server scores."""
     before: Ledger | None = None
-    async with adopting_orphans(), Arena(tmp_path) as arena:
+    async with adopting_orphans(), arena:
         for way, number in [*_WAYS.items(), ("the end", None)]:
             arena.server = await arena.new_server(*(_ENDS_WITH_ITS_PARENT if "parent" in way else ()))
             player = Player(await arena.scenario_id(), random.Random(1))  # noqa: S311 - no secret

@@ -14,7 +14,7 @@ from runloop_mcp.devbox.port import Limits
 
 _PREFIX = "runloop-mcp-"
 _PERIOD = 100_000
-_NEW_SECONDS = 10.0
+_NEW_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,14 @@ def _delete_left(folder: Path) -> None:
             # A new one is empty until its box is put in.
             if time.time() - left.stat().st_ctime > _NEW_SECONDS:
                 left.rmdir()
+
+
+def remove_left(name: str) -> None:
+    """Deletes the groups of a box whose server was killed, where there are any."""
+    for controllers in filter(None, (_version_1(), _version_2())):
+        for folder in filter(None, {controllers.memory, controllers.cpu}):
+            with contextlib.suppress(OSError):  # none there
+                (folder / f"{_PREFIX}{name}").rmdir()
 
 
 def make(controllers: Controllers, name: str, limits: Limits) -> Group:

@@ -206,17 +206,18 @@ class Disk:
             lock,
         )
 
-    def remove_devbox(self, devbox_id: str) -> None:
-        """Deletes a disk whose box has ended, and the layers that only it still needed."""
+    def remove_devbox(self, devbox_id: str) -> bool:
+        """Deletes a disk whose box has ended, and the layers that only it still needed; whether there was one."""
         try:
             lock = self.hold(devbox_id)
         except NotFound:
-            return
+            return False
         try:
             self._discard("devboxes", devbox_id)
         finally:
             os.close(lock)
         self.collect()
+        return True
 
     # Snapshots
 

@@ -272,10 +272,13 @@ class SandboxDriver(Driver):
             await keeper.end()
 
     async def remove(self, devbox_id: str) -> None:  # noqa: D102
-        if (box := self._boxes.get(devbox_id)) is not None:
+        box = self._boxes.get(devbox_id)
+        if box is not None:
             await box.stop()
             self._boxes.pop(devbox_id, None)
-        await anyio.to_thread.run_sync((await self._folders()).remove_devbox, devbox_id)
+        there = await anyio.to_thread.run_sync((await self._folders()).remove_devbox, devbox_id)
+        if there and box is None:
+            await anyio.to_thread.run_sync(cgroups.remove_left, devbox_id)
 
     async def has_snapshot(self, snapshot_id: str) -> bool:  # noqa: D102
         return await anyio.to_thread.run_sync((await self._folders()).has_snapshot, snapshot_id)
@@ -284,8 +287,9 @@ class SandboxDriver(Driver):
         await anyio.to_thread.run_sync((await self._folders()).remove_snapshot, snapshot_id)
 
     async def kept(self) -> Sequence[Kept]:  # noqa: D102
-        if sys.platform != "linux":
+        if sys.platform != "linux" or not self._disk.state.is_dir():
             return []
+        await self._folders()
         return await anyio.to_thread.run_sync(self._inventory.listed)
 
     async def kept_bytes(self, kept: Kept) -> int:  # noqa: D102
@@ -302,6 +306,7 @@ class SandboxDriver(Driver):
         gone = await anyio.to_thread.run_sync(self._inventory.discard, kept)
         if gone and kept.kind is KeptKind.DEVBOX:
             self._boxes.pop(kept.id, None)
+            await anyio.to_thread.run_sync(cgroups.remove_left, kept.id)
         return gone
 
 

@@ -30,8 +30,6 @@ class Inventory:
 
     def listed(self) -> list[Kept]:
         """Everything that is kept."""
-        if not self._disk.state.is_dir():
-            return []
         needed = self._needed_layers()
         current = self._current_tools()
         return [

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from runloop_mcp.engine.retention.plan import Item, Step, What, Why, over_age, o
 from runloop_mcp.engine.retention.presence import Presence
 from runloop_mcp.engine.retention.survey import survey
 from runloop_mcp.engine.secrets.file import SecretsFile
-from runloop_mcp.engine.store import retention
+from runloop_mcp.engine.store import built_tools, retention
 from runloop_mcp.engine.store.retention import DevboxRecord
 
 logger = logging.getLogger(__name__)
@@ -78,7 +77,6 @@ class Collector:
 
     async def run(self) -> None:
         """Makes a pass when one is due, for ever: seldom, for a short time, and one server at a time."""
-        await anyio.sleep(self._engine.settings.collect_after_seconds)
         while True:
             try:
                 if await to_thread.run_sync(self._due):
@@ -112,7 +110,7 @@ class Collector:
         """
         settings = self._engine.settings
         async with self._alone_at_it():
-            found = await survey(self._engine.driver, self._engine.database, self._state)
+            found = await survey(self._engine, self._state)
             # Asked after the look: what is in the making then has its maker among those who are there.
             alone = await to_thread.run_sync(self._presence.alone) and not serving
             sorted_out = sort_out(found, grace_ms=0 if alone else round(settings.leftover_seconds * 1000))
@@ -160,6 +158,9 @@ class Collector:
         record = step.record
         run_id = record.run_id if record is not None else None
         inline = await self._inline(record) if step.prunes and record is not None else 0
+        key = step.tools
+        if key is not None and not dry_run:
+            await self._engine.database.write(lambda connection: built_tools.forget(connection, key))
         whole = True
         for item in step.items:
             size = await self._size(item)
@@ -188,11 +189,9 @@ class Collector:
             yield
             return
         lock = self._engine.keeper.lock(devbox_id)
-        if self._engine.keeper.get(devbox_id) is not None:
-            raise Conflict("This server holds the devbox.")
         if dry_run:
             if await to_thread.run_sync(lock.held_elsewhere):
-                raise Conflict("Another server holds the devbox.")
+                raise Conflict("A server holds the devbox.")
             yield
             return
         await to_thread.run_sync(lock.acquire)
@@ -209,7 +208,7 @@ class Collector:
             return True  # it goes with our hold on it
         if item.kept is not None:
             return await self._engine.driver.discard(item.kept)
-        await to_thread.run_sync(lambda: shutil.rmtree(self._outputs(item), ignore_errors=True))
+        await to_thread.run_sync(_remove_files, self._outputs(item))
         return True
 
     async def _size(self, item: Item, *, unchanging: bool = False) -> int:
@@ -227,6 +226,12 @@ class Collector:
 
     def _outputs(self, item: Item) -> Path:
         return self._state / "outputs" / item.id
+
+
+def _remove_files(folder: Path) -> None:
+    import shutil  # noqa: PLC0415 - a server's start need not pay for it
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _size_of_files(folder: Path) -> int:

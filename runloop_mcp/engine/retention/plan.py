@@ -13,6 +13,8 @@ from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox_id
 from runloop_mcp.engine.store.retention import DevboxRecord
 
 _DAY_MS = 24 * 3600 * 1000
+_TOOLS_DAYS = 14
+"""How long what was built for scorers is kept without being used."""
 _GONE = frozenset({DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE})
 _AT_WORK = frozenset({RunState.RUNNING, RunState.SCORING})
 
@@ -35,6 +37,7 @@ class Why(StrEnum):
     SIZE = "everything that is kept takes too much of the disk"
     ENDED = "its run has ended and needs it no more"
     UNKNOWN = "no run or scenario needs it"
+    UNUSED = "no scorer has used it for long"
     LEFT = "a server that ended left it"
 
 
@@ -58,6 +61,8 @@ class Step:
     """The devbox that they are of, which nobody may hold meanwhile."""
     prunes: bool = False
     """Whether it takes away what is kept for a limited time, so that the store is to know."""
+    tools: str | None = None
+    """The key of what was built for scorers, which the store is to forget first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,10 @@ class _Sorting:
                 record = self._survey.records.get(kept.id)
                 limited = record is not None and record.state is RunState.TIMEOUT
                 self._sort_own(item, kept.changed_ms, limited=limited)
+        elif kept.kind is KeptKind.SNAPSHOT and kept.id in self._survey.built_tools:
+            key, used_ms = self._survey.built_tools[kept.id]
+            if used_ms + _TOOLS_DAYS * _DAY_MS <= self._survey.now_ms:
+                self._others.append(Step(Why.UNUSED, [item], tools=key))
         elif kept.kind is KeptKind.SNAPSHOT:
             record = self._frozen.get(kept.id) or self._pristine.get(kept.id)
             limited = kept.id in self._frozen and record is not None and record.state in WITH_SCORE

@@ -7,10 +7,10 @@ from sqlite3 import Connection
 
 from anyio import to_thread
 
-from runloop_mcp.devbox.port import Driver, Kept, KeptKind
+from runloop_mcp.devbox.port import Kept, KeptKind
 from runloop_mcp.engine.clock import now_ms
-from runloop_mcp.engine.store import retention
-from runloop_mcp.engine.store.database import Database
+from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.store import built_tools, retention
 from runloop_mcp.engine.store.retention import DevboxRecord
 
 
@@ -27,21 +27,31 @@ class Survey:
     records: dict[str, DevboxRecord]
     """What the store knows of each devbox."""
     file_keys: set[str]
-    """The files of scenarios that can be started."""
+    """The files of scenarios that can be started, and of scorers' programs."""
+    built_tools: dict[str, tuple[str, int]]
+    """Snapshots of what was built for scorers → its key, and when it was last used."""
     now_ms: int
 
 
-async def survey(driver: Driver, database: Database, state: Path) -> Survey:
+async def survey(engine: EngineContext, state: Path) -> Survey:
     """Looks at everything. The disks first: what is made meanwhile was known to the store before."""
-    kept = await driver.kept()
+    kept = await engine.driver.kept()
+    programs = await to_thread.run_sync(engine.toolbox.file_keys)
     outputs, locks = await to_thread.run_sync(_named, state / "outputs"), await to_thread.run_sync(_locks, state)
     ids = {each.id for each in kept if each.kind is KeptKind.DEVBOX} | outputs.keys() | locks.keys()
 
-    def look(connection: Connection) -> tuple[list[DevboxRecord], set[str]]:
-        return retention.records(connection, ids), retention.file_keys(connection)
+    def look(connection: Connection) -> Survey:
+        return Survey(
+            kept=kept,
+            outputs=outputs,
+            locks=locks,
+            records={record.id: record for record in retention.records(connection, ids)},
+            file_keys=retention.file_keys(connection) | programs,
+            built_tools=built_tools.all_of(connection),
+            now_ms=now_ms(),
+        )
 
-    records, file_keys = await database.read(look)
-    return Survey(kept, outputs, locks, {record.id: record for record in records}, file_keys, now_ms())
+    return await engine.database.read(look)
 
 
 def _named(folder: Path) -> dict[str, int]:

@@ -10,6 +10,7 @@ from runloop_mcp.engine.scoring.python_build import BuildFailed
 from runloop_mcp.engine.scoring.python_builder import PythonBuilder
 from runloop_mcp.engine.scoring.tools import (
     AST_GREP,
+    UV,
     BuiltPython,
     PythonNeeds,
     ScorerTools,
@@ -31,6 +32,12 @@ class Toolbox:
 
     def __init__(self, driver: Driver, database: Database, lock: Callable[[str], DevboxLock]) -> None:
         self._builder = PythonBuilder(driver, database, lock, os.environ)
+
+    @staticmethod
+    def file_keys() -> set[str]:
+        """The keys of the programs that are laid out in devboxes as they are on this machine; may block."""
+        programs = (find_program(name) for name in (AST_GREP, UV))
+        return {program_files(program).key for program in programs if program is not None}
 
     async def tools_for(self, contract: ScoringContract) -> ScorerTools:
         """What these scorers need, as far as it can be had: a scorer that lacks something says so when it runs.

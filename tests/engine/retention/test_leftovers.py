@@ -16,7 +16,7 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.runs.states import Move
 from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox_id
-from runloop_mcp.engine.store import devboxes, runs
+from runloop_mcp.engine.store import built_tools, devboxes, runs
 
 _FROZEN = "snp_000000000000000000000"
 
@@ -43,42 +43,52 @@ async def _killed_while_scoring(state: Path) -> ScenarioRunView:
     return run
 
 
-async def test_a_run_that_is_canceled_before_its_scoring_begins_again_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_run_that_is_canceled_before_its_scoring_begins_again_leaves_nothing(state: Path) -> None:
     """The next server ends the run with everything that scoring had made."""
-    run = await _killed_while_scoring(tmp_path)
-    async with engine_on(tmp_path) as engine:
+    run = await _killed_while_scoring(state)
+    async with engine_on(state) as engine:
         assert (await engine.runs.cancel(run.id)).state == RunState.CANCELED
-    assert left(tmp_path) == []
+    assert left(state) == []
 
 
-async def test_what_scoring_left_goes_when_its_run_has_ended(tmp_path: Path) -> None:
+async def test_what_scoring_left_goes_when_its_run_has_ended(state: Path) -> None:
     """Where the server that canceled it was killed as well, gc finds it; while the run is scoring it stays."""
-    run = await _killed_while_scoring(tmp_path)
-    async with engine_on(tmp_path) as engine:
+    run = await _killed_while_scoring(state)
+    async with engine_on(state) as engine:
         assert (await engine.collect(dry_run=True)).removals == []
-    with _store(tmp_path) as connection:
+    with _store(state) as connection:
         runs.move(connection, run.id, Move.CANCEL, now_ms=now_ms())
-    async with engine_on(tmp_path) as engine:
+    async with engine_on(state) as engine:
         await engine.collect()
-        assert [name for name in left(tmp_path) if not name.startswith("servers/")] == []
+        assert [name for name in left(state) if not name.startswith("servers/")] == []
         assert (await engine.devboxes.retrieve(run.devbox_id)).status == DevboxStatus.SHUTDOWN
 
 
-async def test_a_home_that_was_kept_before_the_boot_was_noted_is_kept_anew(tmp_path: Path) -> None:
+async def test_a_disk_that_was_half_frozen_is_frozen_anew(state: Path) -> None:
+    """A server killed while it copies the disk to be scored leaves a run that the next one scores all the same."""
+    run = await _killed_while_scoring(state)
+    (state / "sandbox" / "snapshots" / f"{_FROZEN}.json").unlink()
+    async with engine_on(state) as engine:
+        scored = await engine.runs.score(run.id)
+        assert (scored.state, scored.score) == (RunState.SCORED, 0.0)
+        await engine.runs.complete(run.id)
+
+
+async def test_a_home_that_was_kept_before_the_boot_was_noted_is_kept_anew(state: Path) -> None:
     """A server killed between the two leaves a devbox that the next one sets up again, and in the end nothing."""
-    async with engine_on(tmp_path) as engine:
+    async with engine_on(state) as engine:
         run = await started(engine, await scenario(engine, command="test -f ~/launched"))
         await executed(engine, run, "echo spoilt > ~/launched; touch ~/more")
-    with _store(tmp_path) as connection:
+    with _store(state) as connection:
         row = devboxes.get(connection, run.devbox_id)
         row.status = DevboxStatus.PROVISIONING
         devboxes.save(connection, row, now_ms=now_ms())
-    async with engine_on(tmp_path, days=0) as engine:
+    async with engine_on(state, days=0) as engine:
         assert (await executed(engine, run, "ls -A ~; cat ~/launched")).stdout == "launched\nwork\n"
         assert (await engine.runs.score(run.id)).score == 1.0
         await engine.runs.complete(run.id)
         await engine.collect()
-    assert left(tmp_path) == []
+    assert left(state) == []
 
 
 def _plant(state: Path) -> None:
@@ -107,36 +117,54 @@ def _without_own(names: list[str]) -> list[str]:
     return [name for name in names if not name.startswith(f"servers/{os.getpid()}-")]
 
 
-async def test_what_no_run_knows_goes_at_once_where_no_other_server_is(tmp_path: Path) -> None:
+async def test_what_no_run_knows_goes_at_once_where_no_other_server_is(state: Path) -> None:
     """A dry run says it and touches nothing; then it goes, and a devbox that nobody has booted stays."""
-    async with engine_on(tmp_path) as engine:
+    async with engine_on(state) as engine:
         run = await started(engine, await scenario(engine))
         await executed(engine, run, "touch answer")
-    before = left(tmp_path)
-    _plant(tmp_path)
-    planted = left(tmp_path)
-    async with engine_on(tmp_path) as engine:
+    before = left(state)
+    _plant(state)
+    planted = left(state)
+    async with engine_on(state) as engine:
         told = await engine.collect(dry_run=True)
-        assert _without_own(left(tmp_path)) == planted
+        assert _without_own(left(state)) == planted
         done = await engine.collect()
         assert [(each.what, each.id) for each in done.removals] == [(each.what, each.id) for each in told.removals]
         assert done.in_use == 0
         assert done.size >= 10_000
-        assert _without_own(left(tmp_path)) == before
+        assert _without_own(left(state)) == before
         assert (await executed(engine, run, "ls; cat ~/launched")).stdout == "answer\n"
         assert (await engine.runs.score(run.id)).score == 1.0
 
 
-async def test_beside_other_servers_it_goes_when_it_is_old_enough(tmp_path: Path) -> None:
+async def test_beside_other_servers_it_goes_when_it_is_old_enough(state: Path) -> None:
     """What is young may be in the making by one of them, and what one of them has is never touched."""
-    async with engine_on(tmp_path) as engine:
+    async with engine_on(state) as engine:
         run = await started(engine, await scenario(engine))
-        before = left(tmp_path)
-        _plant(tmp_path)
-        async with engine_on(tmp_path) as other:
+        before = left(state)
+        _plant(state)
+        async with engine_on(state) as other:
             assert (await other.collect()).removals == []
-        async with engine_on(tmp_path, leftover_seconds=0) as other:
+        async with engine_on(state, leftover_seconds=0) as other:
             assert (await other.collect()).removals != []
-        assert left(tmp_path) == before
+        assert left(state) == before
         assert (await executed(engine, run, "touch answer; cat ~/launched")).exit_status == 0
         assert (await engine.runs.score(run.id)).score == 1.0
+
+
+async def test_what_was_built_for_scorers_goes_when_none_has_used_it_for_long(state: Path) -> None:
+    """It is kept for two weeks after its last use, however little else is kept."""
+    snapshots = {"in-use": 0, "forgotten": 15 * 24 * 3600 * 1000}
+    async with SandboxDriver(state) as driver:
+        await driver.create("dbx_builder", DevboxSpec())
+        for name in snapshots:
+            await driver.snapshot("dbx_builder", f"snp_{name}")
+        await driver.remove("dbx_builder")
+    async with engine_on(state, days=0) as engine:
+        await scenario(engine)
+        with _store(state) as connection:
+            for name, age_ms in snapshots.items():
+                built_tools.keep(connection, name, f"snp_{name}", "{}", now_ms=now_ms() - age_ms)
+        assert [each.id for each in (await engine.collect()).removals] == ["snp_forgotten"]
+    with _store(state) as connection:
+        assert list(built_tools.all_of(connection)) == ["snp_in-use"]
