@@ -22,7 +22,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,10 +213,9 @@ class Disk:
         except NotFound:
             return False
         try:
-            self._discard("devboxes", devbox_id)
+            self.give_up("devboxes", devbox_id)
         finally:
             os.close(lock)
-        self.collect()
         return True
 
     # Snapshots
@@ -293,14 +292,12 @@ class Disk:
         """Deletes a snapshot; layers that others are built on stay until nobody needs them."""
         record = self._record("snapshots", snapshot_id)
         with self.locked(fcntl.LOCK_EX):
-            try:
+            with contextlib.suppress(FileNotFoundError):
                 record.rename(self._record("removed", snapshot_id))
-            except FileNotFoundError:
-                if self._record("removed", snapshot_id).exists():
-                    return
-        if not self._record("removed", snapshot_id).exists():  # one that was never finished
-            self.drop_snapshot(snapshot_id)
-        self.collect()
+            trash = self._collect()
+            if not self._record("removed", snapshot_id).exists():  # gone by now, or one that was never finished
+                trash.append(self.to_trash("layers", self._snapshot_layers(snapshot_id).name))
+        self._empty(trash)
 
     def _snapshot_chains(self, snapshot_id: str) -> Chains:
         about = read_json(self._record("snapshots", snapshot_id))
@@ -316,16 +313,41 @@ class Disk:
 
     def collect(self) -> None:
         """Deletes the layers of removed snapshots that nothing is built on any more."""
-        if not any((self.state / "removed").iterdir()):
-            return
-        trash = []
         with self.locked(fcntl.LOCK_EX):
-            needed = self.needed_layers()
-            for record in (self.state / "removed").iterdir():
-                layers = f"snapshot-{record.stem}"
-                if layers not in needed:
-                    trash.append(self.to_trash("layers", layers))
-                    record.unlink()
+            trash = self._collect()
+        self._empty(trash)
+
+    def give_up(self, kind: str, name: str, *, in_use: Callable[[], bool] = lambda: False) -> bool:
+        """Deletes something with the layers that only it still needed: nobody ever sees the one without the other.
+
+        Args:
+            kind: The folder that it is in.
+            name: What it is called there.
+            in_use: Asked when nobody else can begin to use it any more.
+
+        Returns:
+            Whether it is gone: it was not in use.
+        """
+        self._folder(kind, name)  # refuses a name that leads elsewhere
+        with self.locked(fcntl.LOCK_EX):
+            if in_use():
+                return False
+            trash = [self.to_trash(kind, name), *self._collect()]
+        self._empty(trash)
+        return True
+
+    def _collect(self) -> list[str | None]:
+        trash: list[str | None] = []
+        removed = list((self.state / "removed").iterdir())
+        needed = self.needed_layers() if removed else set()
+        for record in removed:
+            layers = f"snapshot-{record.stem}"
+            if layers not in needed:
+                trash.append(self.to_trash("layers", layers))
+                record.unlink()
+        return trash
+
+    def _empty(self, trash: Iterable[str | None]) -> None:
         for name in trash:
             if name is not None:
                 self.delete("trash", name)

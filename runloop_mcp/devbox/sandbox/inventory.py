@@ -18,7 +18,7 @@ from .file_layers import FILES_PREFIX
 from .inside import trees
 
 _SNAPSHOT_PREFIX = "snapshot-"
-PROBE_PREFIX = "probe-"
+PROBE_PREFIX = "trial-"
 """Begins the key of the files that a driver tries itself out with; the name of its tools follows."""
 
 
@@ -30,17 +30,19 @@ class Inventory:
 
     def listed(self) -> list[Kept]:
         """Everything that is kept."""
-        needed = self._needed_layers()
         current = self._current_tools()
-        return [
-            *self._devboxes(),
-            *self._snapshots(),
-            *self._files(needed),
-            *self._half_written(),
-            *self._removed(needed),
-            *self._tools(current),
-            *self._trash(),
-        ]
+        # Under the lock, so that all of it is seen at one moment: nothing is half given up.
+        with self._disk.locked(fcntl.LOCK_SH):
+            needed = self._disk.needed_layers()
+            return [
+                *self._devboxes(),
+                *self._snapshots(),
+                *self._files(needed),
+                *self._half_written(),
+                *self._removed(needed),
+                *self._tools(current),
+                *self._trash(),
+            ]
 
     def size(self, kept: Kept) -> int:
         """The bytes that something takes.
@@ -75,7 +77,8 @@ class Inventory:
         """Deletes something that nothing uses; whether it is gone."""
         try:
             if kept.kind is KeptKind.DEVBOX:
-                return self._discard_devbox(kept.id)
+                lock = self._disk.state / "devboxes" / kept.id / "lock"
+                return self._disk.give_up("devboxes", kept.id, in_use=lambda: is_locked(lock))
             if kept.kind is KeptKind.SNAPSHOT:
                 if is_locked(self._disk.state / self.place(kept)):
                     return False
@@ -88,11 +91,6 @@ class Inventory:
             raise disk_failure(error, "What is not needed cannot be deleted") from error
 
     # What there is
-
-    def _needed_layers(self) -> set[str]:
-        """The names of the layers that devboxes and snapshots are built on."""
-        with self._disk.locked(fcntl.LOCK_SH):
-            return self._disk.needed_layers()
 
     def _devboxes(self) -> Iterator[Kept]:
         for folder in self._entries("devboxes"):
@@ -157,27 +155,9 @@ class Inventory:
 
     # Taking it away
 
-    def _discard_devbox(self, devbox_id: str) -> bool:
-        folder = self._disk.state / "devboxes" / devbox_id
-        # Alone: whoever makes a devbox shares this lock until he holds it.
-        with self._disk.locked(fcntl.LOCK_EX):
-            if is_locked(folder / "lock"):
-                return False
-            trash = self._disk.to_trash("devboxes", devbox_id)
-        if trash is not None:
-            self._disk.delete("trash", trash)
-        self._disk.collect()
-        return True
-
     def _discard_files(self, key: str) -> bool:
         name = f"{FILES_PREFIX}{key}"
-        with self._disk.locked(fcntl.LOCK_EX):
-            if name in self._disk.needed_layers():
-                return False
-            trash = self._disk.to_trash("layers", name)
-        if trash is not None:
-            self._disk.delete("trash", trash)
-        return True
+        return self._disk.give_up("layers", name, in_use=lambda: name in self._disk.needed_layers())
 
     def _discard_leftover(self, kind: str, name: str) -> bool:
         if kind == "trash":

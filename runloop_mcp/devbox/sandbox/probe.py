@@ -1,13 +1,9 @@
 """What the sandbox can do on this machine, found by making a devbox and running something in it."""
 
 import secrets
-import shutil
-import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import anyio
-import anyio.to_thread
 
 from runloop_mcp.api.errors import ApiError, Unavailable
 from runloop_mcp.devbox.port import Capability, Command, Devbox, DevboxSpec, Files, Finding
@@ -16,8 +12,10 @@ from .inventory import PROBE_PREFIX
 from .launch import PYTHON
 from .plan import System
 
+_GIVEN = "kernel.py"
+"""A file that is there anyway: nothing has to be made, and nothing is left by a server that is killed over it."""
 _TRIAL = (
-    "test -s given && echo changed > given && "
+    f"test -s {_GIVEN} && echo changed > {_GIVEN} && "
     "for place in . ~ /tmp; do cp /bin/true $place/copy && $place/copy || exit; done"
 )
 _FIND_PYTEST = "import sys, importlib.util; sys.exit(importlib.util.find_spec('pytest') is None)"
@@ -47,14 +45,11 @@ async def examine(
 async def _try(create: Create, remove: Remove, system: System) -> list[Finding]:
     """Boots a devbox with a file in it, changes that and runs what scenarios count on."""
     name = f"probe-{secrets.token_hex(8)}"
-    given = Path(await anyio.to_thread.run_sync(lambda: tempfile.mkdtemp(prefix="runloop-mcp-")))
+    given = system.tools.code / "inside" / _GIVEN
     try:
-        (given / "given").write_text("as it was\n", encoding="utf-8")
         box = await create(name, DevboxSpec(files=Files(f"{PROBE_PREFIX}{system.tools.code.name}", given)))
     except ApiError as error:
         return [Finding("namespaces", ok=False, detail=error.message, remedy=error.hint)]
-    finally:
-        await anyio.to_thread.run_sync(lambda: shutil.rmtree(given, ignore_errors=True))
     try:
         return await _try_in(box, system)
     except (ApiError, TimeoutError) as error:

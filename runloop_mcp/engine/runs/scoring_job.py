@@ -62,6 +62,12 @@ class ScoringJobs:
         job = self._jobs[run_id] = _Job()
         self._engine.tasks.start_soon(self._carry_out, run_id, held, job)
 
+    async def settled(self, run_id: str) -> None:
+        """Waits until the scoring of a run is over, and its scoring devbox is gone."""
+        job = self._jobs.get(run_id)
+        if job is not None:
+            await job.done.wait()
+
     async def stop(self, run_id: str) -> None:
         """Stops the scoring of a run and waits until its scoring devbox is gone."""
         job = self._jobs.get(run_id)

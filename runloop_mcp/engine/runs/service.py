@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _BOOT_SECONDS = 20.0
 _END_SECONDS = 60.0
+_SETTLE_SECONDS = 30.0
 
 _LIVING = frozenset(DevboxStatus) - {DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE}
 
@@ -258,8 +259,11 @@ class EngineRuns(Runs):
     async def _remove_scoring(self, row: DevboxRow, state: RunState) -> None:
         """Removes what scoring left where a server died at it; the frozen disk stays where it was scored."""
         frozen = row.data.frozen_snapshot
-        if frozen is None or self._jobs.running(row.run_id):
+        if frozen is None:
             return
+        # A run is told of its score before its scoring devbox is gone; with its end all of it is.
+        with anyio.move_on_after(_SETTLE_SECONDS):
+            await self._jobs.settled(row.run_id)
         await self._engine.driver.remove(scoring_devbox_id(frozen))
         if state not in WITH_SCORE:
             await self._engine.driver.remove_snapshot(frozen)

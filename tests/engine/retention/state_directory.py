@@ -81,7 +81,7 @@ def left(state: Path) -> list[str]:
         place = Path(folder).relative_to(state)
         if place.parts[:2] == ("sandbox", "tools"):
             continue
-        folders[:] = [name for name in folders if not name.startswith("files-probe-")]
+        folders[:] = [name for name in folders if not name.startswith("files-trial-")]
         found += [str(place / name) for name in [*folders, *files]]
     return sorted(name for name in found if name not in _ALWAYS and not name.startswith("store.db"))
 

@@ -104,7 +104,7 @@ def _plant(state: Path) -> None:
     (sandbox / "trash" / "devboxes-4194304999-ab" / "closed").mkdir(parents=True, mode=0o000)
     (sandbox / "tools" / "of-another-version" / "inside").mkdir(parents=True)
     (sandbox / "layers" / "files-of-no-scenario").mkdir()
-    (sandbox / "layers" / "files-probe-of-another-version").mkdir()
+    (sandbox / "layers" / "files-trial-of-another-version").mkdir()
     (state / "outputs" / "dbx_unknown").mkdir(parents=True)
     (state / "outputs" / "dbx_unknown" / "exe_unknown.stdout").write_text("x" * 10_000)
     (state / "locks" / "dbx_unknown.lock").write_text("")

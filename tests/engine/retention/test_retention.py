@@ -61,7 +61,7 @@ async def test_nothing_goes_that_a_run_needs(state: Path) -> None:
     """With nothing to be kept at all, runs that go on are not touched, whichever server has them, or none."""
     async with engine_on(state, days=0) as first, engine_on(state, days=0, size=0) as second:
         scenario_id = await scenario(first)
-        slow = await scenario(first, command="sleep 1; test -f answer")
+        slow = await scenario(first, command="sleep 0.5; test -f answer")
         running, scored = await started(first, scenario_id), await started(first, scenario_id)
         scoring = await started(first, slow)
         for run in (running, scored, scoring):
@@ -141,7 +141,7 @@ async def test_what_lifecycles_leave_behind_after_pruning_is_nothing(state: Path
             for _ in range(count):
                 await lifecycle(engine, scenario_id)
 
-        count = 250 if full_size else 3
+        count = 250 if full_size else 1
         async with anyio.create_task_group() as tasks:
             for _ in range(4):
                 tasks.start_soon(several, count)
