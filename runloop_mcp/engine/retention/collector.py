@@ -147,7 +147,8 @@ class Collector:
         if step.record is not None:
             devbox_id: str | None = step.record.id
         else:
-            devbox_id = next((item.id for item in step.items if item.what is What.LOCK), None)
+            # One that no run knows may have its lock all the same, such as one that something is built in.
+            devbox_id = next((item.id for item in step.items if item.what in (What.LOCK, What.DEVBOX)), None)
         try:
             async with self._holding(devbox_id, dry_run=dry_run):
                 await self._take_held(step, collected, dry_run=dry_run)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from runloop_mcp.api.models.scoring import AstGrepScorer, PythonScriptScorer, ScoringContract
 from runloop_mcp.devbox.port import Driver, Files, WorkOf
-from runloop_mcp.engine.devboxes.lock import DevboxLock
+from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.scoring.python_build import BuildFailed
 from runloop_mcp.engine.scoring.python_builder import PythonBuilder
 from runloop_mcp.engine.scoring.tools import (
@@ -30,7 +30,7 @@ class Toolbox:
         lock: Gives the lock of a devbox, which one server at a time can hold.
     """
 
-    def __init__(self, driver: Driver, database: Database, lock: Callable[[str], DevboxLock]) -> None:
+    def __init__(self, driver: Driver, database: Database, lock: Callable[[str], FileLock]) -> None:
         self._builder = PythonBuilder(driver, database, lock, os.environ)
 
     @staticmethod

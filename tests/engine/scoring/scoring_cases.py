@@ -18,7 +18,7 @@ from runloop_mcp.api.models.scoring import (
 )
 from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Command, Devbox, DevboxSpec, Driver, FileData
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
-from runloop_mcp.engine.devboxes.lock import DevboxLock
+from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.scoring.contract import run_contract
 from runloop_mcp.engine.scoring.protected import DEFAULT_PROTECTED, capture_protected
 from runloop_mcp.engine.scoring.scoring_devbox import PreparedScoring, scoring_devbox
@@ -71,7 +71,7 @@ class Solver:
     async def tools_for(self, *scorers: dict[str, Any]) -> ScorerTools:
         """What these scorers need, as a server that has just started gets it."""
         async with Database(self.state / "store.db") as database:
-            toolbox = Toolbox(self.driver, database, lambda name: DevboxLock(self.state / "locks" / f"{name}.lock"))
+            toolbox = Toolbox(self.driver, database, lambda name: FileLock(self.state / f"{name}.lock", taken="Held"))
             return await toolbox.tools_for(contract(*scorers))
 
     async def score(
