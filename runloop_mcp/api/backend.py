@@ -90,6 +90,9 @@ class Scenarios(ABC):
     ) -> ScenarioRunView:
         """Starts a run: answers at once with `running`, while its devbox may still be booting.
 
+        Where as many devboxes are up as may be at once, its devbox is `queued`: it boots when its turn comes, first
+        come first served, and the run's time begins then.
+
         The same idempotency key gives the same run, once.
 
         Raises:
@@ -129,7 +132,7 @@ class Runs(ABC):
         Raises:
             NotFound: There is none with this id.
             InvalidState: The run ended without a score.
-            Conflict: Another server holds its devbox.
+            Conflict: Another server holds its devbox, or it is still queued or booting after 20 s.
         """
 
     @abstractmethod
@@ -233,13 +236,13 @@ class Devboxes(ABC):
     ) -> ExecutionView:
         """Runs a command; answers when it has completed or the wait is over, and lets it run on then.
 
-        Waits for a devbox that is still booting. The wait begins when the devbox is ready.
+        Waits for a devbox that is queued or still booting. The wait begins when the devbox is ready.
 
         Raises:
             NotFound: There is no such devbox.
             InvalidRequest: The working directory is not there, or the command is not valid.
             InvalidState: The devbox has failed or is shut down, or the run's commands are used up.
-            Conflict: Another server holds the devbox, or it is still booting after 20 s.
+            Conflict: Another server holds the devbox, or it is still queued or booting after 20 s.
         """
 
     @abstractmethod

@@ -17,8 +17,11 @@ _BACKEND_OPTIONS = [
     click.option("--scenarios", type=_FOLDER, metavar="DIR", multiple=True, help="A further folder of scenarios."),
     click.option("--backend", type=click.Choice(["local", "cloud"]), help="Who keeps scenarios and runs."),
     click.option("--devbox-network", type=click.Choice(["none", "host"]), help="What local devboxes reach."),
+    click.option(
+        "--max-devboxes", type=click.IntRange(1), metavar="N", help="How many may be up at once; others wait in turn."
+    ),
 ]
-_BACKEND_NAMES = ("state_dir", "scenarios", "backend", "devbox_network")
+_BACKEND_NAMES = ("state_dir", "scenarios", "backend", "devbox_network", "max_devboxes")
 
 
 def backend_options(command: Callable[..., R]) -> Callable[..., R]:

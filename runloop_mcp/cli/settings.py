@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.cli.capacity import devboxes_at_once
 from runloop_mcp.devbox.port import Network
 
 PREFIX = "RUNLOOP_MCP_"
@@ -41,6 +42,12 @@ class Settings(BaseSettings):
     )
     retention_gb: float = Field(
         default=10, ge=0, description="How much they may take together, in GB; the oldest go first."
+    )
+    max_devboxes: int = Field(
+        default_factory=devboxes_at_once,
+        ge=1,
+        description="How many devboxes of runs may be up at once; further runs wait for their turn. By default four for"
+        " each processor, and no more than there are GiB of memory.",
     )
     host: str = Field(default="127.0.0.1", description="Where the HTTP server listens.")
     port: int = Field(default=8787, ge=0, le=65_535, description="The HTTP server's port.")

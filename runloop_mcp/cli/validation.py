@@ -19,7 +19,7 @@ import anyio
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import ApiError, InvalidRequest
-from runloop_mcp.api.models.devbox import ExecuteParams, ExecutionStatus, ExecutionView
+from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams, ExecutionStatus, ExecutionView
 from runloop_mcp.api.models.run import RunProfile, RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioView, ValidationType
 from runloop_mcp.api.models.scoring import ScoringContractResult, ScoringFunctionState
@@ -131,6 +131,7 @@ class Validator:
 
     async def _score(self, scenario: ScenarioView, command: ExecuteParams | None) -> ScoringContractResult:
         async with self._run(scenario) as run:
+            await self._booted(run)
             if command is not None:
                 await self._apply(run, command)
             scored = await self.backend.runs.score(run.id, wait_seconds=_WAIT_SECONDS)
@@ -160,6 +161,14 @@ class Validator:
         finally:
             with anyio.move_on_after(_CLEAN_UP_SECONDS, shield=True):
                 await self._end(run.id)
+
+    async def _booted(self, run: ScenarioRunView) -> None:
+        """Waits until the devbox is up, or can't be, however long it has to wait for its turn."""
+        settled = {DevboxStatus.RUNNING, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN}
+        while True:
+            devbox = await self.backend.devboxes.wait(run.devbox_id, until=settled, wait_seconds=_WAIT_SECONDS)
+            if devbox.status in settled:
+                return
 
     async def _end(self, run_id: str) -> None:
         run = await self.backend.runs.retrieve(run_id)

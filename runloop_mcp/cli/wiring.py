@@ -65,6 +65,7 @@ def backend_for(settings: "Settings") -> Backend:
         packs=[bundled_pack(), *settings.scenarios],
         settings=EngineSettings(
             network=settings.devbox_network,
+            max_devboxes=settings.max_devboxes,
             retention_days=settings.retention_days,
             retention_bytes=round(settings.retention_gb * 1e9),
         ),

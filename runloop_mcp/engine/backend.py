@@ -1,5 +1,6 @@
 """The embedded engine: a `Backend` that keeps scenarios, runs and scores here and runs devboxes through a `Driver`."""
 
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -30,8 +31,8 @@ from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.executions import Executions, idempotency_scope
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper, Held
+from runloop_mcp.engine.devboxes.places import Places
 from runloop_mcp.engine.devboxes.service import EngineDevboxes
-from runloop_mcp.engine.retention.presence import Presence
 from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, Launcher
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
@@ -45,6 +46,7 @@ from runloop_mcp.engine.secrets.file import SecretsFile
 from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.secrets.service import EngineSecrets
 from runloop_mcp.engine.secrets.values import SecretValues
+from runloop_mcp.engine.servers import Servers
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.engine.store import devboxes, executions, idempotency, runs, versions
 from runloop_mcp.engine.store.database import Database
@@ -127,19 +129,21 @@ class EmbeddedEngine(Backend):
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup
         self._engine: EngineContext
-        self._presence = Presence(state / "servers")
         self._secrets_file = SecretsFile(state)
         self._runs: EngineRuns
+        self._servers = Servers(state / "servers")
 
     async def __aenter__(self) -> Self:
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._presence.enter()
-        self._stack.callback(self._presence.leave)
+        # Where nothing can be written nothing is taken away either; the first use of the store tells what is wrong.
+        with contextlib.suppress(OSError):
+            self._servers.begin()
         database = await self._stack.enter_async_context(Database(self._state / "store.db"))
         await self._stack.enter_async_context(self._driver)
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
         changes = Changes()
-        keeper = DevboxKeeper(self._state / "locks", self._boot)
+        places = Places(database, self._servers, changes, limit=self._settings.max_devboxes)
+        keeper = DevboxKeeper(self._state / "locks", places, self._boot)
         keeper.tasks = self._tasks
         following = Executions(
             database, self._state / "outputs", changes, quota_bytes=self._settings.output_quota_bytes
@@ -153,6 +157,7 @@ class EmbeddedEngine(Backend):
             changes=changes,
             executions=following,
             keeper=keeper,
+            places=places,
             launcher=Launcher(self._driver, self._settings),
             custom_scorers=ScorerCatalogue(database, self._packs),
             toolbox=Toolbox(self._driver, database, keeper.lock),
@@ -167,6 +172,7 @@ class EmbeddedEngine(Backend):
         self.trace = EngineTrace(self._engine)
         self._tasks.start_soon(self._sweep)
         self._tasks.start_soon(self._collect_now_and_then)
+        self._tasks.start_soon(places.look_after)
         return self
 
     async def __aexit__(
@@ -176,7 +182,9 @@ class EmbeddedEngine(Backend):
         with anyio.CancelScope(shield=True):
             # Scoring first: a devbox that ends under its scorers would look like a defect, and not like our end.
             await self._runs.stop_scoring()
+            self._engine.places.begin_to_close()
             await keeper.stop_all()
+            await self._engine.places.close()
         self._tasks.cancel_scope.cancel()
         try:
             # A caller's error goes on as it is: told to the task group, it would come out wrapped in a group.
@@ -185,6 +193,7 @@ class EmbeddedEngine(Backend):
         finally:
             with anyio.CancelScope(shield=True):
                 await keeper.release_all()
+                self._servers.end()
 
     async def problems(self) -> Sequence[FolderProblem]:
         """Folders of packs that could not be loaded, scenarios' and scorers', with what is wrong in them."""
@@ -211,7 +220,7 @@ class EmbeddedEngine(Backend):
     def _collector(self) -> "Collector":
         from runloop_mcp.engine.retention.collector import Collector  # noqa: PLC0415 - long after a server's start
 
-        return Collector(self._engine, self._state, self._presence, self._secrets_file)
+        return Collector(self._engine, self._state, self._servers, self._secrets_file)
 
     async def _sweep(self) -> None:
         await anyio.sleep(_FIRST_LOOK_SECONDS)
@@ -230,13 +239,10 @@ class EmbeddedEngine(Backend):
     async def _boot(self, held: Held) -> None:
         """Boots a held devbox: made and launched where it never was, else again on its disk."""
         engine = self._engine
-        run, row = await engine.database.read(lambda connection: _rows(connection, held.id))
-        if row.status in (DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN):
-            await engine.keeper.release(held, forget=True)
-            raise InvalidState(
-                row.data.failure_message or f"The devbox is shut down, and its run is {run.state}.",
-                hint="Start a new run.",
-            )
+        run, row = await self._bootable(held)
+        if not engine.places.has(held.id):
+            await engine.places.take(held.id)
+            run, row = await self._bootable(held)
         values = await engine.secrets.of(run.data.secrets.values())
         bound = {variable: values[name] for variable, name in run.data.secrets.items() if name in values}
         held.environment = {**run.data.environment_variables, **bound}
@@ -269,6 +275,21 @@ class EmbeddedEngine(Backend):
         if held.box is not None:
             self._tasks.start_soon(self._watch, held)
         engine.changes.notify(run.id, held.id)
+
+    async def _bootable(self, held: Held) -> tuple[RunRow, DevboxRow]:
+        """The run and the devbox as they are kept.
+
+        Raises:
+            InvalidState: The devbox has ended for ever.
+        """
+        run, row = await self._engine.database.read(lambda connection: _rows(connection, held.id))
+        if row.status in (DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN):
+            await self._engine.keeper.release(held, forget=True)
+            raise InvalidState(
+                row.data.failure_message or f"The devbox is shut down, and its run is {run.state}.",
+                hint="Start a new run.",
+            )
+        return run, row
 
     async def _launch(self, held: Held, run: RunRow, row: DevboxRow) -> None:
         engine = self._engine
@@ -309,6 +330,7 @@ class EmbeddedEngine(Backend):
         if held.stopping or held.box is not box:
             return
         held.box = None
+        await self._engine.places.leave(held.id)
         held.news.append(f"The devbox had ended ({reason}) and was booted again on its disk.")
         try:
             row = await self._engine.database.write(

@@ -8,6 +8,7 @@ from runloop_mcp.devbox.port import Driver
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.devboxes.executions import Executions
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper
+from runloop_mcp.engine.devboxes.places import Places
 from runloop_mcp.engine.runs.launch import Launcher
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
 from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
@@ -31,6 +32,7 @@ class EngineContext:
     changes: Changes
     executions: Executions
     keeper: DevboxKeeper
+    places: Places
     launcher: Launcher
     custom_scorers: ScorerCatalogue
     toolbox: Toolbox

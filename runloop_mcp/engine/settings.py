@@ -15,6 +15,8 @@ class EngineSettings:
     """What devboxes reach."""
     keep_alive_seconds: int = 3600
     """How long a run may take where its scenario does not say."""
+    max_devboxes: int = 20
+    """How many devboxes of runs may be up at once; further ones wait for their turn."""
     output_quota_bytes: int = 64 * 1024**2
     """How much of each stream of an execution is kept."""
     launch_seconds: float = 900

@@ -8,6 +8,7 @@ from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
 from runloop_mcp.api.models.run import ScenarioRunView
 from runloop_mcp.server.call import Call
 from runloop_mcp.server.handles import find_run
+from runloop_mcp.server.rendering.quantities import queue_text
 from runloop_mcp.server.waiting import Patience, watch
 
 SETTLED: Final = (DevboxStatus.RUNNING, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN, DevboxStatus.SUSPENDED)
@@ -38,7 +39,9 @@ async def ready_target(call: Call, named: str, patience: Patience) -> Target:
     if booting(run):
         devbox = await devbox_ready(call, run.devbox_id, patience)
         if devbox.status not in SETTLED:
-            raise Conflict(f"The devbox of run {run.id} is still {devbox.status}, and nothing was done.", retry_after=5)
+            raise Conflict(
+                f"The devbox of run {run.id} is still {_status(devbox)}, and nothing was done.", retry_after=5
+            )
     target = Target(run.id, run.devbox_id)
     if len(call.targets) >= _REMEMBERED:
         call.targets.clear()
@@ -62,5 +65,10 @@ async def devbox_ready(call: Call, devbox_id: str, patience: Patience) -> Devbox
         look=lambda seconds: call.backend.devboxes.wait(devbox_id, until=SETTLED, wait_seconds=seconds),
         done=lambda devbox: devbox.status in SETTLED,
         patience=patience,
-        doing=lambda devbox: f"The devbox is {devbox.status}",
+        doing=lambda devbox: f"The devbox is {_status(devbox)}",
     )
+
+
+def _status(devbox: DevboxView) -> str:
+    """As in "provisioning", or "queued, place 3 of 12 in the queue"."""
+    return str(devbox.status) + (queue_text(devbox.x_runloop_mcp.queue) if devbox.x_runloop_mcp else "")

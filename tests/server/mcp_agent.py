@@ -15,6 +15,7 @@ from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
+from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.server.app import build_server
 
 ERAS = ("auto", "legacy")
@@ -83,18 +84,24 @@ class Agent(Tools):
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Agent]]
-"""Starts a server with a client, with a test's own state: packs, then `era` and `principal` by name."""
+"""Starts a server with a client, with a test's own state: packs, then `era`, `principal` and `max_devboxes` by name."""
 
 
 @asynccontextmanager
 async def serving(
-    state: Path, devboxes: Path, *packs: Path, era: str = "auto", principal: Principal = LOCAL_OPERATOR
+    state: Path,
+    devboxes: Path,
+    *packs: Path,
+    era: str = "auto",
+    principal: Principal = LOCAL_OPERATOR,
+    max_devboxes: int = 20,
 ) -> AsyncIterator[Agent]:
     """An agent on a server of its own, with its state and its devboxes in these folders."""
     engine = EmbeddedEngine(
         state,
         SandboxDriver(devboxes),
         packs=packs,
+        settings=EngineSettings(max_devboxes=max_devboxes),
         environment={"RUNLOOP_MCP_SECRET_DEPLOY_KEY": STORED_SECRET},
     )
     failure: Exception | None = None

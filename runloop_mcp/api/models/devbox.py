@@ -22,6 +22,15 @@ class DevboxStatus(StrEnum):
     SHUTDOWN = "shutdown"
 
 
+class QueuePlace(WireModel):
+    """Where a devbox that waits for its turn stands: as many devboxes are up as may be at once."""
+
+    place: int
+    """From 1, which is the next to have its turn."""
+    length: int
+    """How many wait in all."""
+
+
 class DevboxDetails(WireModel):
     """What the wire has no field for."""
 
@@ -29,6 +38,8 @@ class DevboxDetails(WireModel):
     failure_message: str | None = None
     """Why the devbox failed, with the output of the launch command that did."""
     isolation: str | None = None
+    queue: QueuePlace | None = None
+    """Its place in the queue, while its status is `queued`."""
 
 
 class DevboxView(WireModel):

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from runloop_mcp.api.models.base import PageParams, WireModel
+from runloop_mcp.api.models.devbox import QueuePlace
 from runloop_mcp.api.models.scoring import Disclosure, ScoringContractResult, ScoringMode
 
 
@@ -55,6 +56,8 @@ class RunDetails(WireModel):
     """The how-manieth run of this scenario by this principal this is, from 1."""
     principal: str = "local"
     devbox_status: str | None = None
+    queue: QueuePlace | None = None
+    """The devbox's place in the queue, while its status is `queued`; the run's time has not begun then."""
     working_directory: str = ""
     budget: Budget = Field(default_factory=Budget)
     disclosure: Disclosure = Disclosure.NAMED

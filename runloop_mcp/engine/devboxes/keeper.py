@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
 from runloop_mcp.devbox.port import Devbox
 from runloop_mcp.engine.devboxes.executions import Running
+from runloop_mcp.engine.devboxes.places import Places
 from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.secrets.masking import NOTHING, Mask
 from runloop_mcp.engine.store.runs import RunRow
@@ -74,11 +75,13 @@ class DevboxKeeper:
 
     Args:
         folder: Where the locks are.
+        places: Where a devbox that boots takes a place, and lets it go when it is down.
         boot: Boots a held devbox that has no living box, by making it or from its disk; sets `held.box`.
     """
 
-    def __init__(self, folder: Path, boot: Callable[[Held], Awaitable[None]]) -> None:
+    def __init__(self, folder: Path, places: Places, boot: Callable[[Held], Awaitable[None]]) -> None:
         self._folder = folder
+        self._places = places
         self._boot = boot
         self._held: dict[str, Held] = {}
         self._taking: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
@@ -123,7 +126,7 @@ class DevboxKeeper:
         """The devbox, booted.
 
         Raises:
-            Conflict: Another server holds it, or it is still booting after so many seconds.
+            Conflict: Another server holds it, or it is still queued or booting after so many seconds.
             ApiError: It can't be booted; the error says why.
         """
         held = await self.hold(devbox_id)
@@ -135,12 +138,23 @@ class DevboxKeeper:
         with anyio.move_on_after(seconds) as scope:
             await boot.done.wait()
         if scope.cancelled_caught:
-            raise Conflict("The devbox is still booting.", hint="Call again in a few seconds.", retry_after=1)
+            raise await self._not_yet(held)
         if boot.error is not None:
             raise boot.error
         if not held.is_ready():
             raise Unavailable("The devbox ended while it was booting.", hint="Call again.", retryable=True)
         return held
+
+    async def _not_yet(self, held: Held) -> Conflict:
+        """Why a devbox is not ready yet."""
+        queue = await self._places.place(held.id) if self._places.waits(held.id) else None
+        if queue is None:
+            return Conflict("The devbox is still booting.", hint="Call again in a few seconds.", retry_after=1)
+        return Conflict(
+            f"The devbox is queued: place {queue.place} of {queue.length} in the queue.",
+            hint="It boots when its turn comes. Runs that are completed or canceled make room.",
+            retry_after=5,
+        )
 
     def begin_boot(self, held: Held) -> Boot:
         """Boots a devbox in a task of the engine's, unless one is at it already; whoever waits may go away."""
@@ -165,6 +179,7 @@ class DevboxKeeper:
             try:
                 if boot.error is not None:
                     await self._drop(held)
+                    await self._places.leave(held.id)
             finally:
                 boot.done.set()
 
@@ -189,6 +204,7 @@ class DevboxKeeper:
             for running in list(held.running.values()):
                 await running.done.wait()
         held.box = None
+        await self._places.leave(held.id)
 
     async def release(self, held: Held, *, forget: bool) -> None:
         """Lets a devbox go; with `forget` for ever."""

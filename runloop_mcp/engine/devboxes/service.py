@@ -21,6 +21,7 @@ from runloop_mcp.api.models.devbox import (
     OutputMatches,
     OutputRange,
     OutputStream,
+    QueuePlace,
 )
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.api.models.scoring import ScoringMode
@@ -31,7 +32,8 @@ from runloop_mcp.engine.devboxes import output
 from runloop_mcp.engine.devboxes.executions import Request, Running, idempotency_scope, stream_of
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.runs.states import ENDED, next_calls
-from runloop_mcp.engine.store import devboxes, events, executions, idempotency, runs
+from runloop_mcp.engine.runs.view import time_left_seconds
+from runloop_mcp.engine.store import devboxes, events, executions, idempotency, places, runs
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.executions import ExecutionRow
 from runloop_mcp.engine.store.runs import RunRow
@@ -56,14 +58,14 @@ class EngineDevboxes(Devboxes):
 
     async def retrieve(self, devbox_id: str) -> DevboxView:
         """See `Devboxes.retrieve`."""
-        return _view(await self._row(devbox_id))
+        return _view(*await self._row(devbox_id))
 
     async def wait(self, devbox_id: str, *, until: Collection[DevboxStatus], wait_seconds: float) -> DevboxView:
         """See `Devboxes.wait`."""
-        row = await self._engine.changes.wait(
-            devbox_id, lambda: self._row(devbox_id), lambda seen: seen.status in until, seconds=wait_seconds
+        row, queue = await self._engine.changes.wait(
+            devbox_id, lambda: self._row(devbox_id), lambda seen: seen[0].status in until, seconds=wait_seconds
         )
-        return _view(row)
+        return _view(row, queue)
 
     async def execute(
         self, devbox_id: str, params: ExecuteParams, *, wait_seconds: float = 20, idempotency_key: str | None = None
@@ -189,8 +191,8 @@ class EngineDevboxes(Devboxes):
         )
         return len(data)
 
-    async def _row(self, devbox_id: str) -> DevboxRow:
-        return await self._engine.database.read(lambda connection: devboxes.get(connection, devbox_id))
+    async def _row(self, devbox_id: str) -> tuple[DevboxRow, QueuePlace | None]:
+        return await self._engine.database.read(lambda connection: _row_and_queue(connection, devbox_id))
 
     async def _execution_row(self, devbox_id: str, execution_id: str) -> ExecutionRow:
         held = self._engine.keeper.get(devbox_id)
@@ -227,7 +229,7 @@ class EngineDevboxes(Devboxes):
         run = held.run if held is not None else None
         if run is None:
             run = await self._engine.database.read(lambda connection: _run_of(connection, devbox_id))
-        if run.state is RunState.RUNNING and run.expires_ms <= now_ms():
+        if run.state is RunState.RUNNING and run.expires_ms is not None and run.expires_ms <= now_ms():
             raise InvalidState("The run's time has run out.", hint="Start a new run to try again.")
         if run.state in ENDED:
             raise InvalidState(f"The run is {run.state}, and its devbox is shut down.", hint=next_calls(run.state))
@@ -244,6 +246,11 @@ def _box(held: Held) -> Devbox:
     if held.box is None:
         raise Conflict("The devbox has just ended.", hint="Call again.", retry_after=1)
     return held.box
+
+
+def _row_and_queue(connection: Connection, devbox_id: str) -> tuple[DevboxRow, QueuePlace | None]:
+    row = devboxes.get(connection, devbox_id)
+    return row, places.place_of(connection, devbox_id) if row.status is DevboxStatus.QUEUED else None
 
 
 def _run_of(connection: Connection, devbox_id: str) -> RunRow:
@@ -263,15 +270,14 @@ def _with_budget(view: ExecutionView, usable: _Usable) -> ExecutionView:
     run, details = usable.run, view.x_runloop_mcp
     if details is not None:
         limit = run.data.commands_limit
-        time_left = max(run.expires_ms - now_ms(), 0) // 1000 if run.state is RunState.RUNNING else None
         details.budget = {
-            "time_left_seconds": time_left,
+            "time_left_seconds": time_left_seconds(run),
             "commands_left": max(limit - usable.held.commands, 0) if limit is not None else None,
         }
     return view
 
 
-def _view(row: DevboxRow) -> DevboxView:
+def _view(row: DevboxRow, queue: QueuePlace | None) -> DevboxView:
     data = row.data
     return DevboxView(
         id=row.id,
@@ -286,5 +292,6 @@ def _view(row: DevboxRow) -> DevboxView:
             working_directory=data.working_directory,
             failure_message=data.failure_message,
             isolation=data.isolation,
+            queue=queue,
         ),
     )

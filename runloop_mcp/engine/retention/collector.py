@@ -15,9 +15,9 @@ from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.retention.plan import Item, Step, What, Why, over_age, over_size, sort_out
-from runloop_mcp.engine.retention.presence import Presence
 from runloop_mcp.engine.retention.survey import survey
 from runloop_mcp.engine.secrets.file import SecretsFile
+from runloop_mcp.engine.servers import Servers
 from runloop_mcp.engine.store import built_tools, retention
 from runloop_mcp.engine.store.retention import DevboxRecord
 
@@ -62,14 +62,14 @@ class Collector:
     Args:
         engine: Whose it is.
         state: The directory.
-        presence: This server among those that are at work on it.
+        servers: This server among those that are at work on it.
         secrets: The file of secrets, of which a server that was killed may have left half a new one.
     """
 
-    def __init__(self, engine: EngineContext, state: Path, presence: Presence, secrets: SecretsFile) -> None:
+    def __init__(self, engine: EngineContext, state: Path, servers: Servers, secrets: SecretsFile) -> None:
         self._engine = engine
         self._state = state
-        self._presence = presence
+        self._servers = servers
         self._secrets = secrets
         self._turn = state / "gc.lock"
         self._sizes: dict[tuple[What, str], int] = {}
@@ -112,11 +112,11 @@ class Collector:
         async with self._alone_at_it():
             found = await survey(self._engine, self._state)
             # Asked after the look: what is in the making then has its maker among those who are there.
-            alone = await to_thread.run_sync(self._presence.alone) and not serving
+            alone = await to_thread.run_sync(self._servers.alone) and not serving
             sorted_out = sort_out(found, grace_ms=0 if alone else round(settings.leftover_seconds * 1000))
             if not dry_run:
                 await to_thread.run_sync(self._secrets.remove_leftover)
-                await to_thread.run_sync(self._presence.tidy)
+                await to_thread.run_sync(self._servers.tidy)
             aged = over_age(sorted_out.retained, now_ms=found.now_ms, days=settings.retention_days)
             collected = Collected()
             for step in [*sorted_out.leftovers, *aged]:

@@ -7,7 +7,7 @@ from sqlite3 import Connection
 
 import anyio
 
-from runloop_mcp.api.errors import ApiError, Unavailable
+from runloop_mcp.api.errors import ApiError, Conflict, Unavailable
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.api.models.scenario import ScenarioView
@@ -104,7 +104,7 @@ class ScoringJobs:
                 await engine.keeper.release(held, forget=False)
             return
         if not held.is_ready():
-            held = await engine.keeper.ready(held.id, seconds=_BOOT_SECONDS)
+            held = await self._ready(held)
         task = await engine.database.write(lambda connection: _prepare(connection, run_id))
         box, row, scenario = held.box, task.devbox, task.scenario
         if box is None or row.data.frozen_snapshot is None:
@@ -135,6 +135,15 @@ class ScoringJobs:
                 function.output = held.mask.text(function.output)
             # Told before the scoring devbox is removed: nobody need wait for that.
             await self._finish(run_id, result, prepared)
+
+    async def _ready(self, held: Held) -> Held:
+        """The run's devbox, booted again, as its server ended while scoring: in its turn, however long that takes."""
+        while True:
+            try:
+                return await self._engine.keeper.ready(held.id, seconds=_BOOT_SECONDS)
+            except Conflict:
+                if not self._engine.places.waits(held.id):
+                    raise
 
     async def _finish(self, run_id: str, result: ScoringContractResult, prepared: PreparedScoring) -> None:
         def change(data: RunData) -> None:

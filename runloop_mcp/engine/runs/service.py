@@ -192,7 +192,7 @@ class EngineRuns(Runs):
         return math.inf if next_ms is None else max(next_ms - now_ms(), 0) / 1000
 
     async def _look_after(self, row: RunRow, status: DevboxStatus, *, carry_on: bool) -> None:
-        expired = row.expires_ms <= now_ms()
+        expired = row.expires_ms is not None and row.expires_ms <= now_ms()
         if row.state in ENDED or (row.state is RunState.SCORED and expired):
             # A scored run keeps its score for ever, but not its devbox.
             await self._end_devbox(await self._engine.keeper.hold(row.devbox_id), row.state)
@@ -202,8 +202,9 @@ class EngineRuns(Runs):
             return
         elif row.state is RunState.SCORING:
             await self.carry_on(row)
-        elif status is DevboxStatus.PROVISIONING:
-            # Whoever began this boot is gone, and those who wait for the devbox do not boot it.
+        elif status in (DevboxStatus.QUEUED, DevboxStatus.PROVISIONING):
+            # Whoever began this boot is gone, and those who wait for the devbox do not boot it. In the queue it keeps
+            # its turn, which is that of its run.
             held = await self._engine.keeper.hold(row.devbox_id)
             if not held.is_ready():
                 self._engine.keeper.begin_boot(held)

@@ -16,10 +16,11 @@ from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Capability
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.devboxes.places import Places
 from runloop_mcp.engine.runs.launch import refuse_unsupported
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
 from runloop_mcp.engine.scenarios.library import ScenarioRecord
-from runloop_mcp.engine.store import devboxes, events, idempotency, runs, versions
+from runloop_mcp.engine.store import devboxes, events, idempotency, places, runs, versions
 from runloop_mcp.engine.store.devboxes import DevboxData, DevboxRow
 from runloop_mcp.engine.store.runs import RunData, RunRow
 
@@ -57,15 +58,7 @@ async def start_run(
             idempotency.keep(connection, scope, idempotency_key, arguments, row.id, row.start_time_ms)
         _count_attempt(connection, row)
         row.data.scenario_version = versions.keep(connection, kept)
-        runs.insert(connection, row)
-        devboxes.insert(connection, devbox)
-        events.append(
-            connection,
-            row.id,
-            "state",
-            row.start_time_ms,
-            {"move": "start", "state": row.state, "scenario_id": row.scenario_id, "attempt": row.attempt},
-        )
+        _insert(connection, row, devbox, engine.places)
         return surround(connection, row)
 
     # Shielded: a run that is in the store has its devbox booted, though whoever asked for it may have gone away.
@@ -80,8 +73,30 @@ async def start_run(
         if started_record.row.id != row.id:
             await engine.keeper.release(held, forget=True)
         else:
+            if started_record.devbox.status is not DevboxStatus.QUEUED:
+                engine.places.note_given(devbox.id)
             engine.keeper.begin_boot(held)
     return view(started_record)
+
+
+def _insert(connection: Connection, row: RunRow, devbox: DevboxRow, queue: Places) -> None:
+    """Keeps a run and its devbox, which has a place, or waits for one: then the run's time has not begun."""
+    has_place = places.is_free(connection, queue.rules)
+    if not has_place:
+        devbox.status, devbox.data.status_after_queue = DevboxStatus.QUEUED, devbox.status
+        row.expires_ms = None
+    runs.insert(connection, row)
+    devboxes.insert(connection, devbox)
+    places.keep(connection, devbox.id, queue.server(), given=has_place)
+    started: dict[str, object] = {
+        "move": "start",
+        "state": row.state,
+        "scenario_id": row.scenario_id,
+        "attempt": row.attempt,
+    }
+    events.append(connection, row.id, "state", row.start_time_ms, started)
+    if not has_place:
+        places.note_queued(connection, row.id, devbox.id, now_ms=row.start_time_ms)
 
 
 def _rows(
@@ -124,6 +139,7 @@ def _rows(
             scoring=ScoringMode(scenario.metadata.get("scoring", ScoringMode.CLEAN)),
             commands_limit=_limit(scenario, "max_commands"),
             attempts_limit=_limit(scenario, "max_attempts"),
+            keep_alive_seconds=keep_alive,
         ),
         result=None,
     )

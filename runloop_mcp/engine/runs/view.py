@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from sqlite3 import Connection
 
+from runloop_mcp.api.models.devbox import DevboxStatus, QueuePlace
 from runloop_mcp.api.models.run import Budget, RunDetails, RunState, ScenarioRunView
 from runloop_mcp.engine.clock import now_ms
-from runloop_mcp.engine.store import devboxes, executions, runs
+from runloop_mcp.engine.store import devboxes, executions, places, runs
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunRow
 
@@ -18,6 +19,7 @@ class RunRecord:
     devbox: DevboxRow
     attempts: int
     commands: int
+    queue: QueuePlace | None
 
     @property
     def state(self) -> RunState:
@@ -37,11 +39,13 @@ def load(connection: Connection, run_id: str) -> RunRecord:
 def surround(connection: Connection, row: RunRow) -> RunRecord:
     """A run's row with what its view needs of other tables."""
     data = row.data
+    devbox = devboxes.get(connection, row.devbox_id)
     return RunRecord(
         row=row,
-        devbox=devboxes.get(connection, row.devbox_id),
+        devbox=devbox,
         attempts=runs.count_attempts(connection, row.scenario_id, row.principal) if data.attempts_limit else 0,
         commands=executions.count(connection, row.devbox_id) if data.commands_limit else 0,
+        queue=places.place_of(connection, devbox.id) if devbox.status is DevboxStatus.QUEUED else None,
     )
 
 
@@ -58,7 +62,7 @@ def view(record: RunRecord) -> ScenarioRunView:
         purpose=data.purpose,
         benchmark_run_id=data.benchmark_run_id,
         start_time_ms=row.start_time_ms,
-        duration_ms=(row.end_time_ms or now_ms()) - row.start_time_ms,
+        duration_ms=_duration_ms(row),
         environment_variables=data.environment_variables,
         secrets_provided=data.secrets,
         scoring_contract_result=row.result,
@@ -67,6 +71,7 @@ def view(record: RunRecord) -> ScenarioRunView:
             attempt=row.attempt,
             principal=row.principal,
             devbox_status=record.devbox.status,
+            queue=record.queue,
             working_directory=data.working_directory,
             budget=budget(record),
             disclosure=data.disclosure,
@@ -80,14 +85,27 @@ def view(record: RunRecord) -> ScenarioRunView:
     )
 
 
+def _duration_ms(row: RunRow) -> int | None:
+    """How long the run has taken, without what its devbox waited in the queue; None where it never left that."""
+    if row.expires_ms is None:
+        return None
+    return (row.end_time_ms or now_ms()) - (row.data.begin_ms or row.start_time_ms)
+
+
+def time_left_seconds(row: RunRow) -> int | None:
+    """How much of its time a running run has left; all of it before it begins."""
+    if row.state is not RunState.RUNNING:
+        return None
+    if row.expires_ms is None:
+        return row.data.keep_alive_seconds
+    return max(row.expires_ms - now_ms(), 0) // 1000
+
+
 def budget(record: RunRecord) -> Budget:
     """What a run has left."""
     data = record.row.data
-    time_left = None
-    if record.state is RunState.RUNNING:
-        time_left = max(record.row.expires_ms - now_ms(), 0) // 1000
     return Budget(
-        time_left_seconds=time_left,
+        time_left_seconds=time_left_seconds(record.row),
         commands_left=max(data.commands_limit - record.commands, 0) if data.commands_limit is not None else None,
         attempts_left=max(data.attempts_limit - record.attempts, 0) if data.attempts_limit is not None else None,
     )

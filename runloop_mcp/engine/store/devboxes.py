@@ -36,6 +36,8 @@ class DevboxData(BaseModel):
     working_directory: str
     launch_parameters: LaunchParameters = Field(default_factory=LaunchParameters)
     transitions: list[Transition] = Field(default_factory=list)
+    status_after_queue: DevboxStatus | None = None
+    """While it waits for its turn: what it will be then."""
     failure_reason: str | None = None
     failure_message: str | None = None
     shutdown_reason: str | None = None

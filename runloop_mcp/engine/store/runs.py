@@ -38,6 +38,10 @@ class RunData(BaseModel):
     """The mode that the scenario asks for."""
     commands_limit: int | None = None
     attempts_limit: int | None = None
+    keep_alive_seconds: int = 3600
+    """How long it may take, from when its devbox need wait no longer."""
+    begin_ms: int | None = None
+    """When its time began, where that was not when it was started: its devbox had to wait."""
     scoring_mode: ScoringMode | None = None
     """The mode in which it was scored."""
     notes: list[str] = Field(default_factory=list)
@@ -58,8 +62,8 @@ class RunRow(BaseModel):
     name: str | None
     start_time_ms: int
     end_time_ms: int | None
-    expires_ms: int
-    """When its time runs out, in UTC milliseconds."""
+    expires_ms: int | None
+    """When its time runs out, in UTC milliseconds; None while its devbox waits in the queue, before its time begins."""
     data: RunData
     result: ScoringContractResult | None
 
@@ -148,6 +152,17 @@ def move(
         data["score"] = result.score
     events.append(connection, run_id, "state", now_ms, data)
     return row
+
+
+def begin(connection: sqlite3.Connection, run_id: str, *, now_ms: int) -> None:
+    """Begins the time of a run, unless it has begun."""
+    row = get(connection, run_id)
+    if row.expires_ms is None:
+        row.data.begin_ms = now_ms
+        connection.execute(
+            "UPDATE runs SET expires_ms = ?, data = ? WHERE id = ?",
+            (now_ms + row.data.keep_alive_seconds * 1000, row.data.model_dump_json(), run_id),
+        )
 
 
 def note(connection: sqlite3.Connection, run_id: str, text: str, *, now_ms: int) -> RunRow:

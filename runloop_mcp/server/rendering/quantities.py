@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from runloop_mcp.api.models.devbox import QueuePlace
 from runloop_mcp.api.models.run import Budget
 
 
@@ -40,6 +41,11 @@ def budget_line(budget: Budget | Mapping[str, int | None] | None) -> str:
     if budget.attempts_left is not None:
         parts.append(amount(budget.attempts_left, "further attempt"))
     return f"Left: {', '.join(parts)}." if parts else ""
+
+
+def queue_text(queue: QueuePlace | None) -> str:
+    """A place in the queue, as in ", place 3 of 12 in the queue"; empty where there is none."""
+    return f", place {queue.place} of {queue.length} in the queue" if queue else ""
 
 
 def moment(time_ms: int | None) -> str | None:

@@ -3,7 +3,7 @@
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
 from runloop_mcp.server.printable import printable, shortened
-from runloop_mcp.server.rendering.quantities import amount, budget_line, moment, score_text, span
+from runloop_mcp.server.rendering.quantities import amount, budget_line, moment, queue_text, score_text, span
 from runloop_mcp.server.results import RunLine, RunList
 
 _NOTE = 3000
@@ -101,7 +101,7 @@ def run_text(run: ScenarioRunView) -> str:
 def devbox_line(run: ScenarioRunView) -> str:
     """The run's devbox: its state and working directory."""
     details = run.x_runloop_mcp
-    status = f" is {details.devbox_status}" if details and details.devbox_status else ""
+    status = f" is {details.devbox_status}{queue_text(details.queue)}" if details and details.devbox_status else ""
     directory = f", working directory {details.working_directory}" if details and details.working_directory else ""
     return f"Devbox {run.devbox_id}{status}{directory}."
 

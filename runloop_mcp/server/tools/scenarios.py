@@ -19,10 +19,17 @@ from runloop_mcp.server.rendering.scenario import problem_text, scenario_list, s
 from runloop_mcp.server.results import ScenarioList
 from runloop_mcp.server.targets import devbox_ready
 from runloop_mcp.server.tools.tool import Tool
-from runloop_mcp.server.waiting import Patience
+from runloop_mcp.server.waiting import LONGEST_WAIT, Patience
 
 _FAILURE = 4000
 """Characters of why a devbox failed: the output of a launch command ends there."""
+
+
+_QUEUED = (
+    'As many devboxes are up as may be at once: it boots when its turn comes. get_run(run_id="{run_id}", '
+    "wait_seconds=20) waits and shows its place; the run's time has not begun. Other runs that are done make room "
+    "with complete_run or cancel_run."
+)
 
 
 class ListScenarios(Arguments):
@@ -87,7 +94,9 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
     run = await call.backend.scenarios.start_run(
         params, principal=call.principal, idempotency_key=call.idempotency_key(arguments.idempotency_key)
     )
-    devbox = await devbox_ready(call, run.devbox_id, Patience())
+    queued = run.x_runloop_mcp is not None and run.x_runloop_mcp.devbox_status == DevboxStatus.QUEUED
+    # A turn in the queue comes in minutes rather than seconds: whoever starts is told at once where they stand.
+    devbox = await devbox_ready(call, run.devbox_id, Patience(0 if queued else LONGEST_WAIT))
     run = run_for_solver(await find_run(call.backend, call.principal, run.id))
     if devbox.status == DevboxStatus.FAILURE:
         raise ToolError(_failure(run, devbox))
@@ -100,6 +109,8 @@ def _started(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -
     lines = [f"Run {run.id} of {scenario.name} ({scenario.id}) has started.{attempt}"]
     if devbox.status == DevboxStatus.RUNNING:
         lines.append(devbox_line(run).removesuffix(".") + "; it is ready.")
+    elif devbox.status == DevboxStatus.QUEUED:
+        lines += [devbox_line(run), _QUEUED.format(run_id=run.id)]
     else:
         lines.append(f"Devbox {run.devbox_id} is {devbox.status}; the first command waits for it.")
     lines += note_lines(run)
@@ -148,9 +159,9 @@ START_RUN = Tool(
     name="start_run",
     title="Start a run",
     description=(
-        "Starts a run of a scenario on a fresh isolated devbox and waits until it is ready. Returns the run_id "
-        "that the other tools take, the working directory, the time limit and the problem statement. Every start "
-        "counts as an attempt."
+        "Starts a run of a scenario on a fresh isolated devbox and waits until it is ready, or tells its place in "
+        "the queue. Returns the run_id that the other tools take, the working directory, the time limit and the "
+        "problem statement. Every start counts as an attempt."
     ),
     arguments=StartRun,
     run=start_run,
