@@ -15,7 +15,7 @@ from pydantic import AnyUrl
 
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
-from runloop_mcp.server.instructions import INSTRUCTIONS
+from runloop_mcp.server.instructions import instructions_for
 
 if TYPE_CHECKING:
     from runloop_mcp.api.backend import Backend
@@ -34,7 +34,7 @@ class RunloopServer(MCPServer[Any]):
             name="runloop",
             title="Runloop scenarios",
             description="Coding scenarios in isolated devboxes, from start to score",
-            instructions=INSTRUCTIONS,
+            instructions=instructions_for(principal),
             version=__version__,
             extensions=extensions,
             log_level=log_level,

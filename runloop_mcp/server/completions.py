@@ -9,7 +9,7 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.devbox import OutputStream
 from runloop_mcp.api.models.run import RunListParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
-from runloop_mcp.server.handles import may_see
+from runloop_mcp.server.handles import may_see, visible_scenarios
 
 _MOST: Final = 100
 """Values that the protocol allows in one answer."""
@@ -19,7 +19,7 @@ async def complete(backend: Backend, principal: Principal, argument: str, begun:
     """The values of an argument that begin with, or for scenarios are named by, what was typed."""
     match argument:
         case "scenario_id":
-            page = await backend.scenarios.list(ScenarioListParams(limit=500))
+            page = await visible_scenarios(backend, principal, ScenarioListParams(limit=500))
             typed = begun.casefold()
             found = [item.id for item in page.items if item.id.startswith(begun) or typed in item.name.casefold()]
         case "run_id":

@@ -38,6 +38,7 @@ from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
 from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tools.catalogue import TOOLS
+from runloop_mcp.server.tools.scenarios import START_RUN
 
 _log = logging.getLogger(__name__)
 
@@ -53,8 +54,8 @@ class Face:
         self._targets: dict[str, Target] = {}
 
     def tools(self) -> list[ListedTool]:
-        """All tools, in their stable order."""
-        return [tool.listed() for tool in TOOLS]
+        """All tools that this principal can use, in their stable order: one bound to a run starts none."""
+        return [tool.listed() for tool in TOOLS if tool is not START_RUN or self._principal.run_id is None]
 
     def has_tool(self, name: str) -> bool:
         """Whether there is a tool with this name."""
@@ -151,7 +152,7 @@ class Face:
                 message=f"There is no such prompt. There is one: {SOLVE_SCENARIO.name}(scenario_id).",
             )
         try:
-            return await solve_scenario(self._backend, arguments)
+            return await solve_scenario(self._backend, self._principal, arguments)
         except ApiError as error:
             raise prompt_error(error) from error
 

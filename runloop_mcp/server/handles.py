@@ -6,6 +6,7 @@ from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.ids import IdPrefix
+from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 
@@ -28,14 +29,29 @@ WHERE: Final = {
 _RUNS_SEARCHED = 500
 
 
-async def find_scenario(backend: Backend, named: str) -> ScenarioView:
+async def visible_scenarios(backend: Backend, principal: Principal, params: ScenarioListParams) -> Page[ScenarioView]:
+    """One page of the scenarios that the principal may see: one bound to a run sees the scenario of that run alone."""
+    if principal.run_id is None:
+        return await backend.scenarios.list(params)
+    own = await _own_scenario(backend, principal.run_id)
+    return Page[ScenarioView](items=[own], has_more=False, total_count=1)
+
+
+async def find_scenario(backend: Backend, principal: Principal, named: str) -> ScenarioView:
     """The scenario with this id or resource URI, or the one with exactly this name.
 
     Raises:
-        NotFound: There is none.
+        NotFound: There is none that this principal may see.
         InvalidRequest: It is the id of something else, or several have this name.
     """
     scenario_id = _bare(named, IdPrefix.SCENARIO, "scenario_id")
+    if principal.run_id is not None:
+        own = await _own_scenario(backend, principal.run_id)
+        if scenario_id not in (own.id, own.name):
+            raise NotFound(
+                "There is no such scenario among those that you may see.", hint=f"Yours is {own.id} ({own.name})."
+            )
+        return own
     if not scenario_id.startswith(IdPrefix.SCENARIO + "_"):
         page = await backend.scenarios.list(ScenarioListParams(name=scenario_id, limit=2))
         if len(page.items) == 1:
@@ -66,6 +82,11 @@ async def find_run(backend: Backend, principal: Principal, named: str) -> Scenar
     if not may_see(principal, run):
         raise NotFound("There is no such run among those that you may see.", hint=_own(principal))
     return run
+
+
+async def _own_scenario(backend: Backend, run_id: str) -> ScenarioView:
+    """The scenario of the run that a principal is bound to."""
+    return await backend.scenarios.retrieve((await backend.runs.retrieve(run_id)).scenario_id)
 
 
 def may_see(principal: Principal, run: ScenarioRunView) -> bool:

@@ -6,6 +6,7 @@ from typing import Final
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, GetPromptResult, Prompt, PromptArgument, PromptMessage, TextContent
 
+from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import functions_for_solver, scenario_for_solver
 from runloop_mcp.server.handles import find_scenario
@@ -24,7 +25,7 @@ SOLVE_SCENARIO: Final = Prompt(
 _TASK = """\
 Solve this coding scenario, with the tools of the runloop server.
 
-1. Call start_run(scenario_id="{scenario_id}"). It gives a run_id and a devbox that is ready.
+1. {begin}
 2. Work in the devbox only: exec_on_devbox runs commands, read_file, write_file and edit_file handle files. \
 Look round first.
 3. Prove your solution there: run what tests there are, and write your own for what the problem statement asks.
@@ -34,7 +35,13 @@ Look round first.
 {scenario}"""
 
 
-async def solve_scenario(backend: Backend, arguments: Mapping[str, str] | None) -> GetPromptResult:
+_START = 'Call start_run(scenario_id="{scenario_id}"). It gives a run_id and a devbox that is ready.'
+_TAKE_UP = 'Your run is {run_id}: get_run(run_id="{run_id}", wait_seconds=20) shows it once its devbox is ready.'
+
+
+async def solve_scenario(
+    backend: Backend, principal: Principal, arguments: Mapping[str, str] | None
+) -> GetPromptResult:
     """The task of solving one scenario.
 
     Raises:
@@ -47,9 +54,11 @@ async def solve_scenario(backend: Backend, arguments: Mapping[str, str] | None) 
             code=INVALID_PARAMS,
             message="`scenario_id` is missing. The resource runloop://scenarios and list_scenarios give the ids.",
         )
-    scenario = await find_scenario(backend, named)
+    scenario = await find_scenario(backend, principal, named)
     shown = scenario_text(scenario_for_solver(scenario), functions_for_solver(scenario))
-    text = printable(_TASK.format(scenario_id=scenario.id, scenario=shown))
+    run_id = principal.run_id
+    begin = _TAKE_UP.format(run_id=run_id) if run_id else _START.format(scenario_id=scenario.id)
+    text = printable(_TASK.format(begin=begin, scenario=shown))
     return GetPromptResult(
         description=printable(scenario.name),
         messages=[PromptMessage(role="user", content=TextContent(type="text", text=text))],

@@ -14,7 +14,7 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import functions_for_solver, run_for_solver, scenario_for_solver
 from runloop_mcp.api.models.devbox import OutputStream
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
-from runloop_mcp.server.handles import find_run, find_scenario
+from runloop_mcp.server.handles import find_run, find_scenario, visible_scenarios
 from runloop_mcp.server.printable import printable
 from runloop_mcp.server.rendering.quantities import amount
 from runloop_mcp.server.rendering.run import run_text
@@ -68,7 +68,7 @@ class Resources:
 
     async def listed(self) -> list[Resource]:
         """The list of scenarios, and the problem statement of each of the newest."""
-        page = await self._backend.scenarios.list(ScenarioListParams(limit=_LISTED))
+        page = await visible_scenarios(self._backend, self._principal, ScenarioListParams(limit=_LISTED))
         return [_SCENARIOS] + [
             Resource(
                 uri=f"runloop://scenarios/{scenario.id}/problem",
@@ -108,12 +108,12 @@ class Resources:
         raise ResourceNotFoundError(f"No resource has a URI of this form. The forms are: {forms}")
 
     async def _scenarios(self) -> str:
-        page = await self._backend.scenarios.list(ScenarioListParams(limit=_ALL))
+        page = await visible_scenarios(self._backend, self._principal, ScenarioListParams(limit=_ALL))
         lines = [scenario_line(scenario_for_solver(scenario)) for scenario in page.items]
         return _json(ScenarioList(scenarios=lines, total=page.total_count))
 
     async def _find(self, names: dict[str, str]) -> ScenarioView:
-        return await find_scenario(self._backend, names["scenario_id"])
+        return await find_scenario(self._backend, self._principal, names["scenario_id"])
 
     async def scenario(self, names: dict[str, str]) -> str:
         """A scenario as markdown."""

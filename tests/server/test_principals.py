@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mcp_agent import Serve, scenario_folder
+from mcp_types import PromptReference, TextContent
 
 from runloop_mcp.api.access import Principal, Role
 
@@ -32,6 +33,41 @@ async def test_a_caller_bound_to_a_run_reaches_no_other(tmp_path: Path, serve: S
         ):
             assert own in await solver.refused(tool, run_id=other, **arguments)
         assert own in await solver.refused("start_run", scenario_id="answer")
+
+
+async def test_a_caller_bound_to_a_run_is_offered_what_works_for_it(tmp_path: Path, serve: Serve) -> None:
+    """No tool that starts runs, and of all scenarios its run's: in lists, tools, resources, completions and prompts."""
+    pack = scenario_folder(scenario_folder(tmp_path / "pack", "answer"), "other")
+    async with serve(pack) as operator:
+        own = await operator.run_of("answer")
+        listed = (await operator.call("list_scenarios")).structured["scenarios"]
+        ids = {each["name"]: each["scenario_id"] for each in listed}
+        everything = [tool.name for tool in (await operator.client.list_tools()).tools]
+    async with serve(pack, principal=Principal("agent", Role.SOLVER, run_id=own)) as solver:
+        tools = [tool.name for tool in (await solver.client.list_tools()).tools]
+        assert tools == [name for name in everything if name != "start_run"]
+        assert own in (solver.client.instructions or "")
+        assert "start_run" not in (solver.client.instructions or "")
+        found = (await solver.call("list_scenarios", query="other")).structured
+        assert ([each["name"] for each in found["scenarios"]], found["total"]) == (["answer"], 1)
+        assert "Write 42" in (await solver.call("get_scenario", scenario_id="answer")).text
+        for named in ("other", ids["other"]):
+            assert ids["answer"] in await solver.refused("get_scenario", scenario_id=named)
+        assert ids["other"] not in await solver.read("runloop://scenarios")
+        resources = (await solver.client.list_resources()).resources
+        assert [str(resource.uri) for resource in resources] == [
+            "runloop://scenarios",
+            f"runloop://scenarios/{ids['answer']}/problem",
+        ]
+        offered = await solver.client.complete(
+            PromptReference(type="ref/prompt", name="solve_scenario"), {"name": "scenario_id", "value": ""}
+        )
+        assert offered.completion.values == [ids["answer"]]
+        prompt = await solver.client.get_prompt("solve_scenario", {"scenario_id": "answer"})
+        (message,) = prompt.messages
+        assert isinstance(message.content, TextContent)
+        assert own in message.content.text
+        assert "start_run" not in message.content.text.partition("# ")[0]
 
 
 async def test_a_solver_sees_its_own_runs_only(tmp_path: Path, serve: Serve) -> None:

@@ -79,7 +79,9 @@ async def _visible_runs(call: Call, arguments: ListRuns) -> Page[ScenarioRunView
     if call.principal.run_id is not None:
         run = await find_run(call.backend, call.principal, call.principal.run_id)
         return Page[ScenarioRunView](items=[run], has_more=False, total_count=1)
-    scenario = await find_scenario(call.backend, arguments.scenario_id) if arguments.scenario_id else None
+    scenario = (
+        await find_scenario(call.backend, call.principal, arguments.scenario_id) if arguments.scenario_id else None
+    )
     wanted = RunListParams(
         scenario_id=scenario and scenario.id,
         state=arguments.state,

@@ -11,7 +11,7 @@ from runloop_mcp.api.models.run import RunProfile, ScenarioRunView, StartRunPara
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.server.arguments import Arguments, Cursor, Limit, ScenarioId
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import find_run, find_scenario
+from runloop_mcp.server.handles import find_run, find_scenario, visible_scenarios
 from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.quantities import budget_line
 from runloop_mcp.server.rendering.run import devbox_line, note_lines
@@ -64,11 +64,10 @@ class StartRun(Arguments):
 
 async def list_scenarios(call: Call, arguments: ListScenarios) -> Reply:
     """One page of scenarios."""
-    page = await call.backend.scenarios.list(
-        ScenarioListParams(
-            search=arguments.query, tags=arguments.tags, starting_after=arguments.cursor, limit=arguments.limit
-        )
+    params = ScenarioListParams(
+        search=arguments.query, tags=arguments.tags, starting_after=arguments.cursor, limit=arguments.limit
     )
+    page = await visible_scenarios(call.backend, call.principal, params)
     page = page.model_copy(update={"items": [scenario_for_solver(scenario) for scenario in page.items]})
     listed = scenario_list(page)
     return Reply(scenario_list_text(listed), listed)
@@ -76,7 +75,7 @@ async def list_scenarios(call: Call, arguments: ListScenarios) -> Reply:
 
 async def get_scenario(call: Call, arguments: GetScenario) -> Reply:
     """A scenario with its problem statement."""
-    scenario = await find_scenario(call.backend, arguments.scenario_id)
+    scenario = await find_scenario(call.backend, call.principal, arguments.scenario_id)
     return Reply(scenario_text(scenario_for_solver(scenario), functions_for_solver(scenario)))
 
 
@@ -86,7 +85,7 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
         raise ToolError(
             f"You are bound to the run {call.principal.run_id} and can't start another. Go on with get_run."
         )
-    scenario = await find_scenario(call.backend, arguments.scenario_id)
+    scenario = await find_scenario(call.backend, call.principal, arguments.scenario_id)
     profile = RunProfile(env_vars=arguments.environment_variables, secrets=arguments.secrets)
     params = StartRunParams(
         scenario_id=scenario.id, run_name=arguments.run_name, metadata=arguments.metadata, run_profile=profile
