@@ -5,6 +5,7 @@ waits for `initialize`, which needs none of them, and calls the first tool much 
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -23,11 +24,16 @@ class LateBackend(Backend):
     A failure to open ends the block that entered this, with the error.
 
     Args:
-        make: Makes the backend, with everything that has to be imported for it.
+        make: Makes the backend, to be entered, with everything that has to be imported for it.
         head_start_seconds: When to open it at the latest.
     """
 
-    def __init__(self, make: Callable[[], Backend], *, head_start_seconds: float = HEAD_START_SECONDS) -> None:
+    def __init__(
+        self,
+        make: Callable[[], AbstractAsyncContextManager[Backend]],
+        *,
+        head_start_seconds: float = HEAD_START_SECONDS,
+    ) -> None:
         self._make = make
         self._head_start_seconds = head_start_seconds
         self._wanted = anyio.Event()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.errors import InvalidRequest, Unavailable
 from runloop_mcp.cli.options import backend_options
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ Ctrl-C ends it."""
 @click.option("--host", metavar="ADDRESS", help="Where to listen, over HTTP.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="The port, over HTTP.  [default: 8787]")
 @click.option("--no-auth", is_flag=True, help="Serve HTTP without authentication; on this machine only.")
+@click.option(
+    "--run", "run_id", metavar="RUN_ID", help="Bind the client to one run, for a solver that someone else started."
+)
 @backend_options
 def serve(
     *,
@@ -37,11 +40,19 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     no_auth: bool = False,
+    run_id: str | None = None,
 ) -> None:
     """Serve MCP: over stdio for a client on this machine, or over HTTP.
 
     Over HTTP one port answers streamable HTTP at /mcp and SSE at /sse; --transport sse answers SSE alone.
+
+    With --run the client reaches that run alone, and starts no other. It is served by the process that has the run's
+    devbox, where one has.
     """
+    if run_id is not None and transport != "stdio":
+        raise click.UsageError("--run needs --transport stdio.")
+    if run_id is not None and _relayed(flags, run_id):
+        return
     # The collector's default looks through everything young after 700 new objects: too often for a program that makes
     # some thousands in a call and keeps hardly any. Measured: 7 % of a call's time.
     gc.set_threshold(20_000, 50, 50)
@@ -54,7 +65,7 @@ def serve(
     if transport == "stdio":
         if host is not None or port is not None:
             raise click.UsageError("--host and --port need --transport http or sse.")
-        anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal)
+        anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id)
         return
     if not no_auth:
         raise InvalidRequest(
@@ -64,6 +75,21 @@ def serve(
     settings = _settings({**flags, "host": host, "port": port})
     sse_only = transport == "sse"
     anyio.run(partial(serve_over_http, settings, sse_only=sse_only, ready=partial(_say_address, sse_only)))
+
+
+def _relayed(flags: dict[str, object], run_id: str) -> bool:
+    """Whether another process has served the client, which is done now.
+
+    Raises:
+        Unavailable: That process ended before the client.
+    """
+    from runloop_mcp.cli.wiring import servers_folder
+    from runloop_mcp.server.transports.relay import relay
+
+    try:
+        return relay(servers_folder(_settings(flags)), run_id)
+    except ConnectionError as error:
+        raise Unavailable(str(error), hint="Start this server again: the run goes on from its disk.") from error
 
 
 def _settings(flags: dict[str, object]) -> "Settings":

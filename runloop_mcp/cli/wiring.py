@@ -1,11 +1,13 @@
 """The only place that puts a backend behind a face. Parts are imported when they are put there: a start is quick."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from runloop_mcp.devbox.port import Driver
     from runloop_mcp.engine.retention.collector import Collected
     from runloop_mcp.engine.scenarios.pack import FolderProblem
+    from runloop_mcp.server.app import RunloopServer
 
 
 @contextmanager
@@ -93,12 +96,53 @@ async def collect_garbage(backend: Backend, *, dry_run: bool) -> "Collected":
     return await backend.collect(dry_run=dry_run)
 
 
-async def serve_over_stdio(settings: "Callable[[], Settings]", ready: Callable[[], None]) -> None:
+def bound_to(run_id: str) -> Principal:
+    """A solver that is bound to one run."""
+    return Principal(f"run:{run_id}", Role.SOLVER, run_id)
+
+
+def servers_folder(settings: "Settings") -> Path:
+    """Where servers on a state directory can be found."""
+    return settings.state_dir / "servers"
+
+
+@asynccontextmanager
+async def shared_backend(settings: "Settings", run_id: str | None = None) -> AsyncIterator[Backend]:
+    """The backend, open; solvers that other processes serve reach the runs whose devboxes it has, through it.
+
+    Args:
+        settings: Name the backend.
+        run_id: A run that has to be there.
+
+    Raises:
+        NotFound: There is no such run.
+    """
+    from runloop_mcp.engine.backend import EmbeddedEngine
+    from runloop_mcp.server.app import build_server
+    from runloop_mcp.server.transports.local_socket import serving_locally
+
+    async with backend_for(settings) as backend:
+        if run_id is not None:
+            await backend.runs.retrieve(run_id)
+
+        async def server_for(wanted: str) -> "RunloopServer | None":
+            has_devbox = isinstance(backend, EmbeddedEngine) and await backend.holds(wanted)
+            return build_server(backend, principal=bound_to(wanted)) if has_devbox else None
+
+        socket = servers_folder(settings) / f"{os.getpid()}-{secrets.token_hex(4)}.sock"
+        async with serving_locally(socket, server_for):
+            yield backend
+
+
+async def serve_over_stdio(
+    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None = None
+) -> None:
     """Serves MCP over stdio until the client goes or a signal comes.
 
     Args:
         settings: Tells what is in force; asked once the server answers, as reading it takes time.
         ready: Called when clients are heard and signals are heeded.
+        run_id: The run that the client is bound to; None where it is not.
     """
     from runloop_mcp.cli.late_backend import LateBackend
     from runloop_mcp.server.app import build_server
@@ -107,9 +151,10 @@ async def serve_over_stdio(settings: "Callable[[], Settings]", ready: Callable[[
 
     parent = os.getppid()
     with stop_on_signals() as stop:
-        async with LateBackend(lambda: backend_for(settings())) as backend:
+        async with LateBackend(lambda: shared_backend(settings(), run_id)) as backend:
             ready()
-            await serve_stdio(build_server(backend), stop=stop, parent_pid=parent)
+            server = build_server(backend, principal=bound_to(run_id) if run_id else LOCAL_OPERATOR)
+            await serve_stdio(server, stop=stop, parent_pid=parent)
 
 
 async def serve_over_http(settings: "Settings", *, sse_only: bool, ready: Callable[[str], None]) -> None:
@@ -125,6 +170,6 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, ready: Callab
     from runloop_mcp.server.transports.signals import stop_on_signals
 
     with stop_on_signals() as stop:
-        async with backend_for(settings) as backend:
+        async with shared_backend(settings) as backend:
             server = build_server(backend)
             await serve_http(server, host=settings.host, port=settings.port, sse_only=sse_only, ready=ready, stop=stop)

@@ -195,6 +195,14 @@ class EmbeddedEngine(Backend):
                 await keeper.release_all()
                 self._servers.end()
 
+    async def holds(self, run_id: str) -> bool:
+        """Whether this server has the devbox of a run."""
+        try:
+            run = await self.runs.retrieve(run_id)
+        except NotFound:
+            return False
+        return self._engine.keeper.get(run.devbox_id) is not None
+
     async def problems(self) -> Sequence[FolderProblem]:
         """Folders of packs that could not be loaded, scenarios' and scorers', with what is wrong in them."""
         return [*await self._engine.library.problems(), *await self._engine.custom_scorers.problems()]

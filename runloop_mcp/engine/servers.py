@@ -30,6 +30,7 @@ class Servers:
                 # Nobody else knows the id yet, so there is nobody to wait for.
                 self._own.acquire()
                 self._begun = True
+                self.tidy()
 
     def end(self) -> None:
         """The server lives no longer. Can be called repeatedly."""
