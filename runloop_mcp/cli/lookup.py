@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, NotFound
+from runloop_mcp.api.ids import IdPrefix, stable_id
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.cli.wiring import folder_problems
 
@@ -47,6 +48,19 @@ async def find_scenario(backend: Backend, called: str) -> ScenarioView:
     names = sorted({scenario.name async for scenario in all_scenarios(backend)})
     near = get_close_matches(called, names, n=3, cutoff=0.5) or names[:10]
     raise NotFound(f"There is no scenario {called!r}.", hint=f"There is: {', '.join(near) or 'none at all'}.")
+
+
+def is_folder(called: str) -> bool:
+    """Whether this is a folder that holds a scenario."""
+    return (Path(called) / "scenario.yaml").is_file()
+
+
+def folder_id(called: str) -> str:
+    """The id that the scenario in a folder has."""
+    from runloop_mcp.engine.scenarios.pack import pack_name
+
+    folder = Path(called).resolve()
+    return stable_id(IdPrefix.SCENARIO, pack_name(folder.parent), folder.name)
 
 
 def _refuse_folder(called: str) -> None:

@@ -17,6 +17,7 @@ _COMMANDS = {
     "serve": ("serve", "Serve MCP over stdio (the default), streamable HTTP or SSE."),
     "demo": ("demo", "Watch an agent's way through a scenario, from the list to the score."),
     "validate": ("validate", "Prove scenarios: untouched below 1.0, the reference exactly 1.0."),
+    "eval": ("eval:eval_command", "Run a command-line agent over scenarios, and tell how well it does."),
     "doctor": ("doctor", "What works on this machine, what is missing, and how to mend it."),
     "scenarios": ("scenarios", "List and show scenarios."),
     "runs": ("runs", "List and show runs."),
@@ -24,7 +25,8 @@ _COMMANDS = {
     "gc": ("gc", "Remove what is not needed any more, and say what that is."),
     "config": ("config", "The settings in force, and where each comes from."),
 }
-"""Name: the module that holds it, and the line that `--help` shows, so that help imports none of them."""
+"""Name: the module that holds it, and the line that `--help` shows, so that help imports none of them. After a colon,
+by which name the module has it, where that is not the command's."""
 
 
 class _Commands(click.Group):
@@ -36,7 +38,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"runloop_mcp.cli.{_COMMANDS[cmd_name][0]}"), cmd_name)
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(f"runloop_mcp.cli.{module}"), name or cmd_name)
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise

@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -12,28 +12,39 @@ R = TypeVar("R")
 
 _FOLDER = click.Path(path_type=Path)
 
-_BACKEND_OPTIONS = [
-    click.option("--state-dir", type=_FOLDER, metavar="DIR", help="Where runs and devboxes are kept."),
-    click.option("--scenarios", type=_FOLDER, metavar="DIR", multiple=True, help="A further folder of scenarios."),
-    click.option("--backend", type=click.Choice(["local", "cloud"]), help="Who keeps scenarios and runs."),
-    click.option("--devbox-network", type=click.Choice(["none", "host"]), help="What local devboxes reach."),
-    click.option(
+_BACKEND_OPTIONS: dict[str, Callable[..., Any]] = {
+    "state_dir": click.option("--state-dir", type=_FOLDER, metavar="DIR", help="Where runs and devboxes are kept."),
+    "scenarios": click.option(
+        "--scenarios", type=_FOLDER, metavar="DIR", multiple=True, help="A further folder of scenarios."
+    ),
+    "backend": click.option("--backend", type=click.Choice(["local", "cloud"]), help="Who keeps scenarios and runs."),
+    "devbox_network": click.option(
+        "--devbox-network", type=click.Choice(["none", "host"]), help="What local devboxes reach."
+    ),
+    "max_devboxes": click.option(
         "--max-devboxes", type=click.IntRange(1), metavar="N", help="How many may be up at once; others wait in turn."
     ),
-]
-_BACKEND_NAMES = ("state_dir", "scenarios", "backend", "devbox_network", "max_devboxes")
+}
 
 
 def backend_options(command: Callable[..., R]) -> Callable[..., R]:
     """Adds the options that say which backend to use, and passes them on as one mapping, `flags`."""
+    return _gathered(command, _BACKEND_OPTIONS)
 
+
+def backend_options_but_scenarios(command: Callable[..., R]) -> Callable[..., R]:
+    """Likewise, for a command that has an option `--scenarios` of its own."""
+    return _gathered(command, {name: option for name, option in _BACKEND_OPTIONS.items() if name != "scenarios"})
+
+
+def _gathered(command: Callable[..., R], options: Mapping[str, Callable[..., Any]]) -> Callable[..., R]:
     @wraps(command)
     def gathered(*args: Any, **values: Any) -> R:
-        flags = {name: values.pop(name) for name in _BACKEND_NAMES}
+        flags = {name: values.pop(name) for name in options}
         return command(*args, flags=flags, **values)
 
     decorated: Callable[..., R] = gathered
-    for option in reversed(_BACKEND_OPTIONS):
+    for option in reversed([*options.values()]):
         decorated = option(decorated)
     return decorated
 

@@ -14,13 +14,12 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import NotFound
 from runloop_mcp.api.ids import IdPrefix, stable_id
 from runloop_mcp.api.models.scenario import ScenarioView
-from runloop_mcp.cli.lookup import all_scenarios, find_scenario
+from runloop_mcp.cli.lookup import all_scenarios, find_scenario, folder_id, is_folder
 from runloop_mcp.cli.options import backend_options, json_option
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import console, print_json, print_table
 from runloop_mcp.cli.validation import Validation, Validator, Verdict
 from runloop_mcp.cli.wiring import backend_for, folder_problems
-from runloop_mcp.engine.scenarios.pack import pack_name
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -54,7 +53,7 @@ def validate(
     A scenario is valid when its untouched environment scores below 1.0 and its environment with the reference applied
     scores exactly 1.0, each time. The exit code is 1 when any is not.
     """
-    folders = [Path(called).resolve() for called in scenarios_called if _is_folder(called)]
+    folders = [Path(called).resolve() for called in scenarios_called if is_folder(called)]
     if folders:
         flags["scenarios"] = (*_given(flags), *dict.fromkeys(folder.parent for folder in folders))
     settings = load_settings(**flags)
@@ -67,10 +66,6 @@ def validate(
     else:
         _show(found)
     return 0 if valid else 1
-
-
-def _is_folder(called: str) -> bool:
-    return (Path(called) / "scenario.yaml").is_file()
 
 
 def _given(flags: dict[str, object]) -> tuple[Path, ...]:
@@ -103,13 +98,13 @@ async def _validate(
 async def _chosen(backend: Backend, called: tuple[str, ...], unloadable: set[str]) -> list[ScenarioView]:
     if not called:
         return sorted([each async for each in all_scenarios(backend)], key=lambda each: each.name)
-    ids = [_folder_id(each) if _is_folder(each) else each for each in called]
+    ids = [folder_id(each) if is_folder(each) else each for each in called]
     return [await find_scenario(backend, each) for each in dict.fromkeys(ids) if each not in unloadable]
 
 
 async def _unloadable(backend: Backend, called: tuple[str, ...]) -> list[Validation]:
     """The folders that hold no scenario that could be loaded: those that were named, all where none was."""
-    named = {_folder_id(each) for each in called if _is_folder(each)}
+    named = {folder_id(each) for each in called if is_folder(each)}
     found = []
     for problem in await folder_problems(backend):
         scenario_id = stable_id(IdPrefix.SCENARIO, problem.pack, problem.folder)
@@ -117,12 +112,6 @@ async def _unloadable(backend: Backend, called: tuple[str, ...]) -> list[Validat
             name = problem.folder or str(problem.path)
             found.append(Validation(scenario_id, name, Verdict.INVALID, str(problem), [], [], 0))
     return found
-
-
-def _folder_id(called: str) -> str:
-    """The id that the scenario in a folder has."""
-    folder = Path(called).resolve()
-    return stable_id(IdPrefix.SCENARIO, pack_name(folder.parent), folder.name)
 
 
 class _Progress(Protocol):

@@ -3,6 +3,8 @@
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -28,6 +30,15 @@ from runloop_mcp.engine.settings import EngineSettings
 _KEEP_ALIVE = 600
 
 
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Path]:
+    """A folder for devboxes, as what they share takes a while to be built; none of pytest's, which can't delete it."""
+    folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
+    yield folder
+    subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
+    subprocess.run(["rm", "-rf", "--", folder], check=True)
+
+
 class _Driver(SandboxDriver):
     """Remembers which devboxes were up together, whenever one more had come up."""
 
@@ -43,10 +54,9 @@ class _Driver(SandboxDriver):
         return box
 
 
-def _engine(state: Path, limit: int, driver: SandboxDriver | None = None) -> EmbeddedEngine:
-    return EmbeddedEngine(
-        state, driver or SandboxDriver(state / "sandbox"), settings=EngineSettings(max_devboxes=limit)
-    )
+def _engine(state: Path, sandbox: Path | SandboxDriver, limit: int) -> EmbeddedEngine:
+    driver = SandboxDriver(sandbox) if isinstance(sandbox, Path) else sandbox
+    return EmbeddedEngine(state, driver, settings=EngineSettings(max_devboxes=limit))
 
 
 async def _scenario(engine: EmbeddedEngine) -> str:
@@ -90,9 +100,9 @@ async def _solved(engine: EmbeddedEngine, run: ScenarioRunView) -> ScenarioRunVi
     return await engine.runs.complete(run.id)
 
 
-async def test_those_who_wait_know_their_place_and_are_served_in_turn(tmp_path: Path) -> None:
+async def test_those_who_wait_know_their_place_and_are_served_in_turn(tmp_path: Path, sandbox: Path) -> None:
     """A start beyond the limit answers at once with a run that is running, whose devbox is queued."""
-    async with _engine(tmp_path, 1) as engine:
+    async with _engine(tmp_path, sandbox, 1) as engine:
         scenario = await _scenario(engine)
         first, second, third = [await _start(engine, scenario) for _ in range(3)]
         assert [run.state for run in (first, second, third)] == [RunState.RUNNING] * 3
@@ -107,9 +117,9 @@ async def test_those_who_wait_know_their_place_and_are_served_in_turn(tmp_path: 
         assert await _place(engine, third) == QueuePlace(place=1, length=1)
 
 
-async def test_a_queued_run_that_is_canceled_leaves_the_queue(tmp_path: Path) -> None:
+async def test_a_queued_run_that_is_canceled_leaves_the_queue(tmp_path: Path, sandbox: Path) -> None:
     """Whoever waited behind it moves up, and its place is never given to it."""
-    async with _engine(tmp_path, 1) as engine:
+    async with _engine(tmp_path, sandbox, 1) as engine:
         scenario = await _scenario(engine)
         first, second, third = [await _start(engine, scenario) for _ in range(3)]
         canceled = await engine.runs.cancel(second.id)
@@ -120,7 +130,7 @@ async def test_a_queued_run_that_is_canceled_leaves_the_queue(tmp_path: Path) ->
         assert await _status(engine, third, DevboxStatus.RUNNING) == DevboxStatus.RUNNING
 
 
-async def test_the_time_of_a_run_begins_when_it_leaves_the_queue(tmp_path: Path) -> None:
+async def test_the_time_of_a_run_begins_when_it_leaves_the_queue(tmp_path: Path, sandbox: Path) -> None:
     """While it waits it has all of its time left, and its expiry counts from the end of the wait."""
 
     def expiry(run: ScenarioRunView) -> int | None:
@@ -128,7 +138,7 @@ async def test_the_time_of_a_run_begins_when_it_leaves_the_queue(tmp_path: Path)
             found = connection.execute("SELECT expires_ms FROM runs WHERE id = ?", (run.id,)).fetchone()[0]
             return None if found is None else int(found)
 
-    async with _engine(tmp_path, 1) as engine:
+    async with _engine(tmp_path, sandbox, 1) as engine:
         scenario = await _scenario(engine)
         first, second = [await _start(engine, scenario) for _ in range(2)]
         waiting = await engine.runs.retrieve(second.id)
@@ -146,9 +156,9 @@ async def test_the_time_of_a_run_begins_when_it_leaves_the_queue(tmp_path: Path)
         assert expiry(second) == left_queue + _KEEP_ALIVE * 1000
 
 
-async def test_a_command_on_a_queued_devbox_waits_for_its_turn(tmp_path: Path) -> None:
+async def test_a_command_on_a_queued_devbox_waits_for_its_turn(tmp_path: Path, sandbox: Path) -> None:
     """It runs when the devbox has come up."""
-    async with _engine(tmp_path, 1) as engine:
+    async with _engine(tmp_path, sandbox, 1) as engine:
         scenario = await _scenario(engine)
         first, second = [await _start(engine, scenario) for _ in range(2)]
         said: list[str | None] = []
@@ -163,11 +173,11 @@ async def test_a_command_on_a_queued_devbox_waits_for_its_turn(tmp_path: Path) -
 
 
 async def test_a_command_that_has_waited_long_is_told_the_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sandbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then nothing was done, and the same call can succeed later."""
     monkeypatch.setattr(service, "_BOOT_SECONDS", 0.1)
-    async with _engine(tmp_path, 1) as engine:
+    async with _engine(tmp_path, sandbox, 1) as engine:
         scenario = await _scenario(engine)
         await _start(engine, scenario)
         second = await _start(engine, scenario)
@@ -176,9 +186,9 @@ async def test_a_command_that_has_waited_long_is_told_the_place(
         assert refused.value.retryable
 
 
-async def test_servers_on_one_state_share_the_limit_and_the_queue(tmp_path: Path) -> None:
+async def test_servers_on_one_state_share_the_limit_and_the_queue(tmp_path: Path, sandbox: Path) -> None:
     """What one server holds, another waits for; and it is told when its turn has come."""
-    async with _engine(tmp_path, 1) as first, _engine(tmp_path, 1) as second:
+    async with _engine(tmp_path, sandbox, 1) as first, _engine(tmp_path, sandbox, 1) as second:
         scenario = await _scenario(first)
         one, two = await _start(first, scenario), await _start(second, scenario)
         three = await _start(first, scenario)
@@ -189,11 +199,11 @@ async def test_servers_on_one_state_share_the_limit_and_the_queue(tmp_path: Path
         assert await _status(first, three, DevboxStatus.RUNNING) == DevboxStatus.RUNNING
 
 
-async def test_a_server_that_ends_makes_room_and_keeps_its_runs(tmp_path: Path) -> None:
+async def test_a_server_that_ends_makes_room_and_keeps_its_runs(tmp_path: Path, sandbox: Path) -> None:
     """Its devbox is down, so that others come up; taken up again, its run waits before those that came later."""
-    async with _engine(tmp_path, 1) as second:
+    async with _engine(tmp_path, sandbox, 1) as second:
         scenario = await _scenario(second)
-        async with _engine(tmp_path, 1) as first:
+        async with _engine(tmp_path, sandbox, 1) as first:
             one = await _start(first, scenario)
             await _status(first, one, DevboxStatus.RUNNING)
             await first.devboxes.execute(one.devbox_id, ExecuteParams(command="touch greeting"))
@@ -219,7 +229,7 @@ from test_queue import _engine, _start, _status
 from runloop_mcp.api.models.devbox import DevboxStatus
 
 async def main():
-    async with _engine(Path(sys.argv[1]), 2) as engine:
+    async with _engine(Path(sys.argv[1]), Path(sys.argv[4]), 2) as engine:
         runs = [await _start(engine, sys.argv[3]) for _ in range(4)]
         await _status(engine, runs[1], DevboxStatus.RUNNING)
         print("up", flush=True)
@@ -229,12 +239,13 @@ anyio.run(main)
 """
 
 
-async def test_places_and_queue_of_a_killed_server_go_on(tmp_path: Path) -> None:
+async def test_places_and_queue_of_a_killed_server_go_on(tmp_path: Path, sandbox: Path) -> None:
     """After `kill -9` its places are free, and another server boots what it had queued."""
-    async with _engine(tmp_path, 2) as engine:
+    async with _engine(tmp_path, sandbox, 2) as engine:
         scenario = await _scenario(engine)
         victim = subprocess.Popen(
-            [sys.executable, "-c", _VICTIM, tmp_path, str(Path(__file__).parent), scenario], stdout=subprocess.PIPE
+            [sys.executable, "-c", _VICTIM, tmp_path, str(Path(__file__).parent), scenario, sandbox],
+            stdout=subprocess.PIPE,
         )
         assert victim.stdout is not None
         assert victim.stdout.readline() == b"up\n"
@@ -243,7 +254,7 @@ async def test_places_and_queue_of_a_killed_server_go_on(tmp_path: Path) -> None
         victim.kill()
         victim.wait()
         victim.stdout.close()
-    async with _engine(tmp_path, 2) as engine:
+    async with _engine(tmp_path, sandbox, 2) as engine:
         runs = (await engine.runs.list(RunListParams())).items
         assert len(runs) == 5
         async with anyio.create_task_group() as group:
@@ -254,11 +265,11 @@ async def test_places_and_queue_of_a_killed_server_go_on(tmp_path: Path) -> None
 
 
 @pytest.mark.timeout(600)
-async def test_many_runs_behind_the_limit_are_all_scored(tmp_path: Path, full_size: bool) -> None:
+async def test_many_runs_behind_the_limit_are_all_scored(tmp_path: Path, sandbox: Path, full_size: bool) -> None:
     """All start at once, never more are up than may be, they are served in turn, and every one gets its score."""
     limit, many = (20, 200) if full_size else (2, 6)
-    driver = _Driver(tmp_path / "sandbox")
-    async with _engine(tmp_path, limit, driver) as engine:
+    driver = _Driver(sandbox)
+    async with _engine(tmp_path, driver, limit) as engine:
         scenario = await _scenario(engine)
         runs = [await _start(engine, scenario) for _ in range(many)]
         async with anyio.create_task_group() as group:
@@ -280,10 +291,10 @@ async def test_many_runs_behind_the_limit_are_all_scored(tmp_path: Path, full_si
 
 @pytest.mark.proof
 @pytest.mark.timeout(600)
-async def test_fifty_runs_at_once(tmp_path: Path) -> None:
+async def test_fifty_runs_at_once(tmp_path: Path, sandbox: Path) -> None:
     """Fifty devboxes are up together, and every run is scored and completed."""
-    driver = _Driver(tmp_path / "sandbox")
-    async with _engine(tmp_path, 50, driver) as engine:
+    driver = _Driver(sandbox)
+    async with _engine(tmp_path, driver, 50) as engine:
         scenario = await _scenario(engine)
         runs = [await _start(engine, scenario) for _ in range(50)]
         for run in runs:

@@ -1,0 +1,53 @@
+"""A little agent, as `eval` runs them: it reads where its run is served, and writes the answer there.
+
+Usage: little_agent.py (solve | fail | sleep | score | cancel | linger) [FILE]
+
+It appends what it is asked to do to FILE, so that a test can wait for it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anyio
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+
+
+async def solve(*tools: str) -> None:
+    """Writes the answer, and calls these tools with the run's id."""
+    run_id = os.environ["RUNLOOP_RUN_ID"]
+    (server,) = json.loads(Path(os.environ["RUNLOOP_MCP_CONFIG"]).read_text())["mcpServers"].values()
+    parameters = StdioServerParameters(command=server["command"], args=server["args"], env=server["env"])
+    async with Client(stdio_client(parameters)) as client:
+        await client.call_tool("write_file", {"run_id": run_id, "path": "answer.txt", "content": "42\n"})
+        for tool in tools:
+            await client.call_tool(tool, {"run_id": run_id})
+
+
+def main() -> int:
+    """Does what it is asked to."""
+    how = sys.argv[1]
+    prompt, problem = sys.stdin.read(), Path(os.environ["RUNLOOP_PROBLEM_FILE"]).read_text()
+    assert problem in prompt
+    assert os.environ["RUNLOOP_RUN_ID"] in prompt
+    assert list(Path.cwd().iterdir()) == []
+    if len(sys.argv) > 2:
+        with Path(sys.argv[2]).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+    if how == "sleep":
+        time.sleep(600)
+    if how == "linger":
+        subprocess.Popen(["setsid", "sleep", "4242.5"])
+    if how in {"solve", "linger", "score", "cancel"}:
+        tools = {"score": ("score_run",), "cancel": ("cancel_run",)}
+        anyio.run(solve, *tools.get(how, ()))
+    print(f"{how}: {os.environ.get('RUNLOOP_MODEL')}, attempt {os.environ['RUNLOOP_ATTEMPT']}")  # noqa: T201
+    return 3 if how == "fail" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
