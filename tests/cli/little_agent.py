@@ -1,8 +1,8 @@
 """A little agent, as `eval` runs them: it reads where its run is served, and writes the answer there.
 
-Usage: little_agent.py (solve | fail | sleep | score | cancel | linger) [FILE]
+Usage: little_agent.py (solve | fail | sleep | cancel)
 
-It appends what it is asked to do to FILE, so that a test can wait for it.
+The one that fails leaves a process behind.
 """
 
 import json
@@ -35,16 +35,13 @@ def main() -> int:
     assert problem in prompt
     assert os.environ["RUNLOOP_RUN_ID"] in prompt
     assert list(Path.cwd().iterdir()) == []
-    if len(sys.argv) > 2:
-        with Path(sys.argv[2]).open("a") as file:
-            file.write(f"{os.getpid()}\n")
+    assert "RUNLOOP_API_KEY" not in os.environ
     if how == "sleep":
         time.sleep(600)
-    if how == "linger":
+    if how == "fail":
         subprocess.Popen(["setsid", "sleep", "4242.5"])
-    if how in {"solve", "linger", "score", "cancel"}:
-        tools = {"score": ("score_run",), "cancel": ("cancel_run",)}
-        anyio.run(solve, *tools.get(how, ()))
+    if how in {"solve", "cancel"}:
+        anyio.run(solve, *(["cancel_run"] if how == "cancel" else []))
     print(f"{how}: {os.environ.get('RUNLOOP_MODEL')}, attempt {os.environ['RUNLOOP_ATTEMPT']}")  # noqa: T201
     return 3 if how == "fail" else 0
 

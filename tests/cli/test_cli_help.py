@@ -16,7 +16,7 @@ UPDATE = "UPDATE_GOLDEN"
 """Set this environment variable to write the golden files anew, and read what changed before you commit it."""
 
 COMMANDS = [
-    *["", "serve", "demo", "validate", "doctor", "scenarios", "scenarios list", "runs", "runs list"],
+    *["", "serve", "demo", "validate", "eval", "doctor", "scenarios", "scenarios list", "runs", "runs list"],
     *["secrets", "secrets set", "gc", "config"],
 ]
 
