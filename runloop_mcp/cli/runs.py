@@ -100,7 +100,7 @@ def show_command(*, flags: dict[str, object], run_id: str, as_json: bool) -> Non
         ("attempt", str(_attempt(run))),
         ("started (UTC)", _time(run.start_time_ms)),
         ("took", _duration(run)),
-        ("devbox", f"{run.devbox_id}  {(details and details.devbox_status) or ''}".rstrip()),
+        ("devbox", f"{run.devbox_id}  {_devbox(run)}".rstrip()),
         ("isolation", (details and details.isolation) or "-"),
         ("notes", " ".join(details.notes) if details and details.notes else "-"),
     ]
@@ -115,6 +115,15 @@ async def _show(settings: Settings, run_id: str) -> tuple[ScenarioRunView, str]:
     async with backend_for(settings) as backend:
         run = await backend.runs.retrieve(run_id)
         return run, await _scenario_name(backend, run.scenario_id)
+
+
+def _devbox(run: ScenarioRunView) -> str:
+    """The devbox's status, as in "running", or "queued, place 3 of 12"."""
+    details = run.x_runloop_mcp
+    if details is None or details.devbox_status is None:
+        return ""
+    queue = details.queue
+    return details.devbox_status + (f", place {queue.place} of {queue.length}" if queue else "")
 
 
 def _outputs(run: ScenarioRunView) -> list[str]:

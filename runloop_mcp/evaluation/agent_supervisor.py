@@ -59,7 +59,7 @@ def _start(command: list[str]) -> int:
 def _wait(child: int, deadline: float | None) -> int | None:
     """The command's exit status; None when we were asked to end it, or the time is over."""
     while True:
-        status = _reap(child)
+        status, _ = _reap(child)
         if status is not None:
             return status
         if deadline is None:
@@ -68,19 +68,19 @@ def _wait(child: int, deadline: float | None) -> int | None:
         elif time.monotonic() >= deadline:
             return None
         else:
-            signal.sigtimedwait({signal.SIGCHLD}, max(0.0, deadline - time.monotonic()))
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
 
-def _reap(child: int) -> int | None:
-    """Buries all who have died; the command's exit status, if it is among them."""
+def _reap(child: int) -> tuple[int | None, bool]:
+    """Buries all who have died; the command's exit status, if it is among them, and whether anyone is left."""
     found = None
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return found
+            return found, False
         if pid == 0:
-            return found
+            return found, True
         if pid == child:
             code = os.waitstatus_to_exitcode(status)
             found = code if code >= 0 else 128 - code
@@ -94,20 +94,12 @@ def _end_all(child: int) -> int:
     while time.monotonic() < deadline:
         for pid in _descendants():
             _kill(pid)
-        status = _reap(child)
+        status, somebody_left = _reap(child)
         found = found if status is None else status
-        if not _has_children():
+        if not somebody_left:
             break
         time.sleep(_LOOK_AGAIN_SECONDS)
     return found
-
-
-def _has_children() -> bool:
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _descendants() -> list[int]:

@@ -2,7 +2,7 @@
 
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,11 +47,14 @@ class _Watcher:
 
     steps: list[str] = field(default_factory=list)
     agent_at_work: anyio.Event = field(default_factory=anyio.Event)
+    on_queued: Callable[[], None] = lambda: None
     killed_at: str = ""
     """The step at which the evaluation ends, as if its process had been killed."""
 
     def step(self, attempt: Attempt, step: str) -> None:
         self.steps.append(f"{attempt.number}: {step}")
+        if step.startswith("queued"):
+            self.on_queued()
         if step == self.killed_at:
             raise _Killed
         if step == "agent":
@@ -117,12 +120,13 @@ async def _evaluation(
 async def test_more_at_once_than_devboxes_may_be_up_wait_in_the_queue(tmp_path: Path, sandbox: Path) -> None:
     """All attempts are made, each with its own run, and whoever watches is told of the wait."""
     async with _evaluation(tmp_path, sandbox, launch="touch right", max_devboxes=1) as evaluation:
-        results = await evaluation.make("cat > /dev/null", k=3, at_once=3)
+        evaluation.watcher.on_queued = (tmp_path / "go-on").touch
+        results = await evaluation.make(f"until [ -e {tmp_path}/go-on ]; do sleep 0.01; done", k=3, at_once=3)
         assert [(each.attempt, each.score, each.agent_exit_status) for each in results] == [
             (number, 1.0, 0) for number in (1, 2, 3)
         ]
         assert len({each.run_id for each in results}) == 3
-        assert any("queued, place 1 of 2" in step for step in evaluation.watcher.steps)
+        assert any("queued, place 1 of" in step for step in evaluation.watcher.steps)
 
 
 async def test_what_could_not_be_made_does_not_count_and_is_made_again(tmp_path: Path, sandbox: Path) -> None:
