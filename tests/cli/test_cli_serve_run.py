@@ -47,8 +47,10 @@ async def _said(client: Client, tool: str, **arguments: object) -> str:
     return text
 
 
-async def test_a_solver_is_served_by_whoever_has_the_devbox(environment: dict[str, str], pack: Path) -> None:
-    """Bound to a run that another server has begun, it works on the very devbox, with the processes that run there."""
+async def test_a_solver_is_served_by_whoever_has_the_devbox_and_else_on_the_runs_disk(
+    environment: dict[str, str], pack: Path
+) -> None:
+    """It works on the very devbox of the server that began its run; once that has ended, its own takes the run up."""
     async with _served(environment, "--scenarios", str(pack)) as operator:
         started = await _said(operator, "start_run", scenario_id="answer")
         run_id = next(word for word in started.split() if word.startswith("scr_"))
@@ -59,17 +61,6 @@ async def test_a_solver_is_served_by_whoever_has_the_devbox(environment: dict[st
                 solver, "exec_on_devbox", run_id=run_id, command="cat /proc/[0-9]*/comm; echo 42 > answer.txt"
             )
             assert "booted again" not in await _said(second, "get_run", run_id=run_id)
-            assert "1.0" in await _said(second, "score_run", run_id=run_id)
-
-
-async def test_a_solver_is_served_on_the_runs_disk_where_nobody_has_its_devbox(
-    environment: dict[str, str], pack: Path
-) -> None:
-    """Its own server takes the run up, once the one that began it has ended."""
-    async with _served(environment, "--scenarios", str(pack)) as operator:
-        started = await _said(operator, "start_run", scenario_id="answer")
-        run_id = next(word for word in started.split() if word.startswith("scr_"))
-        await _said(operator, "exec_on_devbox", run_id=run_id, command="echo 42 > answer.txt")
     async with _served(environment, "--run", run_id, "--scenarios", str(pack)) as solver:
         assert "42" in await _said(solver, "read_file", run_id=run_id, path="answer.txt")
         assert "1.0" in await _said(solver, "score_run", run_id=run_id)
