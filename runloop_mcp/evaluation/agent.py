@@ -89,7 +89,7 @@ async def _started(command: str, task: Task, given: Path, logs: Path) -> Process
         (logs / "stderr.txt").open("wb") as stderr,
     ):
         return await anyio.open_process(
-            [*_supervised(), "/bin/sh", "-c", command],
+            [*_supervised(given), "/bin/sh", "-c", command],
             stdin=prompt,
             stdout=stdout,
             stderr=stderr,
@@ -99,11 +99,11 @@ async def _started(command: str, task: Task, given: Path, logs: Path) -> Process
         )
 
 
-def _supervised() -> list[str]:
+def _supervised(given: Path) -> list[str]:
     found = find_spec("runloop_mcp.evaluation.agent_supervisor")
     assert found is not None  # noqa: S101 - it lies beside this module
     assert found.origin is not None  # noqa: S101 - likewise
-    return [sys.executable, "-I", "-S", found.origin, str(os.getpid()), f"{GRACE_SECONDS:g}"]
+    return [sys.executable, "-I", "-S", found.origin, str(os.getpid()), f"{GRACE_SECONDS:g}", str(given)]
 
 
 async def _end(process: Process) -> None:

@@ -1,9 +1,10 @@
 """Runs a command and ends everything that it started, however it went into the background. A script of its own.
 
-    python -I -S agent_supervisor.py PARENT_PID GRACE_SECONDS PROGRAM ARGUMENT...
+    python -I -S agent_supervisor.py PARENT_PID GRACE_SECONDS FOLDER PROGRAM ARGUMENT...
 
 It ends with the command's exit status (128 + signal where a signal ended it) once no process of the command is left. On
-SIGTERM, which the system also sends when the parent dies, the command is asked to end, and after the grace made to.
+SIGTERM, which the system also sends when the parent dies, the command is asked to end, and after the grace made to. A
+parent that has died can't delete the folder that it made for the command; then that is done here.
 
 Standard library only, and few modules of it: it is started for every attempt.
 """
@@ -24,13 +25,23 @@ _GIVE_UP_SECONDS = 10.0
 
 def main(arguments: list[str]) -> int:
     """Runs the command; returns what to exit with."""
-    parent, grace, command = int(arguments[0]), float(arguments[1]), arguments[2:]
+    parent, grace, folder, command = int(arguments[0]), float(arguments[1]), arguments[2], arguments[3:]
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, *_ASKED})
     if sys.platform == "linux":
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # orphans of the command become children of ours
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    status = 128 + signal.SIGTERM
+    if os.getppid() == parent:  # else it died before we could ask to be told
+        status = _run(command, grace)
     if os.getppid() != parent:
-        return 128 + signal.SIGTERM  # it died before we could ask to be told
+        import shutil
+
+        os.chdir("/")
+        shutil.rmtree(folder, ignore_errors=True)
+    return status
+
+
+def _run(command: list[str], grace: float) -> int:
     child = _start(command)
     status = _wait(child, None)
     if status is None:

@@ -99,6 +99,8 @@ def test_an_interrupted_evaluation_is_carried_on(tmp_path: Path, runloop: Comman
         f"if [ $RUNLOOP_ATTEMPT = 1 ] || [ -e {goes_on} ]; then exit 0; fi; (setsid sleep 4343.5 &); "
         f'echo "$RUNLOOP_RUN_ID" >> {seen}; sleep 4343.5'
     )
+    environment["TMPDIR"] = str(tmp_path / "temporary")
+    Path(environment["TMPDIR"]).mkdir()
     begin = ["--scenarios", str(pack), "--agent", agent, "-k", "3"]
     for number, (arguments, end) in enumerate([(begin, signal.SIGKILL), ([], signal.SIGINT)], start=1):
         command = [sys.executable, "-m", "runloop_mcp", "eval", *arguments, "-n", "2", "--output", str(output)]
@@ -108,7 +110,7 @@ def test_an_interrupted_evaluation_is_carried_on(tmp_path: Path, runloop: Comman
             evaluation.send_signal(end)
             said = evaluation.stderr.read().decode()
             assert evaluation.wait(30) == (130 if end is signal.SIGINT else -9)
-        _until(lambda: not _living("4343.5"))
+        _until(lambda: not _living("4343.5") and not list(Path(environment["TMPDIR"]).iterdir()))
     assert f"Interrupted; 1 of 3 attempts are done. Go on: {_own(said)} eval --jobs 2 --output {output}" in said
     (first,) = _results(output)
     goes_on.touch()
