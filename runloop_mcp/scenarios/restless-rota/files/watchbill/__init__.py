@@ -1,0 +1,1 @@
+"""Who stands which watch at a lifeboat station."""

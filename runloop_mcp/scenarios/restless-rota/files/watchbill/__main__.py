@@ -1,0 +1,5 @@
+import sys
+
+from watchbill.cli import main
+
+sys.exit(main())
