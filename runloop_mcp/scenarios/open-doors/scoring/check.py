@@ -246,15 +246,11 @@ LINKS = {  # as earlier versions left them
 def doors(work):
     tries = [(ask("LIST"), ERR), (ask("GET", "plan.txt"), ERR), (ask("LOG"), ERR), (ask("GET", "old.txt"), ERR)]
     tries += [(ask("LIST", "store"), ERR), (ask("GET", "note.txt"), ERR), put("x", "x")[:1] + (ERR,)]
-    for hello in (
-        [b"HELLO crew-71 lichen"],
-        [b"HELLO crew-71"],
-        [HELLO, b"HELLO crew-71 wrong"],
-        [b"HELLO crew-9", b"HELLO crew-9 %20"],
-        [b"HELLO ..", b"HELLO .", b"HELLO nobody", b"HELLO ../store/crew-71", b"HELLO"],
-    ):
-        replies = [(line, b"OK crew-7\n" if line == HELLO else ERR) for line in hello]
-        yield session(work, f"without a token: {hello[-1].decode()}", *replies, *tries, hello=False)
+    exchange = [*tries]
+    for crew in (b"crew-71 lichen", b"crew-71", b"crew-9", b"crew-9 %20", b"..", b".", b"nobody", b"../store/crew-71", b""):
+        exchange += [(b"HELLO " + crew, ERR), *tries]
+    exchange += [(HELLO, b"OK crew-7\n"), FINE, (b"HELLO crew-71 wrong", ERR), *tries]
+    yield session(work, "without a token", *exchange, hello=False)
     secret = f"(CASE WHEN (SELECT count(*) FROM crew WHERE token LIKE '{TOKEN[0]}%') > 0 THEN number ELSE -number END)"
     orders = [secret, f"-{secret}", "size LIMIT 1 --", "crew", "rowid", "-", "size,path", "(SELECT 1)", "1"]
     yield session(work, "orders that are none", *((ask("LOG", order), ERR) for order in orders), FINE)
@@ -290,9 +286,9 @@ def paths(work):
     away += ["../note.txt", "../../fieldbox.db", "/etc/hostname", "../crew-71", "..", "a\0b"]
     linked = ["peek", "out/plan.txt", "notes/peek.txt", "abs.txt", "climb/crew-71/plan.txt", "climb/note.txt", "new", "out/../note.txt"]
     for told, tried, links in (("paths that lead out", away, {}), ("links that lead out", linked, LINKS)):
-        exchange = [(ask("GET", path), ERR) for path in tried] + [(b"GET %2e%2E%2Fcrew-71%2fplan.txt", ERR)]
-        yield session(work, f"GET: {told}", *exchange, FINE, links=links)
-        yield session(work, f"DIGEST: {told}", *((ask("DIGEST", path), ERR) for path in tried), FINE, links=links)
+        exchange = [(ask(command, path), ERR) for command in ("GET", "DIGEST") for path in tried]
+        exchange.append((b"GET %2e%2E%2Fcrew-71%2fplan.txt", ERR))
+        yield session(work, f"GET and DIGEST: {told}", *exchange, FINE, links=links)
     written = [path for path in away if path != "/etc/hostname"]
     written += ["../crew-7.txt", "../crew-72/x", "../crew-71/deep/x"]
     requests = [(put(path, "x")[0], ERR) for path in written]

@@ -77,7 +77,7 @@ import collections
 import pathlib
 import random
 
-SEEDS = "0", "1", "7", "42", "1999", "70001", "1000003", "4294967295"
+SEEDS = "0", "1", "42", "1999", "70001", "4294967295"
 
 Person = collections.namedtuple("Person", "name limit skills")
 Watch = collections.namedtuple("Watch", "name hours roles")
