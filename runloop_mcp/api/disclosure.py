@@ -58,6 +58,7 @@ def scenario_for_solver(scenario: ScenarioView) -> ScenarioView:
         is_public=scenario.is_public,
         required_environment_variables=scenario.required_environment_variables,
         required_secret_names=scenario.required_secret_names,
+        x_missing_programs=scenario.x_missing_programs,
     )
 
 

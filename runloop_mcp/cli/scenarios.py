@@ -48,7 +48,7 @@ def list_command(
             *([each.id] if alike else []),
             each.metadata.get("difficulty", "-"),
             each.metadata.get("tags", "-").replace(",", ", "),
-            _summary(each),
+            _summary(each) + _unavailable(each),
         )
         for each in found
     ]
@@ -65,6 +65,11 @@ async def _list(settings: Settings, params: ScenarioListParams) -> tuple[list[Sc
 def _summary(scenario: ScenarioView) -> str:
     lines = scenario.input_context.problem_statement.strip().splitlines() or [""]
     return scenario.metadata.get("summary") or lines[0].lstrip("# ")
+
+
+def _unavailable(scenario: ScenarioView) -> str:
+    missing = scenario.x_missing_programs
+    return f" Unavailable: {', '.join(missing)} not found." if missing else ""
 
 
 @scenarios.command("show", short_help="One scenario: problem, scoring contract, environment.")
@@ -123,6 +128,7 @@ def _environment(scenario: ScenarioView) -> list[tuple[str, str]]:
         ("working directory", (environment and environment.working_directory) or DEFAULT_WORKING_DIRECTORY),
         ("launch commands", "; ".join(launch.launch_commands or []) if launch else None),
         ("requires", metadata.get("requires")),
+        ("not found", ", ".join(scenario.x_missing_programs or [])),
         ("required variables", ", ".join(scenario.required_environment_variables or [])),
         ("required secrets", ", ".join(scenario.required_secret_names or [])),
         ("validation", f"{scenario.validation_type or 'FORWARD'}, reference: {reference_kind(scenario)}"),

@@ -299,7 +299,11 @@ class Driver(ABC):
 
     @abstractmethod
     async def missing_programs(self, names: Sequence[str]) -> list[str]:
-        """Which of these commands a devbox would not find on its PATH."""
+        """Which of these commands a devbox would not find on its PATH; quick, also before there was any devbox.
+
+        Raises:
+            Unavailable: No devbox can run here.
+        """
 
     @abstractmethod
     async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:

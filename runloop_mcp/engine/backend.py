@@ -38,6 +38,7 @@ from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
 from runloop_mcp.engine.scenarios.pack import FolderProblem
+from runloop_mcp.engine.scenarios.requirements import marked
 from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
 from runloop_mcp.engine.scorers.service import EngineScorers
 from runloop_mcp.engine.scoring.toolbox import Toolbox
@@ -78,7 +79,8 @@ class EngineScenarios(Scenarios):
 
     async def retrieve(self, scenario_id: str) -> ScenarioView:
         """See `Scenarios.retrieve`."""
-        return await self._engine.library.retrieve(scenario_id)
+        (scenario,) = await marked([await self._engine.library.retrieve(scenario_id)], self._engine.driver)
+        return scenario
 
     async def update(self, scenario_id: str, params: ScenarioUpdateParams) -> ScenarioView:
         """See `Scenarios.update`."""
@@ -88,7 +90,8 @@ class EngineScenarios(Scenarios):
 
     async def list(self, params: ScenarioListParams) -> Page[ScenarioView]:
         """See `Scenarios.list`."""
-        return await self._engine.library.list(params)
+        page = await self._engine.library.list(params)
+        return page.model_copy(update={"items": await marked(page.items, self._engine.driver)})
 
     async def archive(self, scenario_id: str) -> ScenarioView:
         """See `Scenarios.archive`."""

@@ -18,6 +18,7 @@ class ScenarioLine(Result):
     tags: list[str] = []
     difficulty: str | None = None
     minutes: str | None = None
+    missing_programs: list[str] = []
 
 
 class ScenarioList(Result):

@@ -4,7 +4,7 @@ import pytest
 from backend_cases import OpenBackend
 from greeting_scenario import GREETING_IS_RIGHT, contract, greeting, run_command, started
 
-from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound
+from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound, Unavailable
 from runloop_mcp.api.models.run import StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioUpdateParams
 
@@ -60,6 +60,19 @@ async def test_pages_and_filters(open_backend: OpenBackend) -> None:
         assert [s.id for s in tagged.items] == [ids[3], ids[1]]
         named = await backend.scenarios.list(ScenarioListParams(name="case-4"))
         assert [s.id for s in named.items] == [ids[4]]
+
+
+async def test_a_scenario_whose_programs_are_missing_is_marked_and_not_started(open_backend: OpenBackend) -> None:
+    """Lists and the scenario itself name the programs that devboxes lack; one that has all of them is not marked."""
+    async with open_backend() as backend:
+        lacking = await backend.scenarios.create(greeting(name="a", metadata={"requires": "bash, no-such-1,no-such-2"}))
+        having = await backend.scenarios.create(greeting(name="b", metadata={"requires": "bash"}))
+        listed = {each.id: each for each in (await backend.scenarios.list(ScenarioListParams(limit=100))).items}
+        assert listed[lacking.id].x_missing_programs == ["no-such-1", "no-such-2"]
+        assert listed[having.id].x_missing_programs is None
+        assert await backend.scenarios.retrieve(lacking.id) == listed[lacking.id]
+        with pytest.raises(Unavailable, match="no-such-1, no-such-2"):
+            await backend.scenarios.start_run(StartRunParams(scenario_id=lacking.id))
 
 
 async def test_an_update_replaces_what_is_given(open_backend: OpenBackend) -> None:

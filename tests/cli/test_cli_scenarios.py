@@ -1,8 +1,12 @@
 """`scenarios list` and `scenarios show`: a person at the command line sees all."""
 
 import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import CompletedProcess
+
+from runloop_mcp.engine.scenarios.pack import bundled_pack
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -16,6 +20,21 @@ def test_bundled_scenarios_are_listed(runloop: Command) -> None:
     listed = json.loads(runloop("scenarios", "list", "--json").stdout)
     assert {line.split()[0] for line in lines[1:]} == {each["name"] for each in listed}
     assert "overnight-gap" in {each["name"] for each in listed}
+
+
+def test_scenario_that_cannot_be_started_here_is_marked(runloop: Command, tmp_path: Path) -> None:
+    """The list and the scenario itself name the programs that are missing on this machine."""
+    shutil.copytree(bundled_pack() / "overnight-gap", tmp_path / "pack" / "lacking")
+    document = tmp_path / "pack" / "lacking" / "scenario.yaml"
+    document.write_text(document.read_text().replace("requires: []", "requires: [no-such-program]"))
+    flags = ("--scenarios", str(tmp_path / "pack"), "--json")
+    marks = {
+        each["id"]: each.get("x_missing_programs") for each in json.loads(runloop("scenarios", "list", *flags).stdout)
+    }
+    (lacking,) = (scenario for scenario, missing in marks.items() if missing == ["no-such-program"])
+    drawn = runloop("scenarios", "list", *flags[:2]).stdout
+    assert drawn.count("Unavailable:") == sum(bool(missing) for missing in marks.values())
+    assert "no-such-program" in runloop("scenarios", "show", lacking, *flags[:2]).stdout
 
 
 def test_list_is_filtered(runloop: Command) -> None:

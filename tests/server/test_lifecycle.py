@@ -8,6 +8,22 @@ from mcp_agent import ERAS, STORED_SECRET, Serve, scenario_folder, scorer
 TWO_PARTS = (scorer("right-answer", 0.75, 'test "$(cat answer.txt)" = 42'), scorer("explained", 0.25, "test -s why.md"))
 
 
+async def test_what_cannot_be_started_here_says_so_before_it_is_tried(tmp_path: Path, serve: Serve) -> None:
+    """A scenario whose programs are missing is listed as such, shown as such, and its start is refused with them."""
+    pack = scenario_folder(tmp_path / "pack", "lacking", requires=["bash", "no-such-program"])
+    scenario_folder(pack, "having", requires=["bash"])
+    async with serve(pack) as agent:
+        listed = await agent.call("list_scenarios")
+        lines = {each["name"]: each for each in listed.structured["scenarios"]}
+        assert lines["lacking"]["missing_programs"] == ["no-such-program"]
+        assert "missing_programs" not in lines["having"]
+        assert listed.text.count("Can't be started here: devboxes lack no-such-program.") == 1
+        shown = await agent.call("get_scenario", scenario_id=lines["lacking"]["scenario_id"])
+        assert "can't be started here: devboxes lack no-such-program" in shown.text
+        refused = await agent.refused("start_run", scenario_id=lines["lacking"]["scenario_id"])
+        assert "no-such-program" in refused
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_an_agent_goes_from_the_list_to_the_score(tmp_path: Path, serve: Serve, era: str) -> None:
     """Lists, reads, starts, works, scores, completes; each reply names what the next call needs."""

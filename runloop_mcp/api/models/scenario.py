@@ -95,6 +95,9 @@ class ScenarioView(WireModel):
     required_secret_names: list[str] | None = None
     scorer_timeout_sec: int | None = None
     validation_type: ValidationType | str | None = None
+    x_missing_programs: list[str] | None = None
+    """Programs that it requires and that devboxes here have not, so that it can't be started; None where none is known
+    to be missing."""
 
 
 class ScenarioCreateParams(WireModel):

@@ -146,10 +146,16 @@ class SandboxDriver(Driver):
         return Finding("limits", ok=True, detail=f"{detail}; disk by a watchdog; processes by rlimit", required=False)
 
     async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102
-        tools = (await self._prepared()).tools
-        from .tools import missing_programs  # noqa: PLC0415 - a server's start need not pay for it
+        if sys.platform != "linux":
+            raise Unavailable(NOT_LINUX.detail, hint=NOT_LINUX.remedy)
+        from .tools import LAID_OVER, missing_programs  # noqa: PLC0415 - a server's start need not pay for it
 
-        return await anyio.to_thread.run_sync(missing_programs, names, ENVIRONMENT["PATH"], tools)
+        # Lists of scenarios ask often, and before there was any devbox: the tools are built only where they decide.
+        path = ENVIRONMENT["PATH"]
+        missing = await anyio.to_thread.run_sync(missing_programs, names, path)
+        if LAID_OVER.isdisjoint(missing):
+            return missing
+        return await anyio.to_thread.run_sync(missing_programs, names, path, (await self._prepared()).tools)
 
     async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:  # noqa: D102
         return await _to_the_end(self._create(devbox_id, spec), lambda box: self.remove(box.id))

@@ -39,6 +39,8 @@ _ASK = (
 _SELDOM_USED = r"pygments/(lexers|styles|formatters)/"
 _COMMAND = "#!{python}\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
 _LOCAL = Path("/usr/local")
+LAID_OVER = frozenset({"pytest", "python"})
+"""The commands that boxes may have though the host has not."""
 _VISIBLE = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
 """The host's directories that a box sees, read-only."""
 
@@ -290,9 +292,12 @@ def _site_directories(own: str) -> set[str]:
     return found
 
 
-def missing_programs(names: Iterable[str], path: str, tools: Tools) -> list[str]:
-    """Which programs a box would not find; looks at the host's files, which are the box's."""
-    layers = [(f"/{base}", tools.code.parents[1] / layer) for base, layer in tools.overlays]
+def missing_programs(names: Iterable[str], path: str, tools: Tools | None = None) -> list[str]:
+    """Which programs a box would not find; looks at the host's files, which are the box's.
+
+    Without `tools`, what they lay over the host's files is missing too.
+    """
+    layers = [(f"/{base}", tools.code.parents[1] / layer) for base, layer in tools.overlays] if tools else []
     return [name for name in names if not any(_is_there(f"{folder}/{name}", layers) for folder in path.split(":"))]
 
 

@@ -20,6 +20,7 @@ from runloop_mcp.engine.devboxes.places import Places
 from runloop_mcp.engine.runs.launch import refuse_unsupported
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
 from runloop_mcp.engine.scenarios.library import ScenarioRecord
+from runloop_mcp.engine.scenarios.requirements import missing_programs
 from runloop_mcp.engine.store import devboxes, events, idempotency, places, runs, versions
 from runloop_mcp.engine.store.devboxes import DevboxData, DevboxRow
 from runloop_mcp.engine.store.runs import RunData, RunRow
@@ -249,11 +250,7 @@ def _refuse_impossible(capability: Capability) -> None:
 
 
 async def _refuse_missing_programs(engine: EngineContext, scenario: ScenarioView) -> None:
-    names = [name for name in scenario.metadata.get("requires", "").replace(",", " ").split() if name]
-    if not names:
-        return
-    missing = await engine.driver.missing_programs(names)
-    if missing:
+    if missing := await missing_programs(scenario, engine.driver):
         raise Unavailable(
             f"The scenario {scenario.name!r} needs programs that devboxes here have not: {_names(missing)}.",
             hint="Install them on the machine that runs the devboxes, or choose another scenario.",

@@ -35,6 +35,7 @@ def scenario_line(scenario: ScenarioView) -> ScenarioLine:
         tags=tags_of(scenario),
         difficulty=scenario.metadata.get("difficulty"),
         minutes=scenario.metadata.get("minutes"),
+        missing_programs=scenario.x_missing_programs or [],
     )
 
 
@@ -57,6 +58,8 @@ def scenario_list_text(listed: ScenarioList) -> str:
         lines.append(f"- {each.scenario_id}  {each.name}" + (f"  [{facts}]" if facts else ""))
         if each.summary:
             lines.append(f"  {each.summary}")
+        if each.missing_programs:
+            lines.append(f"  Can't be started here: devboxes lack {', '.join(each.missing_programs)}.")
     if each_cursor := listed.next_cursor:
         lines.append(f'More: list_scenarios(cursor="{each_cursor}", …)')
     return "\n".join(lines)
@@ -77,6 +80,9 @@ def scenario_text(scenario: ScenarioView, functions: Sequence[FunctionOutline]) 
     lines += _needs(scenario)
     if scenario.status == "archived":
         lines.append("This scenario is archived and can't be started.")
+    elif scenario.x_missing_programs:
+        lacking = ", ".join(scenario.x_missing_programs)
+        lines.append(f"It can't be started here: devboxes lack {lacking}. list_scenarios shows others.")
     else:
         lines.append(f'Start it with start_run(scenario_id="{scenario.id}").')
     return "\n".join(lines) + "\n\n" + problem_text(scenario)

@@ -39,7 +39,12 @@ PAIRS: list[tuple[type[BaseModel], type[BaseModel], set[str], set[str]]] = [
     for name in ("InputContext", "AfterIdle", "UserParameters", "LaunchParameters", "ScenarioEnvironment")
 ]
 PAIRS.append(
-    (folder_format.ScenarioDocument, wire_scenario.ScenarioView, {"format", "requires"}, {"id", "status", "is_public"})
+    (
+        folder_format.ScenarioDocument,
+        wire_scenario.ScenarioView,
+        {"format", "requires"},
+        {"id", "status", "is_public", "x_missing_programs"},
+    )
 )
 
 
