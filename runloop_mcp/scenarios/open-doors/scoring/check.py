@@ -1,4 +1,4 @@
-"""Talks to the solution; the first argument names the part. Exit status 0: what is allowed works, and nothing else does."""
+"""Talks to the solution; the argument names the part. Exit status 0: what is allowed works, and nothing else."""
 
 # --- boundary: the same lines in every judge -----------------------------------------------------------------------
 # The solution runs in processes of its own. They cannot look into this one or write to what it has open, they are
@@ -88,7 +88,11 @@ CREATE TABLE entry (
 """
 SECRET, TOKEN = "vein at 4417 north", "basalt-5150"
 HELLO = b"HELLO crew-7 lichen"
-FILES = {"top.txt": "top of the store\n", "notes/a.txt": "first note\nsecond\n", "notes/b c.txt": "a note with -v in it\n"}
+FILES = {
+    "top.txt": "top of the store\n",
+    "notes/a.txt": "first note\nsecond\n",
+    "notes/b c.txt": "a note with -v in it\n",
+}
 LISTED = {"top.txt": 17, "notes/a.txt": 18, "notes/b c.txt": 21}
 ERR = "an error"
 ANY = "anything that tells nothing"
@@ -247,13 +251,22 @@ def doors(work):
     tries = [(ask("LIST"), ERR), (ask("GET", "plan.txt"), ERR), (ask("LOG"), ERR), (ask("GET", "old.txt"), ERR)]
     tries += [(ask("LIST", "store"), ERR), (ask("GET", "note.txt"), ERR), put("x", "x")[:1] + (ERR,)]
     exchange = [*tries]
-    for crew in (b"crew-71 lichen", b"crew-71", b"crew-9", b"crew-9 %20", b"..", b".", b"nobody", b"../store/crew-71", b""):
+    for crew in (
+        b"crew-71 lichen",
+        b"crew-71",
+        b"crew-9",
+        b"crew-9 %20",
+        b"..",
+        b".",
+        b"nobody",
+        b"../store/crew-71",
+        b"",
+    ):
         exchange += [(b"HELLO " + crew, ERR), *tries]
     exchange += [(HELLO, b"OK crew-7\n"), FINE, (b"HELLO crew-71 wrong", ERR), *tries]
     yield session(work, "without a token", *exchange, hello=False)
     secret = f"(CASE WHEN (SELECT count(*) FROM crew WHERE token LIKE '{TOKEN[0]}%') > 0 THEN number ELSE -number END)"
     orders = [secret, f"-{secret}", "size LIMIT 1 --", "crew", "rowid", "-", "size,path", "(SELECT 1)", "1"]
-    yield session(work, "orders that are none", *((ask("LOG", order), ERR) for order in orders), FINE)
     rows = {
         1: b"1 put b.txt 20",
         3: b"3 unpack days/a.tar 3",
@@ -262,7 +275,8 @@ def doors(work):
     }
     yield session(
         work,
-        "the log in its orders",
+        "the log in its orders, and in those that are none",
+        *((ask("LOG", order), ERR) for order in orders),
         (ask("LOG"), lines(*(rows[n] for n in (1, 3, 4, 6)))),
         (ask("LOG", "-number"), lines(*(rows[n] for n in (6, 4, 3, 1)))),
         (ask("LOG", "path"), lines(*(rows[n] for n in (6, 1, 4, 3)))),
@@ -284,20 +298,19 @@ def doors(work):
 def paths(work):
     away = ["../crew-71/plan.txt", "notes/../../crew-71/plan.txt", "STORE/crew-71/plan.txt"]
     away += ["../note.txt", "../../fieldbox.db", "/etc/hostname", "../crew-71", "..", "a\0b"]
-    linked = ["peek", "out/plan.txt", "notes/peek.txt", "abs.txt", "climb/crew-71/plan.txt", "climb/note.txt", "new", "out/../note.txt"]
-    for told, tried, links in (("paths that lead out", away, {}), ("links that lead out", linked, LINKS)):
-        exchange = [(ask(command, path), ERR) for command in ("GET", "DIGEST") for path in tried]
-        exchange.append((b"GET %2e%2E%2Fcrew-71%2fplan.txt", ERR))
-        yield session(work, f"GET and DIGEST: {told}", *exchange, FINE, links=links)
+    linked = ["peek", "out/plan.txt", "notes/peek.txt", "abs.txt", "climb/crew-71/plan.txt", "climb/note.txt", "new"]
+    linked.append("out/../note.txt")
     written = [path for path in away if path != "/etc/hostname"]
     written += ["../crew-7.txt", "../crew-72/x", "../crew-71/deep/x"]
-    requests = [(put(path, "x")[0], ERR) for path in written]
-    yield session(work, "PUT: paths that lead out", *requests, (put(".", "x")[0], ANY), FINE)
-    requests = [(put(path, "x")[0], ANY) for path in (*linked, "out/x", "out/deep/x", "climb/x", "report.txt", "out")]
-    yield session(work, "PUT: links that lead out", *requests, FINE, links=LINKS)
-    requests = [(ask("LIST", path), ERR) for path in ("..", "../crew-71", "out", "climb", "STORE", "/", "../..")]
-    sizes = LISTED | {"good.txt": 18, "round.txt": 17, "whole.txt": 17}
-    yield session(work, "LIST: what leads out", *requests, (ask("LIST"), listed(sizes)), FINE, links=LINKS)
+    exchange = [(ask(command, path), ERR) for command in ("GET", "DIGEST") for path in away]
+    exchange += [(b"GET %2e%2E%2Fcrew-71%2fplan.txt", ERR), *((put(path, "x")[0], ERR) for path in written)]
+    exchange += [(ask("LIST", path), ERR) for path in ("..", "../crew-71", "STORE", "/", "../..")]
+    yield session(work, "paths that lead out", *exchange, (put(".", "x")[0], ANY), (ask("LIST"), listed(LISTED)), FINE)
+    exchange = [(ask(command, path), ERR) for command in ("GET", "DIGEST") for path in linked]
+    exchange += [(ask("LIST", path), ERR) for path in ("out", "climb", "good/../..")]
+    exchange.append((ask("LIST"), listed(LISTED | {"good.txt": 18, "round.txt": 17, "whole.txt": 17})))
+    exchange += [(put(path, "x")[0], ANY) for path in (*linked, "out/x", "out/deep/x", "climb/x", "report.txt", "out")]
+    yield session(work, "links that lead out", *exchange, FINE, links=LINKS)
     yield session(
         work,
         "what is allowed",
@@ -360,14 +373,15 @@ def archives(work):
         "chain.tar": tar(("h", HARD, "peek"), ("c", SYM, "out/plan.txt"), ("out2", SYM, "out"), ("out2/planted", "x")),
     }
     links |= {"victim.txt": "../crew-71/report.txt", "dangling.txt": "../crew-71/planted.txt", "peek": "../note.txt"}
-    exchange = [(ask("UNPACK", name), ANY) for name in tricky]
-    exchange += [(ask("GET", path), ANY) for path in ("t/a", "l/plan.txt", "h", "c", "out2/plan.txt", "victim.txt")]
-    yield session(work, "archives that meet links", *exchange, FINE, links=links, raw=tricky)
-    plain = tar(("planted.txt", "x"))
     places = ["../crew-71", "out", "..", "STORE/crew-71", "notes/../..", "../crew-72"]
     exchange = [(ask("UNPACK", "plain.tar", place), ERR) for place in places]
-    exchange += [(ask("UNPACK", path), ERR) for path in ("../crew-71/plan.txt", "peek", "STORE/crew-71/a.tar", "top.txt")]
-    yield session(work, "places that lead out", *exchange, FINE, links=links, raw={"plain.tar": plain})
+    exchange += [
+        (ask("UNPACK", path), ERR) for path in ("../crew-71/plan.txt", "peek", "STORE/crew-71/a.tar", "top.txt")
+    ]
+    exchange += [(ask("UNPACK", name), ANY) for name in tricky]
+    exchange += [(ask("GET", path), ANY) for path in ("t/a", "l/plan.txt", "h", "c", "out2/plan.txt", "victim.txt")]
+    raw = tricky | {"plain.tar": tar(("planted.txt", "x"))}
+    yield session(work, "places that lead out, and archives that meet links", *exchange, FINE, links=links, raw=raw)
     week = tar(
         ("days", DIR),
         ("days/1.txt", "one\n"),
@@ -417,8 +431,8 @@ def programs(work):
     ]
     missing = ["missing", "odd", "x';cat ../crew-71/plan.txt;'", "';touch ../planted;'", "$(touch ../planted)"]
     missing += ["'; cat ../../fieldbox.db; '", "`touch ../planted`", "notes/a.txt' '../crew-71/plan.txt"]
-    yield session(work, "DIGEST whatever the name", *exchange, files=files)
-    yield session(work, "DIGEST of what is no file", *((ask("DIGEST", path), ERR) for path in missing), FINE)
+    exchange += [(ask("DIGEST", path), ERR) for path in missing]
+    yield session(work, "DIGEST whatever the name", *exchange, FINE, files=files)
     guesses = "".join(f"{SECRET[:end]}\n" for end in range(1, len(SECRET)))
     told = {
         "-v": ["notes/b c.txt 1 a note with -v in it"],
@@ -439,14 +453,16 @@ def programs(work):
         "FUNDE": [],
         "nothing like that": [],
     }
-    many = "--file=../crew-71/plan.txt\n-e\n--\n--include=*\na.b:c  $HOME 'quoted' \"too\" ^[x]*\\\nspäte Funde\na note\n"
+    many = (
+        "--file=../crew-71/plan.txt\n-e\n--\n--include=*\na.b:c  $HOME 'quoted' \"too\" ^[x]*\\\nspäte Funde\na note\n"
+    )
     exchange = [
         (ask("FIND", each), lines(*(line.replace("b c.txt", "b%20c.txt").encode() for line in found)))
         for each, found in told.items()
     ]
-    yield session(work, "FIND any word", *exchange, files=FILES | {"z.txt": many}, raw={"raw": b"a note\n\0"}, links=LINKS)
-    exchange = [(ask("FIND", each), lines()) for each in ("-f../crew-71/plan.txt", "-f../note.txt", "-Re4417", "-e4417")]
-    yield session(work, "FIND tells nothing of others", *exchange, FINE, files=FILES | {"z.txt": guesses[:-8]}, links=LINKS)
+    exchange += [(ask("FIND", each), lines()) for each in ("-f../note.txt", "-Re4417", "-e4417")]
+    files = FILES | {"z.txt": many, "guesses": guesses[:-8]}
+    yield session(work, "FIND any word", *exchange, FINE, files=files, raw={"raw": b"a note\n\0"}, links=LINKS)
 
 
 def main():

@@ -1,4 +1,4 @@
-"""Judges the bills of the solution; the first argument names the part. Exit status 0: every one is right, every time."""
+"""Judges the bills of the solution; the first argument names the part. Exit status 0: every one is right."""
 
 # --- boundary: the same lines in every judge -----------------------------------------------------------------------
 # The solution runs in processes of its own. They cannot look into this one or write to what it has open, they are

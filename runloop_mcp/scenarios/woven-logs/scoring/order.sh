@@ -106,7 +106,10 @@ def merged(folder, *merges):
     base = pathlib.Path(folder)
     (base / "driver.mjs").write_text(DRIVER)
     told = [
-        [{"label": label, "chunks": [base64.b64encode(chunk).decode() for chunk in chunks]} for label, chunks in sources]
+        [
+            {"label": label, "chunks": [base64.b64encode(chunk).decode() for chunk in chunks]}
+            for label, chunks in sources
+        ]
         for sources in merges
     ]
     (base / "sources.json").write_text(json.dumps(told))
@@ -118,6 +121,7 @@ def merged(folder, *merges):
     if isinstance(found, list) and len(found) == len(merges):
         return found
     return [None] if len(merges) == 1 else [merged(folder, each)[0] for each in merges]
+
 
 def log(*lines):
     return [("\n".join(lines) + "\n").encode()]

@@ -138,7 +138,12 @@ const said = (error) => error && error.message;
 
 /** Waits until the consumer has got so many entries of a log. */
 async function until(label, count) {
-  while (given[label] < count) await new Promise((resolve) => { const before = receive; receive = () => { before(); resolve(); }; });
+  while (given[label] < count) {
+    await new Promise((resolve) => {
+      const before = receive;
+      receive = () => { before(); resolve(); };
+    });
+  }
 }
 
 /** A stream that takes one write at a time, when it is told to. */
@@ -174,7 +179,9 @@ function entriesFor(stream, count) {
 
 async function printing(stream, entries, each) {
   const state = { ended: false, error: null };
-  const over = print(entries, stream).then(() => { state.ended = true; }, (error) => { state.ended = true; state.error = error; });
+  const over = print(entries, stream)
+    .catch((error) => { state.error = error; })
+    .then(() => { state.ended = true; });
   for (let n = 0; n < 400 && !state.ended; n += 1) { await turn(); each(n); }
   await Promise.race([over, turns(50)]);
   await turns(20);
@@ -184,11 +191,13 @@ async function printing(stream, entries, each) {
 const FAULT = new Error("fault");
 const CASES = {
   async lazy() {
-    const { order, early } = await consume([source("a", range(0, 2, 70)), source("b", range(1, 2, 70)), source("c", range(500, 1, 9))]);
+    const sources = [source("a", range(0, 2, 70)), source("b", range(1, 2, 70)), source("c", range(500, 1, 9))];
+    const { order, early } = await consume(sources);
     return { order, early };
   },
   async chunks() {
-    const { order, early } = await consume([source("a", range(0, 2, 60), { per: 7 }), source("b", range(1, 2, 60), { per: 10 })]);
+    const sources = [source("a", range(0, 2, 60), { per: 7 }), source("b", range(1, 2, 60), { per: 10 })];
+    const { order, early } = await consume(sources);
     return { order, early };
   },
   async live() {
@@ -197,12 +206,14 @@ const CASES = {
     return { order };
   },
   async stop() {
-    const sources = [source("a", range(0, 3, 40)), source("b", range(1, 3, 40)), source("c", [2]), source("d", range(0.5, 1, 90), { closes: false })];
+    const sources = [source("a", range(0, 3, 40)), source("b", range(1, 3, 40)), source("c", [2])];
+    sources.push(source("d", range(0.5, 1, 90), { closes: false }));
     const { order, error, closed } = await consume(sources, 9);
     return { order, error: said(error), closed };
   },
   async returned() {
-    const lot = merge([source("a", range(0, 1, 40)), source("b", range(9, 1, 40), { closing: () => { throw new Error("late"); } })]);
+    const closing = () => { throw new Error("late"); };
+    const lot = merge([source("a", range(0, 1, 40)), source("b", range(9, 1, 40), { closing })]);
     await lot.next();
     await lot.return().catch(() => {});
     const shut = { ...closed };
@@ -213,7 +224,8 @@ const CASES = {
     return { closed: { ...shut, c: closed.c }, done, asked: asked.c };
   },
   async fails() {
-    const sources = [source("a", range(0, 2, 40)), source("b", range(1, 2, 40), { at: (chunk) => { if (chunk === 6) throw FAULT; } }), source("c", [0])];
+    const at = (chunk) => { if (chunk === 6) throw FAULT; };
+    const sources = [source("a", range(0, 2, 40)), source("b", range(1, 2, 40), { at }), source("c", [0])];
     const { order, error, closed } = await consume(sources);
     const right = ["a0", "c0", ...range(1, 1, 90).map((n) => (n % 2 ? `b${n}` : `a${n}`))];
     return { same: error === FAULT, prefix: order.every((name, n) => name === right[n]) && order.length >= 8, closed };
@@ -227,7 +239,8 @@ const CASES = {
     ];
     const { order, error } = await consume(sources);
     const right = { a: 0, b: asked.b ? 1 : 0, d: asked.d ? 1 : 0 }; // c may be closed before it fails
-    return { order, same: error === FAULT, closed: Object.keys(right).every((label) => closed[label] === right[label]) };
+    const shut = Object.keys(right).every((label) => closed[label] === right[label]);
+    return { order, same: error === FAULT, closed: shut };
   },
   async room() {
     const { told, stream, release } = slow();

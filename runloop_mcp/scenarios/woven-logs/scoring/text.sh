@@ -106,7 +106,10 @@ def merged(folder, *merges):
     base = pathlib.Path(folder)
     (base / "driver.mjs").write_text(DRIVER)
     told = [
-        [{"label": label, "chunks": [base64.b64encode(chunk).decode() for chunk in chunks]} for label, chunks in sources]
+        [
+            {"label": label, "chunks": [base64.b64encode(chunk).decode() for chunk in chunks]}
+            for label, chunks in sources
+        ]
         for sources in merges
     ]
     (base / "sources.json").write_text(json.dumps(told))
@@ -118,6 +121,7 @@ def merged(folder, *merges):
     if isinstance(found, list) and len(found) == len(merges):
         return found
     return [None] if len(merges) == 1 else [merged(folder, each)[0] for each in merges]
+
 
 def at(second, text):
     return f"2026-03-01T10:00:{second:02d}Z {text}"
@@ -152,7 +156,16 @@ def merges():
     sources = [("a", pieces("\n".join([*entry, "", at(3, "a"), ""]).encode(), 4)), ("b", [at(2, "b").encode()])]
     yield "empty lines", [sources], [["a", [*entry, ""]], ["b", [at(2, "b")]], ["a", [at(3, "a")]]]
 
-    kept = [at(1, "blanks  "), "tab\t", "  ", "a \r in it", "two at the end\r", "wide\u3000\u00a0", "\u2028\u2029\u0085\v\f", "cr \r"]
+    kept = [
+        at(1, "blanks  "),
+        "tab\t",
+        "  ",
+        "a \r in it",
+        "two at the end\r",
+        "wide\u3000\u00a0",
+        "\u2028\u2029\u0085\v\f",
+        "cr \r",
+    ]
     data = "\r\n".join([*kept, ""]).encode()
     yield "line ends, and what is none", [[("a", pieces(data, size))] for size in (1, 1000)], [["a", kept]]
     data = (at(1, "a") + "\n\r\n" + at(2, "b") + "\r").encode()
@@ -165,11 +178,25 @@ def merges():
 
     never = ["2026-02-30T10:00:00Z x", "2027-02-29T10:00:00Z x", "2026-13-01T10:00:00Z x", "2026-00-10T10:00:00Z x"]
     never += ["2026-04-31T10:00:00+01:00 x", "1900-02-29T00:00:00Z x", "2026-04-00T10:00:00Z x"]
-    yield "dates that do not exist", [[("a", ["\n".join([at(1, "a"), *never]).encode()])]], [["a", [at(1, "a"), *never]]]
-    never = ["2026-03-01T24:00:00Z x", "2026-03-01T10:60:00Z x", "2026-03-01T10:00:60Z x", "2026-03-01T10:00:00+24:00 x"]
+    yield (
+        "dates that do not exist",
+        [[("a", ["\n".join([at(1, "a"), *never]).encode()])]],
+        [["a", [at(1, "a"), *never]]],
+    )
+    never = [
+        "2026-03-01T24:00:00Z x",
+        "2026-03-01T10:60:00Z x",
+        "2026-03-01T10:00:60Z x",
+        "2026-03-01T10:00:00+24:00 x",
+    ]
     never += ["2026-03-01T10:00:00-01:60 x", "2026-03-01T25:00:00Z x", "2026-03-01T10:00:00+99:00 x"]
     never += [" 2026-03-01T10:00:00Z x", "2026-03-01T10:00:00Z", "2026-03-01T10:00:00. x", "2026-03-01T10:00Z x"]
-    never += ["2026-03-01T10:00:00.1234567890Z x", "2026-03-01t10:00:00Z x", "2026-03-01T10:00:00Z\tx", "2026-03-01T10:00:00 x"]
+    never += [
+        "2026-03-01T10:00:00.1234567890Z x",
+        "2026-03-01t10:00:00Z x",
+        "2026-03-01T10:00:00Z\tx",
+        "2026-03-01T10:00:00 x",
+    ]
     some = [["a", [at(1, "a"), *never]], ["a", ["2028-02-29T23:59:59.9-23:59 x"]]]
     yield "times that are none", [[("a", ["\n".join([*some[0][1], *some[1][1]]).encode()])]], some
 
