@@ -7,6 +7,7 @@ Waits take `wait_seconds`, answer early when what they wait for has happened, an
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -38,6 +39,7 @@ from runloop_mcp.api.models.scorer import (
     ScorerView,
 )
 from runloop_mcp.api.models.secret import SecretCreateParams, SecretUpdateParams, SecretView
+from runloop_mcp.api.trace import ToolCall, Trace
 
 
 class Scenarios(ABC):
@@ -123,24 +125,41 @@ class Runs(ABC):
         """
 
     @abstractmethod
-    async def score(self, run_id: str, *, wait_seconds: float = 20) -> ScenarioRunView:
+    async def score(
+        self,
+        run_id: str,
+        *,
+        wait_seconds: float = 20,
+        principal: Principal = LOCAL_OPERATOR,
+        idempotency_key: str | None = None,
+    ) -> ScenarioRunView:
         """Scores a run, once: on a scored run it answers with the stored result.
 
         Answers with `scored`, with `scoring` where that takes longer than the wait, or with `running` and a note where
-        our own machinery broke.
+        our own machinery broke. The same idempotency key begins scoring once: where that broke and the run is worked on
+        again, a request that comes late answers with the run as it is.
 
         Raises:
             NotFound: There is none with this id.
+            InvalidRequest: The key was used for another run.
             InvalidState: The run ended without a score.
             Conflict: Another server holds its devbox, or it is still queued or booting after 20 s.
         """
 
     @abstractmethod
-    async def complete(self, run_id: str, *, wait_seconds: float = 20) -> ScenarioRunView:
+    async def complete(
+        self,
+        run_id: str,
+        *,
+        wait_seconds: float = 20,
+        principal: Principal = LOCAL_OPERATOR,
+        idempotency_key: str | None = None,
+    ) -> ScenarioRunView:
         """Ends a scored run and shuts its devbox down; on a completed run it answers with the run.
 
         Raises:
             NotFound: There is none with this id.
+            InvalidRequest: The idempotency key was used for another run.
             InvalidState: The run is not scored.
             Conflict: It is still scoring after the wait.
         """
@@ -160,6 +179,25 @@ class Runs(ABC):
 
         Raises:
             NotFound: There is none with this id.
+        """
+
+    @abstractmethod
+    async def download_logs(self, run_id: str, target: Path) -> int:
+        """Writes the run's log to a file, as a zip archive; also of a run that has ended.
+
+        It holds all that an operator may see: `trace.jsonl` (the record, an event on each line), `outputs/` (what each
+        command wrote, as far as it is kept, with secrets covered), `score.json`, `run.json` and `problem.md`.
+
+        Args:
+            run_id: The run.
+            target: The file, replaced where there is one, and left as it was where this fails.
+
+        Returns:
+            How many bytes the archive has.
+
+        Raises:
+            NotFound: There is none with this id.
+            InvalidRequest: The file can't be written.
         """
 
 
@@ -232,11 +270,18 @@ class Devboxes(ABC):
 
     @abstractmethod
     async def execute(
-        self, devbox_id: str, params: ExecuteParams, *, wait_seconds: float = 20, idempotency_key: str | None = None
+        self,
+        devbox_id: str,
+        params: ExecuteParams,
+        *,
+        wait_seconds: float = 20,
+        idempotency_key: str | None = None,
+        call: ToolCall | None = None,
     ) -> ExecutionView:
         """Runs a command; answers when it has completed or the wait is over, and lets it run on then.
 
-        Waits for a devbox that is queued or still booting. The wait begins when the devbox is ready.
+        Waits for a devbox that is queued or still booting. The wait begins when the devbox is ready. A `call` that
+        asked for the command can be recorded with it, and says then that it is.
 
         Raises:
             NotFound: There is no such devbox.
@@ -360,6 +405,7 @@ class Backend(ABC):
     scorers: Scorers
     devboxes: Devboxes
     secrets: Secrets
+    trace: Trace
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...

@@ -3,7 +3,9 @@
 Each builds a new value from the fields that a solver may see; whatever else there is, known or not, stays behind.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from runloop_mcp.api.models.run import RunDetails, ScenarioRunView
 from runloop_mcp.api.models.scenario import (
@@ -18,9 +20,42 @@ from runloop_mcp.api.models.scoring import (
     ScoringContractResult,
     ScoringFunctionResult,
 )
+from runloop_mcp.api.trace import EventKind, RunEvent
 
 SOLVER_METADATA = frozenset({"summary", "tags", "difficulty", "minutes", "scoring", "disclosure", "language"})
 """The metadata keys of a scenario that a solver sees; others may hold what their author never meant to show."""
+
+
+EVENT_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    EventKind.STATE: frozenset({"move", "state", "scenario_id", "scenario", "attempt", "devbox_id", "reason"}),
+    EventKind.DEVBOX: frozenset({"status", "how", "duration_ms", "reason"}),
+    EventKind.CALL: frozenset(
+        {"tool", "arguments", "start_time_ms", "duration_ms", "outcome", "error", "execution_id"}
+    ),
+    EventKind.EXECUTION: frozenset(
+        {
+            "execution_id",
+            "status",
+            "command",
+            "working_directory",
+            "start_time_ms",
+            "duration_ms",
+            "exit_status",
+            "timed_out",
+            "killed",
+            "signal",
+            "stdout_bytes",
+            "stderr_bytes",
+            "stdout_dropped_bytes",
+            "stderr_dropped_bytes",
+            "notes",
+        }
+    ),
+    EventKind.FILE: frozenset({"path", "bytes"}),
+    EventKind.SCORING: frozenset(),
+    EventKind.NOTE: frozenset({"text"}),
+}
+"""What a solver sees of each kind of event of its run's record. A score is not here: it goes by the disclosure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +163,33 @@ def _details_for_solver(details: RunDetails) -> RunDetails:
         {name: getattr(details, name) for name in RunDetails.model_fields}
         | {"restored_files": details.restored_files if named else []}
     )
+
+
+def event_for_solver(event: RunEvent, disclosure: Disclosure) -> RunEvent | None:
+    """An event of a run's record as the disclosure lets a solver see it; None where nothing of it may be seen."""
+    if event.kind == EventKind.SCORE:
+        seen = _score_for_solver(event.data, disclosure)
+    elif event.kind in EVENT_FIELDS:
+        seen = {name: value for name, value in event.data.items() if name in EVENT_FIELDS[event.kind]}
+    else:
+        return None
+    if seen is None:
+        return None
+    return RunEvent(run_id=event.run_id, sequence=event.sequence, time_ms=event.time_ms, kind=event.kind, data=seen)
+
+
+def _score_for_solver(data: Mapping[str, object], disclosure: Disclosure) -> dict[str, object] | None:
+    if disclosure is Disclosure.SEALED:
+        return None
+    seen = {name: data[name] for name in ("score", "complete", "mode") if name in data}
+    if disclosure in {Disclosure.NAMED, Disclosure.FULL}:
+        functions = data.get("functions")
+        seen["functions"] = [
+            {name: function[name] for name in _FUNCTION_FIELDS if name in function}
+            for function in (functions if isinstance(functions, list) else [])
+        ]
+        seen["restored_files"] = data.get("restored_files", [])
+    return seen
+
+
+_FUNCTION_FIELDS: Final = ("name", "score", "weight", "state", "duration_ms")

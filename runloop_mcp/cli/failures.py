@@ -1,5 +1,6 @@
 """What went wrong, as a sentence on stderr and an exit code; never a traceback."""
 
+import os
 from textwrap import indent
 
 import click
@@ -27,6 +28,10 @@ def report(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         # What draws on the terminal ends so where whoever reads the output stops reading.
         return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, BrokenPipeError):
+        # Whoever reads the output has had enough of it. What is still in the buffer goes nowhere, without a complaint.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

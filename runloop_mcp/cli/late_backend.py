@@ -13,6 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runloop_mcp.api.backend import Backend, Devboxes, Runs, Scenarios, Scorers, Secrets
+from runloop_mcp.api.trace import Trace
 
 HEAD_START_SECONDS = 0.25
 """What the client's first messages get; then the backend is opened even if nobody calls it, as it has duties."""
@@ -46,6 +47,7 @@ class LateBackend(Backend):
         self.scorers = cast("Scorers", _Group(self, "scorers"))
         self.devboxes = cast("Devboxes", _Group(self, "devboxes"))
         self.secrets = cast("Secrets", _Group(self, "secrets"))
+        self.trace = cast("Trace", _Group(self, "trace"))
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()

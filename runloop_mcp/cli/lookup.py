@@ -63,6 +63,14 @@ def folder_id(called: str) -> str:
     return stable_id(IdPrefix.SCENARIO, pack_name(folder.parent), folder.name)
 
 
+async def scenario_name(backend: Backend, scenario_id: str) -> str:
+    """A scenario's name; its id where its folder is gone, as its runs stay."""
+    try:
+        return (await backend.scenarios.retrieve(scenario_id)).name
+    except NotFound:
+        return scenario_id
+
+
 def _refuse_folder(called: str) -> None:
     """Says what is missing where a folder was meant that holds no scenario."""
     folder = Path(called)

@@ -20,7 +20,7 @@ _COMMANDS = {
     "eval": ("eval:eval_command", "Run a command-line agent over scenarios, and tell how well it does."),
     "doctor": ("doctor", "What works on this machine, what is missing, and how to mend it."),
     "scenarios": ("scenarios", "List and show scenarios."),
-    "runs": ("runs", "List and show runs."),
+    "runs": ("runs", "List and show runs, and what they left."),
     "secrets": ("secrets", "Set, list and delete values that runs get by name."),
     "gc": ("gc", "Remove what is not needed any more, and say what that is."),
     "config": ("config", "The settings in force, and where each comes from."),

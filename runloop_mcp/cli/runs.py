@@ -1,14 +1,15 @@
-"""`runloop-mcp runs list|show`."""
+"""`runloop-mcp runs list|show|log|export`."""
 
 from datetime import UTC, datetime
 
 import anyio
 import click
 
-from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.errors import NotFound
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
+from runloop_mcp.cli.lookup import scenario_name
 from runloop_mcp.cli.options import backend_options, json_option
+from runloop_mcp.cli.run_export import export_command
+from runloop_mcp.cli.run_log import log_command
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import console, print_json, print_table, say
 from runloop_mcp.cli.validation import VALIDATION
@@ -28,7 +29,11 @@ _STYLES: dict[str, str] = {
 
 @click.group()
 def runs() -> None:
-    """List and show runs."""
+    """List and show runs, and what they left."""
+
+
+runs.add_command(log_command)
+runs.add_command(export_command)
 
 
 @runs.command("list")
@@ -71,16 +76,8 @@ async def _list(
             if len(found) >= limit or not page.has_more or not page.items:
                 break
             params = params.model_copy(update={"starting_after": page.items[-1].id})
-        names = {run.scenario_id: await _scenario_name(backend, run.scenario_id) for run in found[:limit]}
+        names = {run.scenario_id: await scenario_name(backend, run.scenario_id) for run in found[:limit]}
     return [(run, names[run.scenario_id]) for run in found[:limit]]
-
-
-async def _scenario_name(backend: Backend, scenario_id: str) -> str:
-    try:
-        return (await backend.scenarios.retrieve(scenario_id)).name
-    except NotFound:
-        # Its folder is gone; the run stays.
-        return scenario_id
 
 
 @runs.command("show", short_help="One run: its state, its score and what happened to it.")
@@ -114,7 +111,7 @@ def show_command(*, flags: dict[str, object], run_id: str, as_json: bool) -> Non
 async def _show(settings: Settings, run_id: str) -> tuple[ScenarioRunView, str]:
     async with backend_for(settings) as backend:
         run = await backend.runs.retrieve(run_id)
-        return run, await _scenario_name(backend, run.scenario_id)
+        return run, await scenario_name(backend, run.scenario_id)
 
 
 def _devbox(run: ScenarioRunView) -> str:

@@ -44,8 +44,13 @@ def driver_for(settings: "Settings") -> "Driver":
     return SandboxDriver(settings.state_dir)
 
 
-def backend_for(settings: "Settings") -> Backend:
+def backend_for(settings: "Settings", *, looks_after_runs: bool = True) -> Backend:
     """The backend that the settings name; enter it before use.
+
+    Args:
+        settings: What is in force.
+        looks_after_runs: Whether it carries on what dead servers left, and ends what is out of time. Whoever only
+            reads, and maybe for hours, leaves that to others.
 
     Raises:
         Unavailable: There is no such backend yet.
@@ -68,6 +73,7 @@ def backend_for(settings: "Settings") -> Backend:
         packs=[bundled_pack(), *settings.scenarios],
         settings=EngineSettings(
             network=settings.devbox_network,
+            looks_after_runs=looks_after_runs,
             max_devboxes=settings.max_devboxes,
             retention_days=settings.retention_days,
             retention_bytes=round(settings.retention_gb * 1e9),

@@ -25,6 +25,7 @@ from runloop_mcp.api.models.scenario import (
     ScenarioView,
 )
 from runloop_mcp.api.models.scoring import ScoringMode
+from runloop_mcp.api.trace import EventKind
 from runloop_mcp.devbox.port import Driver, Files
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.clock import now_ms
@@ -49,7 +50,7 @@ from runloop_mcp.engine.secrets.service import EngineSecrets
 from runloop_mcp.engine.secrets.values import SecretValues
 from runloop_mcp.engine.servers import Servers
 from runloop_mcp.engine.settings import EngineSettings
-from runloop_mcp.engine.store import devboxes, executions, idempotency, runs, versions
+from runloop_mcp.engine.store import devboxes, events, executions, idempotency, runs, versions
 from runloop_mcp.engine.store.database import Database
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunRow
@@ -173,8 +174,9 @@ class EmbeddedEngine(Backend):
         self.runs = self._runs = EngineRuns(self._engine)
         self.secrets = EngineSecrets(self._secrets_file)
         self.trace = EngineTrace(self._engine)
-        self._tasks.start_soon(self._sweep)
-        self._tasks.start_soon(self._collect_now_and_then)
+        if self._settings.looks_after_runs:
+            self._tasks.start_soon(self._sweep)
+            self._tasks.start_soon(self._collect_now_and_then)
         self._tasks.start_soon(places.look_after)
         return self
 
@@ -271,10 +273,15 @@ class EmbeddedEngine(Backend):
         try:
             if row.status is DevboxStatus.RUNNING:
                 await engine.executions.forget_lost(held.id)
+                began = anyio.current_time()
                 await engine.launcher.resume(held, row)
-                held.run = await engine.database.write(
-                    lambda connection: runs.note(connection, run.id, BOOTED_AGAIN, now_ms=now_ms())
-                )
+                booted = _booted(row, how="again", seconds=anyio.current_time() - began)
+
+                def keep_resumed(connection: Connection) -> RunRow:
+                    events.append(connection, run.id, EventKind.DEVBOX, now_ms(), booted)
+                    return runs.note(connection, run.id, BOOTED_AGAIN, now_ms=now_ms())
+
+                held.run = await engine.database.write(keep_resumed)
             else:
                 await self._launch(held, run, row)
         except ApiError as error:
@@ -315,8 +322,15 @@ class EmbeddedEngine(Backend):
         # Scored in place, a devbox has to have from the start what its scorers will need.
         live = run.data.scoring is ScoringMode.LIVE
         tools = await engine.toolbox.tools_for(scenario.scoring_contract) if live else ScorerTools()
+        began = anyio.current_time()
         await engine.launcher.create(held, row, scenario, files, tools.read_only)
-        await engine.database.write(lambda connection: devboxes.save(connection, row, now_ms=now_ms()))
+        booted = _booted(row, how="launched", seconds=anyio.current_time() - began)
+
+        def keep_launched(connection: Connection) -> None:
+            devboxes.save(connection, row, now_ms=now_ms())
+            events.append(connection, run.id, EventKind.DEVBOX, now_ms(), booted)
+
+        await engine.database.write(keep_launched)
 
     async def _give_up(self, held: Held, row: DevboxRow, error: ApiError) -> None:
         """The devbox can't be used: its run fails with the reason."""
@@ -352,6 +366,12 @@ class EmbeddedEngine(Backend):
             logger.exception("The devbox of run %s ended, which could not be noted: %s", held.run_id, reason)
             return
         self._engine.moved(row)
+
+
+def _booted(row: DevboxRow, *, how: str, seconds: float) -> dict[str, object]:
+    """A boot, as the record tells of it: not what launch commands are, which solvers are not told."""
+    commands = len(row.data.launch_parameters.launch_commands or ()) if how == "launched" else 0
+    return {"status": row.status, "how": how, "duration_ms": round(seconds * 1000), "launch_commands": commands}
 
 
 def _rows(connection: Connection, devbox_id: str) -> tuple[RunRow, DevboxRow]:

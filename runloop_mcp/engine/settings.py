@@ -31,6 +31,8 @@ class EngineSettings:
     """How long after its start a server first looks whether something is due to go."""
     leftover_seconds: float = 3600
     """How old something has to be that no run knows, to count as left over while other servers are at work."""
+    looks_after_runs: bool = True
+    """Whether it carries on what dead servers left, and ends what is out of time."""
 
 
 SIZES: dict[str, Limits] = {

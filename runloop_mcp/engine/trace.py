@@ -3,6 +3,7 @@
 from runloop_mcp.api.trace import RunEvent, Trace
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.recordable import recordable
 from runloop_mcp.engine.store import events
 
 
@@ -13,13 +14,25 @@ class EngineTrace(Trace):
         self._engine = engine
 
     async def record(self, event: RunEvent) -> None:
-        """See `Trace.record`. Values of the run's secrets are masked."""
+        """See `Trace.record`."""
+        data = recordable(event.data, await self._engine.mask_of_run(event.run_id))
         time_ms = event.time_ms or now_ms()
-        data = (await self._engine.mask_of_run(event.run_id)).within(event.data)
-        await self._engine.database.write(
-            lambda connection: events.append(connection, event.run_id, str(event.kind), time_ms, data)
+        await self._engine.database.write_soon(
+            lambda connection: events.append(connection, event.run_id, event.kind, time_ms, data)
+        )
+        self._engine.changes.notify(event.run_id)
+
+    async def events(
+        self, run_id: str, *, after: int = 0, limit: int = 1000, wait_seconds: float = 0
+    ) -> list[RunEvent]:
+        """See `Trace.events`."""
+        return await self._engine.changes.wait(
+            run_id,
+            lambda: self._engine.database.read(lambda connection: events.after(connection, run_id, after, limit)),
+            bool,
+            seconds=wait_seconds,
         )
 
-    async def events(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[RunEvent]:
-        """See `Trace.events`."""
-        return await self._engine.database.read(lambda connection: events.after(connection, run_id, after, limit))
+    async def end(self, run_id: str) -> int:
+        """See `Trace.end`."""
+        return await self._engine.database.read(lambda connection: events.end(connection, run_id))

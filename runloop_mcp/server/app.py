@@ -3,25 +3,48 @@
 A server must answer `initialize` about as fast as one without tools; what it can do depends on none of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+import anyio
+from mcp.server.context import ServerRequestContext
 from mcp.server.extension import Extension
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
-from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult, Prompt, Resource, ResourceTemplate, Tool
+from mcp_types import (
+    CallToolResult,
+    DiscoverResult,
+    EmptyResult,
+    GetPromptResult,
+    InputRequiredResult,
+    Prompt,
+    RequestParams,
+    Resource,
+    ResourceTemplate,
+    ResourceTemplateReference,
+    SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
+    Tool,
+    UnsubscribeRequestParams,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import AnyUrl
 
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.server.heartbeat import Heartbeat
 from runloop_mcp.server.instructions import instructions_for
+from runloop_mcp.server.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from runloop_mcp.api.backend import Backend
     from runloop_mcp.server.face import Face
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+_Context = ServerRequestContext[Subscriptions, Any]
 
 
 class RunloopServer(MCPServer[Any]):
@@ -38,10 +61,59 @@ class RunloopServer(MCPServer[Any]):
             version=__version__,
             extensions=extensions,
             log_level=log_level,
+            lifespan=self._serving,
         )
         self._backend = backend
         self._principal = principal
+        self._heartbeat = Heartbeat()
+        self._serve_subscriptions()
         self.completion()(self._complete)  # type: ignore[no-untyped-call]  # the SDK's decorator has no types
+
+    @asynccontextmanager
+    async def _serving(self, _: MCPServer[Any]) -> AsyncIterator[Subscriptions]:
+        """What runs beside the calls, for as long as clients are served."""
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+            subscriptions = Subscriptions(tasks, self._subscriptions, lambda: self._face, self._backend)
+            tasks.start_soon(self._heartbeat.run, tasks)
+            try:
+                yield subscriptions
+            except Exception as error:  # noqa: BLE001 - raised again outside, where no task group wraps it
+                failure = error
+            finally:
+                subscriptions.close()
+                tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    def _serve_subscriptions(self) -> None:
+        """Subscriptions in both eras, and capabilities that say no more than is true: lists never tell of changes."""
+        server = self._lowlevel_server
+
+        async def discover(context: _Context, _: RequestParams) -> DiscoverResult:
+            capabilities = server.get_capabilities(protocol_version=context.protocol_version)
+            for listed in (capabilities.tools, capabilities.prompts, capabilities.resources):
+                if listed is not None:
+                    listed.list_changed = False
+            return DiscoverResult(
+                supported_versions=list(MODERN_PROTOCOL_VERSIONS),
+                capabilities=capabilities,
+                instructions=server.instructions,
+            )
+
+        async def listen(context: _Context, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
+            return await context.lifespan_context.listen(context, params)
+
+        async def subscribe(context: _Context, params: SubscribeRequestParams) -> EmptyResult:
+            return await context.lifespan_context.subscribe(context, params)
+
+        async def unsubscribe(context: _Context, params: UnsubscribeRequestParams) -> EmptyResult:
+            return await context.lifespan_context.unsubscribe(context, params)
+
+        server.add_request_handler("server/discover", RequestParams, discover)
+        server.add_request_handler("subscriptions/listen", SubscriptionsListenRequestParams, listen)
+        server.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
+        server.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
 
     @cached_property
     def _face(self) -> "Face":
@@ -63,8 +135,11 @@ class RunloopServer(MCPServer[Any]):
         """
         if self._face.has_tool(name):
             meta = context.request_context.meta if context else None
-            report = context.report_progress if context else _unheard
-            return await self._face.call_tool(name, arguments, meta=dict(meta or {}), report=report)
+            beat = self._heartbeat.begin(name, context.report_progress if context else _unheard)
+            try:
+                return await self._face.call_tool(name, arguments, meta=dict(meta or {}), report=beat)
+            finally:
+                self._heartbeat.end(beat)
         others = [tool.name for tool in await super().list_tools()]
         if name not in others:
             raise self._face.unknown_tool(name, others)
@@ -108,8 +183,9 @@ class RunloopServer(MCPServer[Any]):
 
     async def _complete(self, reference: Any, argument: Any, context: Any) -> Any:
         """Offers values for an argument of a prompt or a resource's URI."""
-        del reference, context  # the argument's name tells what it is
-        return await self._face.complete(argument.name, argument.value)
+        given = (context.arguments if context else None) or {}
+        in_uri = isinstance(reference, ResourceTemplateReference)
+        return await self._face.complete(argument.name, argument.value, given, in_uri=in_uri)
 
 
 async def _unheard(progress: float, total: float | None = None, message: str | None = None) -> None:

@@ -25,6 +25,7 @@ ExecutionId = Annotated[str, Field(description="exe_…, from exec_on_devbox")]
 ScenarioId = Annotated[str, Field(description="The scenario's id, scn_…")]
 Cursor = Annotated[str | None, Field(description="next_cursor of the page before")]
 Limit = Annotated[int, Field(ge=1, le=100, description="Most items to return")]
+IdempotencyKey = Annotated[str | None, Field(description="The same key asks once only")]
 WaitSeconds = Annotated[float, Field(ge=0, le=20)]
 
 A = TypeVar("A", bound=Arguments)

@@ -1,6 +1,6 @@
 """One call of a tool: what it works on, who makes it, and how it tells the caller that it is still at it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +8,12 @@ from pydantic import BaseModel
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.trace import ToolCall
+from runloop_mcp.server.heartbeat import Report
 from runloop_mcp.server.printable import sendable
 
 if TYPE_CHECKING:
     from runloop_mcp.server.targets import Target
-
-Report = Callable[[float, float | None, str | None], Awaitable[None]]
-"""Tells the caller how far a call is: seconds spent, seconds it may take, and a sentence."""
 
 TOOL_USE_ID = "claudecode/toolUseId"
 """The `_meta` key by which a client names one use of a tool, the same when it sends the call again."""
@@ -29,6 +28,8 @@ class Call:
     meta: Mapping[str, Any]
     """The `_meta` of the request."""
     report: Report
+    record: ToolCall
+    """What the record of its run will tell of it."""
     targets: "dict[str, Target]" = field(default_factory=dict)
     """The devboxes of runs, as callers named them, that calls of this server have worked on."""
 

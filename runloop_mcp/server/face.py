@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedResourceError, UnexpectedToolError
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -27,13 +28,16 @@ from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.errors import ApiError, InvalidState
+from runloop_mcp.api.trace import EventKind
 from runloop_mcp.server.arguments import parse
-from runloop_mcp.server.call import Call, Reply, Report
-from runloop_mcp.server.completions import complete
+from runloop_mcp.server.call import Call, Reply
+from runloop_mcp.server.completions import Typing, complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
+from runloop_mcp.server.heartbeat import Report
 from runloop_mcp.server.printable import sendable, sendable_json
 from runloop_mcp.server.prompts import SOLVE_SCENARIO, solve_scenario
+from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
 from runloop_mcp.server.targets import Target
@@ -52,6 +56,7 @@ class Face:
         self._tools = {tool.name: tool for tool in TOOLS}
         self._resources = Resources(backend, principal)
         self._targets: dict[str, Target] = {}
+        self._recorder = CallRecorder(backend, principal)
 
     def tools(self) -> list[ListedTool]:
         """All tools that this principal can use, in their stable order: one bound to a run starts none."""
@@ -80,19 +85,33 @@ class Face:
             ToolError: An expected failure, in words for the caller.
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
-        tool = self._tools[name]
-        call = Call(self._backend, self._principal, meta, report, self._targets)
+        record = self._recorder.begin(name, arguments)
+        call = Call(self._backend, self._principal, meta, report, record, self._targets)
+        named = arguments.get("run_id")
         try:
-            reply = await tool.run(call, parse(name, tool.arguments, arguments))
+            result = _result(await self._carry_out(call, arguments))
+        except (ToolError, MCPError) as error:
+            await self._recorder.end(record, named, str(error))
+            raise
+        except anyio.get_cancelled_exc_class():
+            await self._recorder.end_canceled(record, named)
+            raise
+        await self._recorder.end(record, named)
+        return result
+
+    async def _carry_out(self, call: Call, arguments: Mapping[str, Any]) -> Reply:
+        tool = self._tools[call.record.tool]
+        try:
+            return await tool.run(call, parse(tool.name, tool.arguments, arguments))
         except ApiError as error:
             raise tool_error(error, moves=await self._moves(error, arguments)) from error
         except (ToolError, MCPError):
             raise
         except Exception as error:
             raise UnexpectedToolError(
-                f"{name} failed by a defect of the server, not of your call. Its log tells more; get_run shows the run."
+                f"{tool.name} failed by a defect of the server, not of your call. Its log tells more; get_run shows the"
+                " run."
             ) from error
-        return _result(reply)
 
     async def _moves(self, error: ApiError, arguments: Mapping[str, Any]) -> str:
         """The state of the run and its valid next calls, after a move that this state forbids."""
@@ -114,6 +133,14 @@ class Face:
             return await self._resources.listed()
         except ApiError as error:
             raise MCPError(code=INTERNAL_ERROR, message=explain(error)) from error
+
+    async def subscribable(self, uri: str) -> tuple[str, frozenset[EventKind]]:
+        """The run that a resource depends on, and the events of its record after which it reads otherwise.
+
+        Raises:
+            ApiError: It can't be subscribed to, or its run is none that the principal may see.
+        """
+        return await self._resources.subscribable(uri)
 
     def resource_templates(self) -> list[ResourceTemplate]:
         """The forms of all other resources."""
@@ -156,10 +183,17 @@ class Face:
         except ApiError as error:
             raise prompt_error(error) from error
 
-    async def complete(self, argument: str, begun: str) -> Completion:
-        """How an argument of a prompt or resource template may go on."""
+    async def complete(self, argument: str, begun: str, given: Mapping[str, str], *, in_uri: bool) -> Completion:
+        """How an argument of a prompt or resource template may go on.
+
+        Args:
+            argument: Its name.
+            begun: What is typed so far.
+            given: The values of other arguments.
+            in_uri: Whether it becomes a part of a URI.
+        """
         try:
-            return await complete(self._backend, self._principal, argument, begun)
+            return await complete(self._backend, self._principal, Typing(argument, begun, given, in_uri))
         except ApiError as error:
             _log.info("No completion of %s: %s", argument, error)
             return Completion(values=[])

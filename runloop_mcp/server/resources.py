@@ -1,5 +1,6 @@
 """Resources: scenarios, runs, scores and whole outputs, under `runloop://`."""
 
+import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,9 +12,17 @@ from pydantic import BaseModel
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.disclosure import functions_for_solver, run_for_solver, scenario_for_solver
+from runloop_mcp.api.disclosure import (
+    event_for_solver,
+    functions_for_solver,
+    run_for_solver,
+    scenario_for_solver,
+)
+from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.devbox import OutputStream
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
+from runloop_mcp.api.models.scoring import Disclosure
+from runloop_mcp.api.trace import EventKind
 from runloop_mcp.server.handles import find_run, find_scenario, visible_scenarios
 from runloop_mcp.server.printable import printable
 from runloop_mcp.server.rendering.quantities import amount
@@ -28,10 +37,15 @@ _ALL: Final = 5000
 _WHOLE_OUTPUT: Final = 4 * 1024 * 1024
 """Bytes of an output that one read gives; the rest is paged with get_execution."""
 _CHUNK: Final = 512 * 1024
+_LOG: Final = 200_000
+"""Characters of a record that one read gives."""
+_LOG_PAGE: Final = 200
+"""Events asked for at once."""
 
 MARKDOWN: Final = "text/markdown"
 JSON: Final = "application/json"
 PLAIN: Final = "text/plain"
+JSON_LINES: Final = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,8 @@ class _Kind:
     description: str
     mime_type: str
     read: Callable[["Resources", dict[str, str]], Awaitable[str]]
+    changes_with: frozenset[EventKind] = frozenset()
+    """The events of a run after which it reads otherwise; empty where it can't be subscribed to."""
 
     def match(self, uri: str) -> dict[str, str] | None:
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.template))
@@ -107,6 +123,21 @@ class Resources:
         forms = ", ".join([_SCENARIOS.uri, *(kind.template for kind in _KINDS)])
         raise ResourceNotFoundError(f"No resource has a URI of this form. The forms are: {forms}")
 
+    async def subscribable(self, uri: str) -> tuple[str, frozenset[EventKind]]:
+        """The run that a resource depends on, and the events of its record after which it reads otherwise.
+
+        Raises:
+            InvalidRequest: It can't be subscribed to.
+            NotFound: Its run is none that the principal may see.
+        """
+        kinds = [kind for kind in _KINDS if kind.changes_with]
+        for kind in kinds:
+            if (names := kind.match(uri)) is not None:
+                run = await find_run(self._backend, self._principal, names["run_id"])
+                return run.id, kind.changes_with
+        forms = ", ".join(kind.template for kind in kinds)
+        raise InvalidRequest("This resource can't be subscribed to.", hint=f"These can: {forms}.")
+
     async def _scenarios(self) -> str:
         page = await visible_scenarios(self._backend, self._principal, ScenarioListParams(limit=_ALL))
         lines = [scenario_line(scenario_for_solver(scenario)) for scenario in page.items]
@@ -133,6 +164,27 @@ class Resources:
         run = await find_run(self._backend, self._principal, names["run_id"])
         return _json(score_card(run_for_solver(run)))
 
+    async def log(self, names: dict[str, str]) -> str:
+        """A run's record as JSON lines, from a place in it on; where it goes on, the last line says how."""
+        run = await find_run(self._backend, self._principal, names["run_id"])
+        disclosure = run.x_runloop_mcp.disclosure if run.x_runloop_mcp else Disclosure.NAMED
+        after = _place(names.get("after", "0"))
+        lines: list[str] = []
+        room = _LOG
+        while events := await self._backend.trace.events(run.id, after=after, limit=_LOG_PAGE):
+            for event in events:
+                seen = event_for_solver(event, disclosure)
+                line = seen.model_dump_json() if seen else ""
+                if lines and len(line) > room:
+                    more = {"kind": "more", "data": {"next": f"runloop://runs/{run.id}/log/{after}"}}
+                    return "\n".join([*lines, json.dumps(more)]) + "\n"
+                after = event.sequence
+                lines += [line] if line else []
+                room -= len(line)
+            if len(events) < _LOG_PAGE:
+                break
+        return "".join(f"{line}\n" for line in lines)
+
     async def output(self, names: dict[str, str]) -> str:
         """One stream of an execution, whole, up to a few MB."""
         if names["stream"] not in set(OutputStream):
@@ -157,6 +209,15 @@ class Resources:
                 f'stream="{stream}", offset={offset}) reads on …]'
             )
         return text
+
+
+def _place(named: str) -> int:
+    if not (named.isascii() and named.isdigit()) or len(named) > _LONGEST_NUMBER:
+        raise ResourceNotFoundError("The last part of the URI must be the `sequence` of an event, as in …/log/120.")
+    return int(named)
+
+
+_LONGEST_NUMBER: Final = 15
 
 
 def _json(value: BaseModel) -> str:
@@ -194,6 +255,7 @@ _KINDS: Final = (
         "A run: state, devbox, attempt, time left, what comes next.",
         PLAIN,
         Resources.run,
+        frozenset({EventKind.STATE, EventKind.DEVBOX, EventKind.NOTE}),
     ),
     _Kind(
         "runloop://runs/{run_id}/score",
@@ -202,6 +264,24 @@ _KINDS: Final = (
         "The score of a run, as far as its scenario discloses it.",
         JSON,
         Resources.score,
+        frozenset({EventKind.STATE, EventKind.NOTE}),
+    ),
+    _Kind(
+        "runloop://runs/{run_id}/log",
+        "log",
+        "The record of a run",
+        "What happened in a run, in order: calls, commands, files, state changes, score; JSON lines.",
+        JSON_LINES,
+        Resources.log,
+        frozenset(EventKind),
+    ),
+    _Kind(
+        "runloop://runs/{run_id}/log/{after}",
+        "log_after",
+        "The record of a run, read on",
+        "The record after the event with this `sequence`.",
+        JSON_LINES,
+        Resources.log,
     ),
     _Kind(
         "runloop://runs/{run_id}/executions/{execution_id}/{stream}",

@@ -18,10 +18,12 @@ from runloop_mcp.api.models.devbox import (
     ExecutionView,
     OutputStream,
 )
+from runloop_mcp.api.trace import ToolCall
 from runloop_mcp.devbox.port import Command, Devbox, Exit, Process
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.devboxes.output import INLINE_BYTES, Output, tail
+from runloop_mcp.engine.recordable import kept_call
 from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.store import executions, idempotency
 from runloop_mcp.engine.store.database import Database
@@ -75,6 +77,9 @@ class Request:
     """Names the arguments, where there is a key."""
     notes: list[str]
     """What its caller should be told beside its result."""
+    run_id: str
+    call: ToolCall | None = None
+    """The call that asked for it."""
 
 
 def idempotency_scope(devbox_id: str) -> str:
@@ -143,7 +148,7 @@ class Executions:
         held.running[row.id] = running
         return running
 
-    async def see_through(self, running: Running, *, seconds: float) -> None:
+    async def see_through(self, running: Running, mask: Mask, *, seconds: float) -> None:
         """Sees a command to its end if that comes soon; a task of the engine's owns it from then on, if not.
 
         Most commands are over soon. They cost no task, and are kept once, with their end, before anyone is told.
@@ -156,10 +161,13 @@ class Executions:
             # The caller was cancelled: whoever ends the command then finds it followed.
             self.tasks.start_soon(self._follow, running)
             raise
-        if end is not None:
-            await self._end(running, end)
-        else:
+        if end is None:
             self.tasks.start_soon(self._follow, running)
+            return
+        if (call := running.request.call) is not None:
+            # It is about to return, so what it came to is known: the record gets both in the one commit.
+            running.row.data.call = kept_call(call, mask)
+        await self._end(running, end)
 
     async def _follow(self, running: Running) -> None:
         values = executions.values_of(running.row)
@@ -171,6 +179,7 @@ class Executions:
         try:
             await self._keep(running, keep_start)
             running.kept.set()
+            self._changes.notify(running.request.run_id)
             end = await running.process.wait()
         except BaseException:
             with anyio.CancelScope(shield=True):
@@ -193,9 +202,11 @@ class Executions:
         with anyio.CancelScope(shield=True):
             if await self._keep(running, keep_end):
                 running.followed.pop(row.id, None)  # it is in the store now; a thousand must not stay in memory
+                if row.data.call is not None and running.request.call is not None:
+                    running.request.call.recorded = True
         running.kept.set()
         running.done.set()
-        self._changes.notify(row.id)
+        self._changes.notify(row.id, running.request.run_id)
 
     async def _keep(self, running: Running, work: Callable[[Connection], None]) -> bool:
         try:

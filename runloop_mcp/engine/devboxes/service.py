@@ -25,6 +25,7 @@ from runloop_mcp.api.models.devbox import (
 )
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.api.models.scoring import ScoringMode
+from runloop_mcp.api.trace import EventKind, ToolCall
 from runloop_mcp.devbox.port import HOME, Devbox
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
@@ -68,7 +69,13 @@ class EngineDevboxes(Devboxes):
         return _view(row, queue)
 
     async def execute(
-        self, devbox_id: str, params: ExecuteParams, *, wait_seconds: float = 20, idempotency_key: str | None = None
+        self,
+        devbox_id: str,
+        params: ExecuteParams,
+        *,
+        wait_seconds: float = 20,
+        idempotency_key: str | None = None,
+        call: ToolCall | None = None,
     ) -> ExecutionView:
         """See `Devboxes.execute`."""
         if "\0" in params.command:
@@ -85,18 +92,18 @@ class EngineDevboxes(Devboxes):
         usable = await self._usable(devbox_id)
         held = usable.held
         if idempotency_key is None:
-            running = await self._start(usable, params, None, "")
+            running = await self._start(usable, params, None, "", call)
         else:
             async with held.keyed:  # two calls with one key must not both find it unused
                 known = held.keys.get(idempotency_key)
                 if known is None:
-                    running = await self._start(usable, params, idempotency_key, arguments)
+                    running = await self._start(usable, params, idempotency_key, arguments, call)
                     held.keys[idempotency_key] = (arguments, running.row.id)
             if known is not None:
                 idempotency.refuse_other_arguments(known[0], arguments)
                 return await self.execution(devbox_id, known[1], wait_seconds=wait_seconds)
         try:
-            await self._engine.executions.see_through(running, seconds=wait_seconds)
+            await self._engine.executions.see_through(running, held.mask, seconds=wait_seconds)
             with anyio.move_on_after(wait_seconds):
                 await running.done.wait()
             await running.kept.wait()
@@ -109,7 +116,9 @@ class EngineDevboxes(Devboxes):
         view = await self._engine.executions.view(running.snapshot(), held.mask)
         return _with_budget(view, usable)
 
-    async def _start(self, usable: _Usable, params: ExecuteParams, key: str | None, arguments: str) -> Running:
+    async def _start(
+        self, usable: _Usable, params: ExecuteParams, key: str | None, arguments: str, call: ToolCall | None
+    ) -> Running:
         held, limit = usable.held, usable.run.data.commands_limit
         if limit is not None and held.commands >= limit:
             raise InvalidState(
@@ -118,7 +127,7 @@ class EngineDevboxes(Devboxes):
             )
         # Counted before the start, so that commands side by side can't pass the limit together.
         news, held.news = held.news, []
-        request = Request(new_id(IdPrefix.EXECUTION), params, key, arguments, news)
+        request = Request(new_id(IdPrefix.EXECUTION), params, key, arguments, news, usable.run.id, call)
         held.commands += 1
         try:
             return await self._engine.executions.start(held, _box(held), request)
@@ -186,9 +195,10 @@ class EngineDevboxes(Devboxes):
         place = _place(path)
         await _box(usable.held).write_file(place, data)
         event: dict[str, object] = {"path": usable.held.mask.text(place), "bytes": len(data)}
-        await self._engine.database.write(
-            lambda connection: events.append(connection, usable.run.id, "file", now_ms(), event)
+        await self._engine.database.write_soon(
+            lambda connection: events.append(connection, usable.run.id, EventKind.FILE, now_ms(), event)
         )
+        self._engine.changes.notify(usable.run.id)
         return len(data)
 
     async def _row(self, devbox_id: str) -> tuple[DevboxRow, QueuePlace | None]:

@@ -12,6 +12,7 @@ from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.api.models.scoring import ScoringContractResult
+from runloop_mcp.api.trace import EventKind
 from runloop_mcp.devbox.port import FileData
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
@@ -20,7 +21,7 @@ from runloop_mcp.engine.runs.states import Move
 from runloop_mcp.engine.scoring.contract import run_contract
 from runloop_mcp.engine.scoring.protected import protected_names
 from runloop_mcp.engine.scoring.scoring_devbox import PreparedScoring, scoring_devbox
-from runloop_mcp.engine.store import devboxes, runs, versions
+from runloop_mcp.engine.store import devboxes, events, runs, versions
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunData, RunRow
 
@@ -161,9 +162,7 @@ class ScoringJobs:
         note = f"Scoring was interrupted and can be asked for again: {reason}"
 
         def work(connection: Connection) -> tuple[RunRow, str | None]:
-            run = runs.move(
-                connection, run_id, Move.INTERRUPT, now_ms=now_ms(), change=lambda data: data.notes.append(note)
-            )
+            run = runs.move(connection, run_id, Move.INTERRUPT, now_ms=now_ms(), reason=note)
             row = devboxes.get(connection, run.devbox_id)
             frozen, row.data.frozen_snapshot = row.data.frozen_snapshot, None
             devboxes.save(connection, row, now_ms=now_ms())
@@ -186,4 +185,8 @@ def _prepare(connection: Connection, run_id: str) -> _Task:
     if row.data.frozen_snapshot is None:
         row.data.frozen_snapshot = new_id(IdPrefix.SNAPSHOT)
         devboxes.save(connection, row, now_ms=now_ms())
-    return _Task(run, row, versions.get(connection, run.data.scenario_version))
+    scenario = versions.get(connection, run.data.scenario_version)
+    functions = len(scenario.scoring_contract.scoring_function_parameters)
+    begun: dict[str, object] = {"mode": run.data.scoring, "functions": functions}
+    events.append(connection, run_id, EventKind.SCORING, now_ms(), begun)
+    return _Task(run, row, scenario)

@@ -2,27 +2,32 @@
 
 import logging
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from pathlib import Path
 from sqlite3 import Connection
 from weakref import WeakValueDictionary
 
 import anyio
 
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.api.backend import Runs
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
+from runloop_mcp.api.trace import EventKind
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.keeper import Held
+from runloop_mcp.engine.runs.archive import write_archive
 from runloop_mcp.engine.runs.scoring_job import ScoringJobs
 from runloop_mcp.engine.runs.states import ENDED, WITH_SCORE, Move, next_state
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
 from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox_id
-from runloop_mcp.engine.store import devboxes, runs
+from runloop_mcp.engine.store import devboxes, events, runs
 from runloop_mcp.engine.store.devboxes import DevboxRow
-from runloop_mcp.engine.store.runs import RunData, RunRow
+from runloop_mcp.engine.store.idempotency import RequestKey
+from runloop_mcp.engine.store.runs import RunRow
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +78,20 @@ class EngineRuns(Runs):
         )
         return view(record)
 
-    async def score(self, run_id: str, *, wait_seconds: float = 20) -> ScenarioRunView:
+    async def score(
+        self,
+        run_id: str,
+        *,
+        wait_seconds: float = 20,
+        principal: Principal = LOCAL_OPERATOR,
+        idempotency_key: str | None = None,
+    ) -> ScenarioRunView:
         """See `Runs.score`."""
-        record = await self._load(run_id)
-        if record.state in WITH_SCORE:
+        key = _key(Move.SCORE, principal, idempotency_key, run_id)
+        record, repeated = await self._look_up(run_id, key)
+        if record.state in (RunState.SCORING, *WITH_SCORE):
+            await self._remember(key)
+        if record.state in WITH_SCORE or (repeated and record.state is not RunState.SCORING):
             return view(record)
         if record.state is RunState.SCORING:
             await self.carry_on(record.row)
@@ -84,17 +99,34 @@ class EngineRuns(Runs):
             next_state(record.state, Move.SCORE)
             # A devbox that is still booting is waited for; one that can't boot fails its run, which is then the answer.
             held = await self._engine.keeper.ready(record.row.devbox_id, seconds=_BOOT_SECONDS)
-            await self._begin_scoring(run_id, held)
+            await self._begin_scoring(run_id, held, key)
         return await self.wait(run_id, leaving={RunState.SCORING}, wait_seconds=wait_seconds)
 
-    async def _begin_scoring(self, run_id: str, held: Held) -> None:
+    async def _look_up(self, run_id: str, key: RequestKey | None) -> tuple[RunRecord, bool]:
+        """The run, and whether this very request was carried out before.
+
+        Raises:
+            NotFound: There is no such run.
+            InvalidRequest: The key was used for another run.
+        """
+        return await self._engine.database.read(
+            lambda connection: (load(connection, run_id), key is not None and key.is_used(connection))
+        )
+
+    async def _remember(self, key: RequestKey | None) -> None:
+        """Keeps the key of a request that found done what it asks for."""
+        if key is not None:
+            await self._engine.database.write(lambda connection: key.keep(connection, now_ms()))
+
+    async def _begin_scoring(self, run_id: str, held: Held, key: RequestKey | None) -> None:
         # Shielded: a run that says it is being scored is, though whoever asked for it may have gone away.
         with anyio.CancelScope(shield=True):
             try:
-                await self._move(run_id, Move.SCORE)
+                await self._move(run_id, Move.SCORE, key=key)
             except InvalidState:
                 if (await self._load(run_id)).state not in {RunState.SCORING, *WITH_SCORE}:
                     raise
+                await self._remember(key)
                 return  # asked for twice at the same time: both get the one score
             self._jobs.begin(run_id, held)
 
@@ -108,14 +140,23 @@ class EngineRuns(Runs):
             return  # another server holds the devbox, so it is scoring there
         self._jobs.begin(row.id, held)
 
-    async def complete(self, run_id: str, *, wait_seconds: float = 20) -> ScenarioRunView:
+    async def complete(
+        self,
+        run_id: str,
+        *,
+        wait_seconds: float = 20,
+        principal: Principal = LOCAL_OPERATOR,
+        idempotency_key: str | None = None,
+    ) -> ScenarioRunView:
         """See `Runs.complete`."""
-        record = await self._load(run_id)
+        key = _key(Move.COMPLETE, principal, idempotency_key, run_id)
+        record, _ = await self._look_up(run_id, key)
         if record.state is RunState.SCORING:
             await self.carry_on(record.row)
             await self.wait(run_id, leaving={RunState.SCORING}, wait_seconds=wait_seconds)
             record = await self._load(run_id)
         if record.state is RunState.COMPLETED:
+            await self._remember(key)
             return view(record)
         if record.state is RunState.SCORING:
             raise Conflict(
@@ -123,7 +164,7 @@ class EngineRuns(Runs):
                 hint="Wait for its score, then complete it.",
                 retry_after=1,
             )
-        await self._end(record.row, Move.COMPLETE)
+        await self._end(record.row, Move.COMPLETE, key=key)
         return await self.retrieve(run_id)
 
     async def cancel(self, run_id: str) -> ScenarioRunView:
@@ -134,17 +175,18 @@ class EngineRuns(Runs):
         await self._end(record.row, Move.CANCEL)
         return await self.retrieve(run_id)
 
-    async def _end(self, row: RunRow, move: Move) -> None:
+    async def _end(self, row: RunRow, move: Move, *, key: RequestKey | None = None) -> None:
         """Ends a run and its devbox; what was begun is brought to its end though the caller may have gone away."""
         target = next_state(row.state, move)
         held = await self._engine.keeper.hold(row.devbox_id)
         with anyio.move_on_after(_END_SECONDS, shield=True) as scope:
             try:
-                await self._move(row.id, move)
+                await self._move(row.id, move, key=key)
             except InvalidState:
                 if (await self._load(row.id)).state is not target:
                     raise
                 # Asked for twice at the same time: both are answered once it has ended.
+                await self._remember(key)
             await self._end_devbox(held, target)
         if scope.cancelled_caught:
             raise Unavailable(
@@ -152,13 +194,13 @@ class EngineRuns(Runs):
                 hint="The server goes on ending it; nothing need be done.",
             )
 
+    async def download_logs(self, run_id: str, target: Path) -> int:
+        """See `Runs.download_logs`."""
+        return await write_archive(self._engine, run_id, target)
+
     async def fail(self, run_id: str, held: Held, reason: str) -> None:
         """Ends a run whose devbox can't be used, with the reason."""
-
-        def change(data: RunData) -> None:
-            data.notes.append(reason)
-
-        row = await self._move(run_id, Move.FAIL, change=change)
+        row = await self._move(run_id, Move.FAIL, reason=reason)
         await self._end_devbox(held, row.state)
 
     async def stop_scoring(self) -> None:
@@ -224,10 +266,16 @@ class EngineRuns(Runs):
     async def _load(self, run_id: str) -> RunRecord:
         return await self._engine.database.read(lambda connection: load(connection, run_id))
 
-    async def _move(self, run_id: str, move: Move, *, change: Callable[[RunData], None] | None = None) -> RunRow:
-        row = await self._engine.database.write(
-            lambda connection: runs.move(connection, run_id, move, now_ms=now_ms(), change=change), durable=True
-        )
+    async def _move(
+        self, run_id: str, move: Move, *, reason: str | None = None, key: RequestKey | None = None
+    ) -> RunRow:
+        def work(connection: Connection) -> RunRow:
+            moved = runs.move(connection, run_id, move, now_ms=now_ms(), reason=reason)
+            if key is not None:
+                key.keep(connection, now_ms())
+            return moved
+
+        row = await self._engine.database.write(work, durable=True)
         self._engine.moved(row)
         return row
 
@@ -270,8 +318,17 @@ class EngineRuns(Runs):
             await self._engine.driver.remove_snapshot(frozen)
 
 
+def _key(move: Move, principal: Principal, given: str | None, run_id: str) -> RequestKey | None:
+    """The key of a request to move a run; one run is all its arguments."""
+    if given is None:
+        return None
+    return RequestKey(scope=f"{move}:{principal.id}", key=given, arguments=run_id, target_id=run_id)
+
+
 def _mark_ended(connection: Connection, devbox_id: str, reason: str | None) -> None:
     row = devboxes.get(connection, devbox_id)
     row.status = DevboxStatus.SHUTDOWN if reason else DevboxStatus.FAILURE
     row.data.shutdown_reason = reason
     devboxes.save(connection, row, now_ms=now_ms())
+    ended: dict[str, object] = {"status": row.status, "reason": reason or row.data.failure_reason}
+    events.append(connection, row.run_id, EventKind.DEVBOX, now_ms(), ended)

@@ -13,6 +13,7 @@ from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunProfile, RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioEnvironment, ScenarioStatus, ScenarioView
 from runloop_mcp.api.models.scoring import ScoringMode
+from runloop_mcp.api.trace import EventKind
 from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Capability
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
@@ -59,7 +60,7 @@ async def start_run(
             idempotency.keep(connection, scope, idempotency_key, arguments, row.id, row.start_time_ms)
         _count_attempt(connection, row)
         row.data.scenario_version = versions.keep(connection, kept)
-        _insert(connection, row, devbox, engine.places)
+        _insert(connection, row, devbox, engine.places, record.view.name)
         return surround(connection, row)
 
     # Shielded: a run that is in the store has its devbox booted, though whoever asked for it may have gone away.
@@ -80,7 +81,7 @@ async def start_run(
     return view(started_record)
 
 
-def _insert(connection: Connection, row: RunRow, devbox: DevboxRow, queue: Places) -> None:
+def _insert(connection: Connection, row: RunRow, devbox: DevboxRow, queue: Places, scenario: str) -> None:
     """Keeps a run and its devbox, which has a place, or waits for one: then the run's time has not begun."""
     has_place = places.is_free(connection, queue.rules)
     if not has_place:
@@ -93,9 +94,13 @@ def _insert(connection: Connection, row: RunRow, devbox: DevboxRow, queue: Place
         "move": "start",
         "state": row.state,
         "scenario_id": row.scenario_id,
+        "scenario": scenario,
         "attempt": row.attempt,
+        "devbox_id": row.devbox_id,
+        "isolation": row.data.isolation,
+        "environment_hash": row.data.environment_hash,
     }
-    events.append(connection, row.id, "state", row.start_time_ms, started)
+    events.append(connection, row.id, EventKind.STATE, row.start_time_ms, started)
     if not has_place:
         places.note_queued(connection, row.id, devbox.id, now_ms=row.start_time_ms)
 

@@ -1,6 +1,8 @@
 """Executions in the database. Every function runs on the database's threads, inside its transaction."""
 
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,12 +21,25 @@ class KeptOutput(BaseModel):
     dropped_bytes: int = 0
 
 
+class KeptCall(BaseModel):
+    """The call of a tool that an execution was made by, for the run's record; its command is the execution's."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    tool: str
+    arguments: dict[str, object]
+    principal: str
+    start_time_ms: int
+
+
 class ExecutionData(BaseModel):
     """What an execution keeps beside the columns that are searched."""
 
     model_config = ConfigDict(defer_build=True)
 
     details: ExecutionDetails
+    call: KeptCall | None = None
+    """Kept here where the call had not returned before the execution ended: one commit is then enough for both."""
     stdout: KeptOutput = Field(default_factory=KeptOutput)
     stderr: KeptOutput = Field(default_factory=KeptOutput)
     last_n: int | None = None
@@ -44,24 +59,31 @@ class ExecutionRow(BaseModel):
     data: ExecutionData
 
 
-Values = tuple[str, str, str, int | None, int, int | None, str]
-"""An execution as it stands, for another thread to keep while it goes on."""
+Values = tuple[str, str, str, int | None, int, int | None, str, int]
+"""An execution as it stands, for another thread to keep while it goes on, and how many events of the record it is."""
 
 
 def values_of(row: ExecutionRow) -> Values:
     """The execution as it stands."""
     data = row.data.model_dump_json()
-    return (row.id, row.devbox_id, row.status, row.exit_status, row.start_time_ms, row.end_time_ms, data)
+    events = 1 if row.data.call is None else 2
+    return (row.id, row.devbox_id, row.status, row.exit_status, row.start_time_ms, row.end_time_ms, data, events)
+
+
+_SAVE = """
+    INSERT INTO executions (id, devbox_id, status, exit_status, start_time_ms, end_time_ms, data, sequence)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 + max(
+        coalesce((SELECT max(sequence) FROM executions WHERE devbox_id = ?2), 0),
+        coalesce((SELECT max(sequence) FROM events WHERE run_id = (SELECT run_id FROM devboxes WHERE id = ?2)), 0)
+    ))
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status, exit_status = excluded.exit_status,
+        end_time_ms = excluded.end_time_ms, data = excluded.data, sequence = excluded.sequence
+"""
 
 
 def save(connection: sqlite3.Connection, values: Values) -> None:
-    """Keeps an execution, new or changed."""
-    connection.execute(
-        "INSERT INTO executions (id, devbox_id, status, exit_status, start_time_ms, end_time_ms, data)"
-        " VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET status = excluded.status,"
-        " exit_status = excluded.exit_status, end_time_ms = excluded.end_time_ms, data = excluded.data",
-        values,
-    )
+    """Keeps an execution, new or changed, at the end of its run's record."""
+    connection.execute(_SAVE, values)
 
 
 def get(connection: sqlite3.Connection, devbox_id: str, execution_id: str) -> ExecutionRow:
@@ -80,6 +102,22 @@ def get(connection: sqlite3.Connection, devbox_id: str, execution_id: str) -> Ex
             f"There is no execution {execution_id!r} on this devbox.",
             hint="Execution ids begin with exe_ and come with the answer to the command that they are of.",
         )
+    return _row(values)
+
+
+def recorded_after(
+    connection: sqlite3.Connection, devbox_id: str, sequence: int, limit: int
+) -> list[tuple[int, ExecutionRow]]:
+    """Executions of a devbox past a place in its run's record, each with its own place, in order."""
+    rows = connection.execute(
+        "SELECT sequence, id, devbox_id, status, exit_status, start_time_ms, end_time_ms, data FROM executions"
+        " WHERE devbox_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+        (devbox_id, sequence, limit),
+    )
+    return [(values[0], _row(values[1:])) for values in rows]
+
+
+def _row(values: Sequence[Any]) -> ExecutionRow:
     return ExecutionRow(
         id=values[0],
         devbox_id=values[1],

@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+from dataclasses import dataclass
 
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.base import WireModel
@@ -52,3 +53,30 @@ def keep(connection: sqlite3.Connection, scope: str, key: str, arguments: str, t
         "INSERT INTO idempotency_keys (scope, key, fingerprint, target_id, create_time_ms) VALUES (?,?,?,?,?)",
         (scope, key, arguments, target_id, now_ms),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """The key of one request, with all that has to be the same when it comes again."""
+
+    scope: str
+    key: str
+    arguments: str
+    target_id: str
+
+    def is_used(self, connection: sqlite3.Connection) -> bool:
+        """Whether the request was carried out before.
+
+        Raises:
+            InvalidRequest: The key was used with other arguments.
+        """
+        return find(connection, self.scope, self.key, self.arguments) is not None
+
+    def keep(self, connection: sqlite3.Connection, now_ms: int) -> None:
+        """Remembers that the request is carried out; once is enough.
+
+        Raises:
+            InvalidRequest: The key was used with other arguments.
+        """
+        if not self.is_used(connection):
+            keep(connection, self.scope, self.key, self.arguments, self.target_id, now_ms)

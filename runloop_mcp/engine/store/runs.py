@@ -9,6 +9,7 @@ from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunListParams, RunState
 from runloop_mcp.api.models.scoring import Disclosure, ScoringContractResult, ScoringMode
+from runloop_mcp.api.trace import EventKind
 from runloop_mcp.engine.runs.states import Move, next_state
 from runloop_mcp.engine.store import events
 
@@ -122,9 +123,19 @@ def move(
     *,
     now_ms: int,
     change: Callable[[RunData], None] | None = None,
+    reason: str | None = None,
     result: ScoringContractResult | None = None,
 ) -> RunRow:
     """Carries out a move of the state machine, and records it, in one transaction.
+
+    Args:
+        connection: The writing connection.
+        run_id: The run.
+        step: The move.
+        now_ms: When.
+        change: What changes in the run's data with it.
+        reason: Why, where that is to be told: becomes a note of the run.
+        result: What scoring gave.
 
     Raises:
         NotFound: There is no such run.
@@ -136,6 +147,8 @@ def move(
         row.end_time_ms = row.end_time_ms or now_ms
     if change is not None:
         change(row.data)
+    if reason is not None:
+        row.data.notes.append(reason)
     row.result = result or row.result
     connection.execute(
         "UPDATE runs SET state = ?, end_time_ms = ?, data = ?, result = ? WHERE id = ?",
@@ -147,10 +160,10 @@ def move(
             run_id,
         ),
     )
-    data: dict[str, object] = {"move": step, "state": row.state}
     if result is not None:
-        data["score"] = result.score
-    events.append(connection, run_id, "state", now_ms, data)
+        events.append(connection, run_id, EventKind.SCORE, now_ms, _told(result, row.data))
+    data: dict[str, object] = {"move": step, "state": row.state}
+    events.append(connection, run_id, EventKind.STATE, now_ms, data if reason is None else {**data, "reason": reason})
     return row
 
 
@@ -165,12 +178,33 @@ def begin(connection: sqlite3.Connection, run_id: str, *, now_ms: int) -> None:
         )
 
 
+def _told(result: ScoringContractResult, data: RunData) -> dict[str, object]:
+    """A result as the record has it: without what the scorers printed, which is kept with the run."""
+    functions = [
+        {
+            "name": function.scoring_function_name,
+            "score": function.score,
+            "weight": function.x_weight,
+            "state": function.state,
+            "duration_ms": function.x_duration_ms,
+        }
+        for function in result.scoring_function_results
+    ]
+    return {
+        "score": result.score,
+        "complete": result.x_complete,
+        "mode": data.scoring_mode,
+        "functions": functions,
+        "restored_files": data.restored_files,
+    }
+
+
 def note(connection: sqlite3.Connection, run_id: str, text: str, *, now_ms: int) -> RunRow:
     """Adds a note to a run and to its record."""
     row = get(connection, run_id)
     row.data.notes.append(text)
     connection.execute("UPDATE runs SET data = ? WHERE id = ?", (row.data.model_dump_json(), run_id))
-    events.append(connection, run_id, "note", now_ms, {"text": text})
+    events.append(connection, run_id, EventKind.NOTE, now_ms, {"text": text})
     return row
 
 

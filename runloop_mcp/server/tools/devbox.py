@@ -68,7 +68,9 @@ async def exec_on_devbox(call: Call, arguments: ExecOnDevbox) -> Reply:
         params,
         wait_seconds=0 if arguments.background else min(_FIRST_LOOK, patience.left),
         idempotency_key=call.idempotency_key(arguments.idempotency_key),
+        call=call.record,
     )
+    call.record.facts["execution_id"] = view.execution_id
     if not arguments.background:
         view = await _ended_with_call(call, view, patience)
     return await _shown(call, view, target.run_id)

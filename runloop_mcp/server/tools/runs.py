@@ -8,7 +8,7 @@ from runloop_mcp.api.access import Role
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
-from runloop_mcp.server.arguments import Arguments, Cursor, Limit, RunId, WaitSeconds
+from runloop_mcp.server.arguments import Arguments, Cursor, IdempotencyKey, Limit, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_run, find_scenario, may_see
 from runloop_mcp.server.rendering.run import run_list, run_list_text, run_text
@@ -38,8 +38,15 @@ class ListRuns(Arguments):
     limit: Limit = 20
 
 
-class EndRun(Arguments):
-    """Which run to end."""
+class CompleteRun(Arguments):
+    """Which run to complete."""
+
+    run_id: RunId
+    idempotency_key: IdempotencyKey = None
+
+
+class CancelRun(Arguments):
+    """Which run to give up."""
 
     run_id: RunId
 
@@ -95,17 +102,22 @@ async def _visible_runs(call: Call, arguments: ListRuns) -> Page[ScenarioRunView
     return Page[ScenarioRunView](items=own[: wanted.limit], has_more=len(own) > wanted.limit, total_count=len(own))
 
 
-async def complete_run(call: Call, arguments: EndRun) -> Reply:
+async def complete_run(call: Call, arguments: CompleteRun) -> Reply:
     """Ends a scored run."""
     run = await find_run(call.backend, call.principal, arguments.run_id)
     patience = Patience()
     if run.state == RunState.SCORING:
         run = await scored(call, run, patience)
-    run = await call.backend.runs.complete(run.id, wait_seconds=patience.left)
+    run = await call.backend.runs.complete(
+        run.id,
+        wait_seconds=patience.left,
+        principal=call.principal,
+        idempotency_key=call.idempotency_key(arguments.idempotency_key),
+    )
     return Reply("Completed; its devbox is shut down.\n" + run_text(run_for_solver(run)))
 
 
-async def cancel_run(call: Call, arguments: EndRun) -> Reply:
+async def cancel_run(call: Call, arguments: CancelRun) -> Reply:
     """Ends a run without a score."""
     run = await find_run(call.backend, call.principal, arguments.run_id)
     run = await call.backend.runs.cancel(run.id)
@@ -136,7 +148,7 @@ COMPLETE_RUN = Tool(
     name="complete_run",
     title="Complete a run",
     description="Ends a scored run and shuts its devbox down. The last step, after score_run; refused before.",
-    arguments=EndRun,
+    arguments=CompleteRun,
     run=complete_run,
     destroys=True,
     repeatable=True,
@@ -148,7 +160,7 @@ CANCEL_RUN = Tool(
         "Gives a running or scoring run up, without a score, and shuts its devbox down. Refused once it is "
         "scored: then complete_run."
     ),
-    arguments=EndRun,
+    arguments=CancelRun,
     run=cancel_run,
     destroys=True,
     repeatable=True,

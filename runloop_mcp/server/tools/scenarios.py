@@ -93,6 +93,7 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
     run = await call.backend.scenarios.start_run(
         params, principal=call.principal, idempotency_key=call.idempotency_key(arguments.idempotency_key)
     )
+    call.record.run_id = run.id
     queued = run.x_runloop_mcp is not None and run.x_runloop_mcp.devbox_status == DevboxStatus.QUEUED
     # A turn in the queue comes in minutes rather than seconds: whoever starts is told at once where they stand.
     devbox = await devbox_ready(call, run.devbox_id, Patience(0 if queued else LONGEST_WAIT))

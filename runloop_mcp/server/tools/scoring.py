@@ -6,7 +6,7 @@ from pydantic import Field
 
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
-from runloop_mcp.server.arguments import Arguments, RunId, WaitSeconds
+from runloop_mcp.server.arguments import Arguments, IdempotencyKey, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.rendering.score import score_card, score_card_text
@@ -20,6 +20,7 @@ class ScoreRun(Arguments):
     """Which run to score."""
 
     run_id: RunId
+    idempotency_key: IdempotencyKey = None
 
 
 class GetScore(Arguments):
@@ -34,7 +35,12 @@ async def score_run(call: Call, arguments: ScoreRun) -> Reply:
     run = await find_run(call.backend, call.principal, arguments.run_id)
     patience = Patience()
     if run.state != RunState.COMPLETED:
-        run = await call.backend.runs.score(run.id, wait_seconds=min(REPORT_EVERY, patience.left))
+        run = await call.backend.runs.score(
+            run.id,
+            wait_seconds=min(REPORT_EVERY, patience.left),
+            principal=call.principal,
+            idempotency_key=call.idempotency_key(arguments.idempotency_key),
+        )
     if run.state == RunState.SCORING:
         await call.report(round(patience.spent, 1), patience.total, "Scoring")
         run = await scored(call, run, patience)
