@@ -62,7 +62,7 @@ async def test_a_caller_bound_to_a_run_is_offered_what_works_for_it(tmp_path: Pa
         offered = await solver.client.complete(
             PromptReference(type="ref/prompt", name="solve_scenario"), {"name": "scenario_id", "value": ""}
         )
-        assert offered.completion.values == [ids["answer"]]
+        assert offered.completion.values == ["answer", ids["answer"]]
         prompt = await solver.client.get_prompt("solve_scenario", {"scenario_id": "answer"})
         (message,) = prompt.messages
         assert isinstance(message.content, TextContent)

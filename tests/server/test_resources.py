@@ -28,6 +28,8 @@ async def test_resources_show_scenarios_runs_and_scores(tmp_path: Path, serve: S
             "runloop://scenarios/{scenario_id}/problem",
             "runloop://runs/{run_id}",
             "runloop://runs/{run_id}/score",
+            "runloop://runs/{run_id}/log",
+            "runloop://runs/{run_id}/log/{after}",
             "runloop://runs/{run_id}/executions/{execution_id}/{stream}",
         ]
         scenarios = json.loads(await agent.read("runloop://scenarios"))["scenarios"]

@@ -21,7 +21,8 @@ STATEMENTS = (
     # By way of negative numbers, as no two events of a run may have one number at any moment.
     """
     UPDATE events SET sequence = -(
-        SELECT p.sequence FROM event_places p WHERE p.part = 0 AND p.place = events.sequence AND p.run_id = events.run_id
+        SELECT p.sequence FROM event_places p
+        WHERE p.part = 0 AND p.place = events.sequence AND p.run_id = events.run_id
     )
     """,
     "UPDATE events SET sequence = -sequence",
