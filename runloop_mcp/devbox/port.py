@@ -10,6 +10,7 @@ A devbox's disk has two parts that can be kept and handed on apart: its home and
     driver.remove(id)         ends what runs and deletes the disk
     driver.kept()             everything on the driver's disk, whoever made it; discard(…) deletes what nothing uses
     devbox.start(command)     a process in it, with output drained for ever
+    devbox.open_shell()       a bash in it that stays, for commands that follow one another
     devbox.read_file …        files, never outside the devbox
     devbox.stop()             no process left; the disk stays
 
@@ -55,6 +56,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class User:
+    """Who the processes of a devbox are, in there. Never root: nobody has root's rights in a devbox."""
+
+    name: str = "user"
+    uid: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class Files:
     """Files for devboxes: a folder of the host, copied once for each key and then shared."""
 
@@ -89,6 +98,8 @@ class DevboxSpec:
     """Variables for every command, over the driver's own few (HOME, PATH, LC_CTYPE, USER, …)."""
     limits: Limits = field(default_factory=Limits)
     network: Network = Network.NONE
+    user: User = field(default_factory=User)
+    """The home is `HOME`, whatever its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +115,37 @@ class Command:
     timeout_seconds: float | None = None
     """After so long the process and everything it started are killed."""
     stdin: bytes = b""
-    """All of its standard input."""
+    """All of its standard input; with `attach_stdin` the beginning of it."""
+    attach_stdin: bool = False
+    """Whether more can be sent to its standard input, which stays open until it is ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShellCommand:
+    """A command for a shell."""
+
+    text: str
+    """What bash is given, as it is: one line or many."""
+    working_directory: str | None = None
+    """Where the shell goes first, and stays; absolute, or relative to the devbox's working directory."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to the shell's variables for this command alone."""
+    timeout_seconds: float | None = None
+    """After so long the shell and everything that it started are killed."""
+    stdin: bytes = b""
+    """As in `Command`."""
+    attach_stdin: bool = False
+
+
+class LimitHit(StrEnum):
+    """A limit of a devbox that something in it ran into."""
+
+    MEMORY = "memory"
+    """A process was ended for it."""
+    DISK = "disk"
+    """Every process was ended for it."""
+    PROCESSES = "processes"
+    """A process could not be started for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +159,8 @@ class Exit:
     """Its time limit ended it."""
     lost: bool = False
     """The devbox ended under it, so that nobody saw how it ended; the status is then 137."""
+    limits: frozenset[LimitHit] = frozenset()
+    """What the devbox ran into meanwhile, as far as it is known; looked for where the status is not 0."""
 
 
 class Process(ABC):
@@ -134,6 +177,61 @@ class Process(ABC):
     @abstractmethod
     async def kill(self) -> None:
         """Ends the process and everything it started; returns once that is done. Does nothing to one that has ended."""
+
+    @abstractmethod
+    async def send_stdin(self, data: bytes) -> None:
+        """Adds to the standard input; the process reads it when it likes.
+
+        Raises:
+            InvalidState: Nothing can be sent (any more); the message says why.
+            Conflict: The process has not read what was sent before, and that is as much as is kept for it.
+        """
+
+    @abstractmethod
+    async def end_stdin(self) -> None:
+        """Ends the standard input behind what was sent; ending it again changes nothing.
+
+        Raises:
+            InvalidState: It was not attached, or the process has ended.
+        """
+
+    @abstractmethod
+    async def interrupt(self) -> None:
+        """Interrupts it as Ctrl-C does: SIGINT for the process and what it started in its process group.
+
+        What becomes of that is up to the process: it may have ended when the call returns, or go on.
+
+        Raises:
+            InvalidState: It has ended.
+        """
+
+
+class Shell(ABC):
+    """A bash that stays: directory, variables, functions and background jobs outlive the commands that made them.
+
+    It is as at a terminal, without one: aliases work, mistakes and interrupts end the command and not the shell. It
+    runs one command at a time. Each has streams of its own; its end is told apart from all that it prints. A command
+    can end its shell (`exit`, `exec`, an error after `set -e`, a time limit): then both have ended with it.
+    """
+
+    @abstractmethod
+    async def start(self, command: ShellCommand, *, stdout: OutputSink, stderr: OutputSink) -> Process:
+        """Starts a command. Killing it ends the shell, and everything that was started in it.
+
+        Raises:
+            Conflict: A command runs in it.
+            InvalidRequest: The command is not valid.
+            Unavailable: The shell or the devbox has ended.
+        """
+
+    @property
+    @abstractmethod
+    def alive(self) -> bool:
+        """Whether commands can be started."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Ends it and everything that was started in it. Can be called repeatedly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +258,15 @@ class Devbox(ABC):
         Raises:
             InvalidRequest: The working directory or the program is not there.
             Unavailable: The devbox has ended; `ended` tells why.
+        """
+
+    @abstractmethod
+    async def open_shell(self, *, environment: Mapping[str, str]) -> Shell:
+        """Opens a shell in the working directory, with these variables over the devbox's.
+
+        Raises:
+            InvalidRequest: A variable is not possible.
+            Unavailable: The devbox has ended.
         """
 
     @abstractmethod

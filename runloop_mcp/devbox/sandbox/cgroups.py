@@ -1,4 +1,4 @@
-"""Control groups, where this server may make some: the kernel itself then holds a box to its memory and processors.
+"""Control groups, where this server may make some: the kernel itself then holds a box to its limits, and counts that.
 
 Version 1 as root, or version 2 where the server's own group passes the memory controller on to groups below it.
 """
@@ -10,11 +10,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from runloop_mcp.devbox.port import Limits
+from runloop_mcp.devbox.port import LimitHit, Limits
 
 _PREFIX = "runloop-mcp-"
 _PERIOD = 100_000
 _NEW_SECONDS = 1.0
+OWN_PROCESSES = 2
+"""The keeper and the supervisor of a box, which count as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class Controllers:
     version: int
     memory: Path
     cpu: Path | None
+    pids: Path | None
+
+    def folders(self) -> set[Path]:
+        """All of them."""
+        return {folder for folder in (self.memory, self.cpu, self.pids) if folder is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +39,21 @@ class Group:
 
     version: int
     folders: tuple[Path, ...]
+    pids: Path | None
+    """Which of them holds it to its number of processes, where one does."""
 
     def add(self, pid: int) -> None:
         """Puts a process in, and all that it will start."""
         for folder in self.folders:
             (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
 
-    def killed_for_memory(self) -> bool:
-        """Whether the kernel has ended a process of the box for its memory."""
-        name = "memory.oom_control" if self.version == 1 else "memory.events"
-        with contextlib.suppress(OSError):
-            counted = re.search(r"^oom_kill (\d+)", (self.folders[0] / name).read_text(encoding="ascii"), re.MULTILINE)
-            return counted is not None and int(counted[1]) > 0
-        return False
+    def hits(self) -> dict[LimitHit, int]:
+        """How often the kernel has ended a process of the box for its memory, and has refused it one more."""
+        memory = "memory.oom_control" if self.version == 1 else "memory.events"
+        found = {LimitHit.MEMORY: _count(self.folders[0] / memory, "oom_kill")}
+        if self.pids is not None:
+            found[LimitHit.PROCESSES] = _count(self.pids / "pids.events", "max")
+        return found
 
     def remove(self) -> None:
         """Deletes the groups of a box that has ended."""
@@ -53,12 +62,19 @@ class Group:
                 folder.rmdir()
 
 
+def _count(file: Path, name: str) -> int:
+    with contextlib.suppress(OSError):
+        counted = re.search(rf"^{name} (\d+)", file.read_text(encoding="ascii"), re.MULTILINE)
+        return int(counted[1]) if counted is not None else 0
+    return 0
+
+
 def find() -> Controllers | None:
     """Where groups can be made, found by making one; also deletes those that a killed server left."""
     for controllers in (_version_1(), _version_2()):
         if controllers is None:
             continue
-        for folder in filter(None, {controllers.memory, controllers.cpu}):
+        for folder in controllers.folders():
             _delete_left(folder)
         try:
             make(controllers, f"trial-{os.getpid()}", Limits(memory_bytes=1 << 30)).remove()
@@ -79,7 +95,7 @@ def _delete_left(folder: Path) -> None:
 def remove_left(name: str) -> None:
     """Deletes the groups of a box whose server was killed, where there are any."""
     for controllers in filter(None, (_version_1(), _version_2())):
-        for folder in filter(None, {controllers.memory, controllers.cpu}):
+        for folder in controllers.folders():
             with contextlib.suppress(OSError):  # none there
                 (folder / f"{_PREFIX}{name}").rmdir()
 
@@ -93,7 +109,10 @@ def make(controllers: Controllers, name: str, limits: Limits) -> Group:
     folders = [controllers.memory / f"{_PREFIX}{name}"]
     if controllers.cpu is not None and controllers.cpu != controllers.memory and limits.cpus is not None:
         folders.append(controllers.cpu / f"{_PREFIX}{name}")
-    group = Group(controllers.version, tuple(folders))
+    pids = controllers.pids / f"{_PREFIX}{name}" if controllers.pids is not None and limits.processes else None
+    if pids is not None and pids not in folders:
+        folders.append(pids)
+    group = Group(controllers.version, tuple(folders), pids)
     try:
         for folder in folders:
             with contextlib.suppress(FileNotFoundError):
@@ -108,7 +127,7 @@ def make(controllers: Controllers, name: str, limits: Limits) -> Group:
 
 def _set(controllers: Controllers, group: Group, limits: Limits) -> None:
     first = controllers.version == 1
-    memory, processors = group.folders[0], group.folders[-1]
+    memory, processors = group.folders[0], group.folders[1 if controllers.cpu != controllers.memory else 0]
     if limits.memory_bytes is not None:
         _write(memory / ("memory.limit_in_bytes" if first else "memory.max"), str(limits.memory_bytes))
         with contextlib.suppress(OSError):  # a kernel without swap accounting, or without swap
@@ -120,6 +139,8 @@ def _set(controllers: Controllers, group: Group, limits: Limits) -> None:
             _write(processors / "cpu.cfs_quota_us", str(quota))
         else:
             _write(processors / "cpu.max", f"{quota} {_PERIOD}")
+    if group.pids is not None and limits.processes is not None:
+        _write(group.pids / "pids.max", str(limits.processes + OWN_PROCESSES))
 
 
 def _write(path: Path, value: str) -> None:
@@ -139,12 +160,14 @@ def _own_groups() -> dict[str, str]:
 def _version_1() -> Controllers | None:
     groups = _own_groups()
     folders = {}
-    for controller in ("memory", "cpu"):
+    for controller in ("memory", "cpu", "pids"):
         for mount in (controller, "cpu,cpuacct"):
             folder = Path(f"/sys/fs/cgroup/{mount}{groups.get(controller, '')}")
             if controller in groups and controller in mount.split(",") and (folder / "cgroup.procs").exists():
                 folders[controller] = folder
-    return Controllers(1, folders["memory"], folders.get("cpu")) if "memory" in folders else None
+    if "memory" not in folders:
+        return None
+    return Controllers(1, folders["memory"], folders.get("cpu"), folders.get("pids"))
 
 
 def _version_2() -> Controllers | None:
@@ -155,4 +178,4 @@ def _version_2() -> Controllers | None:
         return None
     if "memory" not in passed_on:
         return None
-    return Controllers(2, folder, folder if "cpu" in passed_on else None)
+    return Controllers(2, folder, folder if "cpu" in passed_on else None, folder if "pids" in passed_on else None)

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import posixpath
+import signal
 import socket
 import stat
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,26 +14,37 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from runloop_mcp.api.errors import ApiError, InvalidRequest, Unavailable
-from runloop_mcp.devbox.port import HOME, Command, Devbox, DevboxSpec, FileData, OutputSink, Process
+from runloop_mcp.api.errors import InvalidRequest, Unavailable
+from runloop_mcp.devbox.port import (
+    HOME,
+    Command,
+    Devbox,
+    DevboxSpec,
+    FileData,
+    LimitHit,
+    OutputSink,
+    Process,
+    Shell,
+)
 
-from .cgroups import Group
+from .arguments import as_bytes, environment_bytes, start_failure
 from .channel import Channel
+from .feed import Feed
 from .files import file_failure, read, write
 from .gate import Gate
 from .launch import Keeper, Refused
+from .limits import NONE, LimitHits
 from .process import SandboxProcess, Spawn
+from .shell import SandboxShell
 
 ENVIRONMENT: Mapping[str, str] = {
     "HOME": HOME,
-    "USER": "user",
-    "LOGNAME": "user",
     "SHELL": "/bin/bash",
     # Not LANG: the other categories of C.UTF-8 are those of C, and reading their files costs each bash 0.13 ms.
     "LC_CTYPE": "C.UTF-8",
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 }
-"""What every command of a box begins with."""
+"""What every command of a box begins with, beside the name of its user."""
 
 MARKER = "RUNLOOP_PROCESS"
 """The variable by which all that a command has started is found when it is to be killed."""
@@ -40,6 +52,7 @@ MARKER = "RUNLOOP_PROCESS"
 _ANSWER_SECONDS = 30.0
 _KILL_SECONDS = 10.0
 _SETTLE_SECONDS = 1.0
+_MISSED_SECONDS = 0.1
 _MAX_FOUND = 64 << 20
 
 Answer = tuple[str, int, int | None]
@@ -59,14 +72,17 @@ class SandboxDevbox(Devbox):
         self.id = devbox_id
         self.spec = spec
         self.keeper = keeper
-        self.group: Group | None = None
-        """What holds it to its limits, where the kernel does."""
+        self.limits = LimitHits()
+        """What it has run into."""
         self._spawn = spawn
-        self._environment = environment_bytes({**ENVIRONMENT, **spec.environment})
+        user = {"USER": spec.user.name, "LOGNAME": spec.user.name}
+        self._environment = environment_bytes({**ENVIRONMENT, **user, **spec.environment})
         self._last_token = 0
         self._calls: dict[int, asyncio.Future[Answer]] = {}
         self._processes: dict[int, SandboxProcess] = {}
         self._unsettled: set[asyncio.Future[None]] = set()
+        self._shells = 0
+        self._gone_fifos: list[bytes] = []
         self._ready: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._calls[0] = self._ready
         self._ended = anyio.Event()
@@ -105,7 +121,7 @@ class SandboxDevbox(Devbox):
     def _on_exit(self, token: int, code: int) -> None:
         process = self._processes.pop(token, None)
         if process is not None:
-            process.ended(code)
+            process.ended(code, self.limits.since(process.began) if code else NONE)
 
     def _on_closed(self) -> None:
         self._reason = self._reason or self._why_ended()
@@ -115,21 +131,21 @@ class SandboxDevbox(Devbox):
                 call.exception()  # looked at: nobody may be waiting any more
         self._calls.clear()
         for process in list(self._processes.values()):
-            process.ended(None)
+            process.ended(None, self.limits.since(process.began))
         self._processes.clear()
         self._ended.set()
         self._spawn(self._clean_up)
 
     def _why_ended(self) -> str:
-        if self.group is not None and self.group.killed_for_memory():
+        if self.limits.ever(LimitHit.MEMORY):
             return "It ran out of memory, and the kernel ended its supervisor."
         return "Its supervisor ended unexpectedly."
 
     async def _clean_up(self) -> None:
         await self.keeper.end()
-        if self.group is not None:
+        if (group := self.limits.group) is not None:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self.group.remove)
+                await anyio.to_thread.run_sync(group.remove)
 
     def _gone(self) -> Unavailable:
         return Unavailable(f"The devbox has ended. {self._reason}", hint="Resume it on its disk, or make a new one.")
@@ -162,7 +178,7 @@ class SandboxDevbox(Devbox):
         return token, call
 
     def _path(self, path: str) -> bytes:
-        return _bytes(posixpath.join(self.spec.working_directory, path))
+        return as_bytes(posixpath.join(self.spec.working_directory, path))
 
     # Processes
 
@@ -170,20 +186,28 @@ class SandboxDevbox(Devbox):
         async with self._gate.change():
             return await self._start(command, stdout, stderr)
 
-    async def _start(self, command: Command, stdout: OutputSink, stderr: OutputSink) -> Process:
+    async def start_on_terminal(self, command: Command, *, stdout: OutputSink) -> SandboxProcess:
+        """Starts a process whose standard error is a terminal, where nobody reads."""
+        async with self._gate.change():
+            return await self._start(command, stdout, _nowhere, terminal=True)
+
+    async def _start(
+        self, command: Command, stdout: OutputSink, stderr: OutputSink, *, terminal: bool = False
+    ) -> SandboxProcess:
         if not command.argv:
             raise InvalidRequest("The command is empty.", hint="Give a program and its arguments.")
         if not self.alive:
             raise self._gone()
         directory = self._path(command.working_directory or self.spec.working_directory)
-        argv = [_bytes(argument) for argument in command.argv]
+        argv = [as_bytes(argument) for argument in command.argv]
         environment = self._environment | environment_bytes(command.environment)
         token = self._last_token + 1
         marker = f"{MARKER}={token}".encode()
         environment[MARKER.encode()] = str(token).encode()
-        process = SandboxProcess(lambda: self._kill(token, marker), self._spawn)
+        process = SandboxProcess(lambda: self._kill(token, marker), lambda: self._interrupt(token), self._spawn)
         try:
-            call = self._send_start(process, command.stdin, (argv, directory, environment), stdout, stderr)
+            what = (argv, directory, environment, terminal) if terminal else (argv, directory, environment)
+            call = self._send_start(process, command, what, stdout, stderr)
         except OSError as error:
             raise Unavailable(
                 f"The process cannot be started: {error.strerror}.",
@@ -203,7 +227,7 @@ class SandboxDevbox(Devbox):
         if word != "started":
             self._processes.pop(token, None)
             process.abandon()
-            raise _start_failure(word, number, command, directory)
+            raise start_failure(word, number, command, directory)
         if command.timeout_seconds is not None:
             process.limit(command.timeout_seconds)
         return process
@@ -220,15 +244,16 @@ class SandboxDevbox(Devbox):
     def _send_start(
         self,
         process: SandboxProcess,
-        data: bytes,
-        what: tuple[list[bytes], bytes, dict[bytes, bytes]],
+        command: Command,
+        what: tuple[Any, ...],
         stdout: OutputSink,
         stderr: OutputSink,
     ) -> asyncio.Future[Answer]:
         """Makes the pipes, sends the request with the box's ends and gives the others to the process."""
+        data, attached = command.stdin, command.attach_stdin
         ends: list[int] = []
         try:
-            for _ in range(3 if data else 2):
+            for _ in range(3 if data or attached else 2):
                 ends += os.pipe()
         except OSError:
             for end in ends:
@@ -239,7 +264,8 @@ class SandboxDevbox(Devbox):
         self._processes[token] = process
         for end in passed:
             os.close(end)
-        process.attach([(ends[0], stdout), (ends[2], stderr)], (ends[5], data) if data else None)
+        feed = Feed(ends[5], data, attached=attached) if data or attached else None
+        process.attach([(ends[0], stdout), (ends[2], stderr)], feed)
         self._keep_count(process)
         return call
 
@@ -256,6 +282,64 @@ class SandboxDevbox(Devbox):
             self.end("A process could not be killed.")
         except Unavailable:  # it ended meanwhile, and the process with it
             return
+
+    async def _interrupt(self, token: int) -> None:
+        """Sends SIGINT to the process group that a process began."""
+        if token in self._processes:
+            await self._ask("signal", token, signal.SIGINT.value)
+            self._spawn(lambda: self._interrupt_missed(token))
+
+    async def _interrupt_missed(self, token: int) -> None:
+        await anyio.sleep(_MISSED_SECONDS)
+        if self.alive:
+            with contextlib.suppress(Unavailable):
+                await self._ask("signal-missed", token, signal.SIGINT.value)
+
+    async def kill_all(self, limit: LimitHit) -> None:
+        """Kills every process but the supervisor, because the box is beyond a limit."""
+        self.limits.hit(limit)
+        with contextlib.suppress(Unavailable):  # it has ended meanwhile, and they with it
+            await self._ask("kill-all")
+
+    async def open_shell(self, *, environment: Mapping[str, str]) -> Shell:  # noqa: D102 - see the port
+        self._shells += 1
+        return await SandboxShell.opened(self, self._shells, environment)
+
+    def forget_fifos(self, *names: str) -> None:
+        """Has the names of pipes deleted with the next request for one."""
+        self._gone_fifos += map(as_bytes, names)
+
+    async def make_fifo(self, name: str, *, both_ways: bool) -> int:
+        """Makes a pipe with a name in the box.
+
+        Returns:
+            A descriptor to read from it, and with `both_ways` to write to it; the caller owns it.
+
+        Raises:
+            Unavailable: It can't be made.
+        """
+        gone, self._gone_fifos = self._gone_fifos, []
+        word, number, opened = await self._ask("fifo", as_bytes(name), both_ways, gone)
+        if word == "opened" and opened is not None and stat.S_ISFIFO(os.fstat(opened).st_mode):
+            return opened
+        if opened is not None:
+            os.close(opened)
+        raise Unavailable(f"The shell gets no pipe for its command: {os.strerror(number or errno.EIO)}.")
+
+    @contextlib.asynccontextmanager
+    async def changing(self) -> AsyncIterator[None]:
+        """A block in which the box may be changed; it is not frozen meanwhile."""
+        async with self._gate.change():
+            yield
+
+    @property
+    def spawn(self) -> Spawn:
+        """Runs what must go on when nobody waits for it."""
+        return self._spawn
+
+    def note_process(self, process: SandboxProcess) -> None:
+        """Has the box wait for a process's output when it ends."""
+        self._keep_count(process)
 
     # Files
 
@@ -295,9 +379,9 @@ class SandboxDevbox(Devbox):
         if not self.alive:
             raise self._gone()
         results, passed = os.pipe()
-        process = SandboxProcess(self.stop, self._spawn)
+        process = SandboxProcess(self.stop, self.stop, self._spawn)
         token, call = self._send(
-            "find", [_bytes(name) for name in names], self._path(below), limit, descriptors=[passed]
+            "find", [as_bytes(name) for name in names], self._path(below), limit, descriptors=[passed]
         )
         self._processes[token] = process
         os.close(passed)
@@ -374,51 +458,11 @@ class SandboxDevbox(Devbox):
         return self._reason
 
 
-def environment_bytes(environment: Mapping[str, str]) -> dict[bytes, bytes]:
-    """Variables as the kernel takes them.
-
-    Raises:
-        InvalidRequest: A name or a value is none.
-    """
-    for name in environment:
-        if not name or "=" in name:
-            raise InvalidRequest(f"{name!r} is no name of a variable.", hint="Names have no '=' and are not empty.")
-    return {_bytes(name): _bytes(value) for name, value in environment.items()}
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        data = os.fsencode(text)
-    except UnicodeEncodeError as error:
-        raise InvalidRequest(
-            "The text holds half a character (a lone surrogate).", hint="Send valid Unicode."
-        ) from error
-    if b"\0" in data:
-        raise InvalidRequest("A NUL character cannot be part of a path, an argument or a variable.")
-    return data
+async def _nowhere(_: bytes) -> None:
+    """Takes what is for nobody."""
 
 
 def _close_unwanted(call: asyncio.Future[Answer]) -> None:
     """Closes the descriptor that an answer brings after its asker has gone."""
     if not call.cancelled() and call.exception() is None and (descriptor := call.result()[2]) is not None:
         os.close(descriptor)
-
-
-def _start_failure(word: str, number: int, command: Command, directory: bytes) -> ApiError:
-    shown = os.fsdecode(directory)
-    if word == "no-directory":
-        return InvalidRequest(
-            f"The working directory {shown} cannot be entered: {os.strerror(number)}.",
-            hint="Give a directory that exists in the devbox, or make it first.",
-        )
-    program = command.argv[0]
-    if number == errno.ENOENT:
-        return InvalidRequest(
-            f"There is no program {program!r} in the devbox, or the interpreter that it names is missing.",
-            hint='Give a program on its PATH or a path to one; for a shell command use ["bash", "-c", "…"].',
-        )
-    if number in (errno.EAGAIN, errno.ENOMEM):
-        return Unavailable(
-            "The devbox has too many processes to start another.", hint="End some of them.", retryable=True
-        )
-    return InvalidRequest(f"The program {program!r} cannot be started: {os.strerror(number)}.")

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,12 +21,13 @@ from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Find
 
 if sys.platform == "linux":
     from . import cgroups
-    from .devbox import ENVIRONMENT, SandboxDevbox, environment_bytes
+    from .arguments import environment_bytes
+    from .devbox import ENVIRONMENT, SandboxDevbox
     from .diagnosis import explain
     from .disk import Disk, Mounts, disk_failure
     from .inventory import Inventory
     from .launch import Keeper, Refused
-    from .plan import System, check_read_only, check_working_directory
+    from .plan import System, check_read_only, check_user, check_working_directory
     from .watchdog import Watchdog
 
 BOX_USER = 60_978
@@ -143,7 +145,11 @@ class SandboxDriver(Driver):
             detail += "; processors likewise" if self._controllers.cpu is not None else "; processors are not limited"
         else:
             detail = "memory by a watchdog, which fast growth overtakes for a moment; processors are not limited"
-        return Finding("limits", ok=True, detail=f"{detail}; disk by a watchdog; processes by rlimit", required=False)
+        counted = self._controllers is not None and self._controllers.pids is not None
+        processes = "control groups" if counted else "rlimit"
+        return Finding(
+            "limits", ok=True, detail=f"{detail}; disk by a watchdog; processes by {processes}", required=False
+        )
 
     async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102
         if sys.platform != "linux":
@@ -167,6 +173,7 @@ class SandboxDriver(Driver):
                 "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
             )
         environment_bytes(spec.environment)
+        check_user(spec.user)
         working_directory = check_working_directory(spec.working_directory)
         spec = dataclasses.replace(
             spec,
@@ -175,7 +182,7 @@ class SandboxDriver(Driver):
         )
         mounts = await anyio.to_thread.run_sync(self._disk.make_devbox, devbox_id, spec)
         try:
-            return await self._boot(devbox_id, mounts)
+            return await self._boot(devbox_id, mounts, used_before=False)
         except BaseException:
             await anyio.to_thread.run_sync(self._disk.remove_devbox, devbox_id)
             raise
@@ -189,9 +196,10 @@ class SandboxDriver(Driver):
                 raise Conflict(f"The devbox {devbox_id} runs already.", hint="Use it as it is.", retryable=False)
             await known.stop()  # what ended a moment ago may still hold the disk
         await self._prepared()
-        return await self._boot(devbox_id, await anyio.to_thread.run_sync(self._disk.open_devbox, devbox_id))
+        mounts = await anyio.to_thread.run_sync(self._disk.open_devbox, devbox_id)
+        return await self._boot(devbox_id, mounts, used_before=True)
 
-    async def _boot(self, devbox_id: str, mounts: "Mounts") -> "SandboxDevbox":
+    async def _boot(self, devbox_id: str, mounts: "Mounts", *, used_before: bool) -> "SandboxDevbox":
         system = await self._prepared()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -205,8 +213,10 @@ class SandboxDriver(Driver):
             try:
                 with anyio.fail_after(_BOOT_SECONDS):
                     try:
-                        box.group = await self._group(devbox_id, keeper, mounts.spec.limits)
-                        plan = await anyio.to_thread.run_sync(system.plan, mounts, self._owner)
+                        group = box.limits.group = await self._group(devbox_id, keeper, mounts.spec.limits)
+                        counted = group is not None and group.pids is not None
+                        make_plan = partial(system.plan, mounts, self._owner, processes_in_group=counted)
+                        plan = await anyio.to_thread.run_sync(make_plan)
                         supervisor = await keeper.start(plan, [theirs.fileno(), mounts.lock])
                     finally:
                         os.close(mounts.lock)
@@ -216,8 +226,8 @@ class SandboxDriver(Driver):
                 await box.stop()
                 raise _boot_failure(error) from error
         limits = mounts.spec.limits
-        memory = limits.memory_bytes if box.group is None else None
-        self._watchdog.watch(box, supervisor, memory, limits.disk_bytes)
+        memory = limits.memory_bytes if group is None else None
+        self._watchdog.watch(box, supervisor, memory, limits.disk_bytes, used_before=used_before)
         self._boxes[devbox_id] = box
         return box
 

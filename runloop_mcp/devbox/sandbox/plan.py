@@ -3,23 +3,28 @@
 import contextlib
 import os
 import posixpath
+import re
 import resource
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
-from runloop_mcp.devbox.port import HOME, DevboxSpec, Network
+from runloop_mcp.devbox.port import HOME, DevboxSpec, Network, User
 
+from .cgroups import OWN_PROCESSES
 from .disk import Disk, Mounts
 
 if TYPE_CHECKING:
     from .tools import Tools
 
-USER_INSIDE = 1000
 _SHARED_MEMORY = 64 << 20
 _LEAST_OPEN_FILES = 32  # the supervisor lives under this limit too
 _MAX_PATH = 2000
+_SPARE_PROCESSES = 64
+"""How much later the limit comes that nobody counts, where a control group has one that is counted."""
+_USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_NOBODY = 65_534
 _SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr")
 _LINKS = ("/var/tmp", "/var/run")  # noqa: S108 - inside a devbox
 
@@ -36,10 +41,10 @@ _PATTERNS_OF_ETC = ("python3*", "java-*")
 _COPIED_DEEPER = ("ssl/openssl.cnf", "pki/tls/openssl.cnf")
 
 _PASSWD = f"""root:x:0:0:root:/root:/bin/sh
-user:x:{USER_INSIDE}:{USER_INSIDE}:user:{HOME}:/bin/bash
+{{name}}:x:{{uid}}:{{uid}}:{{name}}:{HOME}:/bin/bash
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 """
-_GROUP = f"root:x:0:\nuser:x:{USER_INSIDE}:\nnogroup:x:65534:\n"
+_GROUP = "root:x:0:\n{name}:x:{uid}:\nnogroup:x:65534:\n"
 _HOSTS = "127.0.0.1 localhost devbox\n::1 localhost ip6-localhost ip6-loopback\n"
 
 
@@ -74,7 +79,6 @@ class System:
         directories = [etc / name for name in _DIRECTORIES_OF_ETC]
         directories += [path for pattern in _PATTERNS_OF_ETC for path in sorted(etc.glob(pattern))]
         fixed = {
-            "inside_uid": USER_INSIDE,
             "filter": program,
             "links": [*links, ("var/tmp", "../tmp"), ("var/run", "../run")],
             "binds": binds + [str(path)[1:] for path in directories if path.is_dir() and os.access(path, os.X_OK)],
@@ -100,25 +104,38 @@ class System:
 
     def plan_without_box(self, drop_to: int | None) -> dict[str, Any]:
         """The plan of a keeper that only copies."""
-        return {"boot": False, "inside_uid": USER_INSIDE, "drop_to": drop_to, "parent": os.getpid()}
+        return {"boot": False, "inside_uid": User().uid, "drop_to": drop_to, "parent": os.getpid()}
 
-    def plan(self, mounts: Mounts, drop_to: int | None) -> dict[str, Any]:
-        """The plan of one box; may block."""
-        spec = mounts.spec
+    def plan(self, mounts: Mounts, drop_to: int | None, *, processes_in_group: bool) -> dict[str, Any]:
+        """The plan of one box; may block.
+
+        Args:
+            mounts: Its disk.
+            drop_to: The user that it runs as; None where that is the caller.
+            processes_in_group: Whether a control group holds it to its number of processes, and counts that.
+        """
+        spec, user = mounts.spec, mounts.spec.user
         own_network = spec.network is Network.NONE
-        files = [("etc/passwd", _PASSWD), ("etc/group", _GROUP), ("etc/hosts", _HOSTS), ("etc/hostname", "devbox\n")]
+        files = [
+            ("etc/passwd", _PASSWD.format(name=user.name, uid=user.uid)),
+            ("etc/group", _GROUP.format(name=user.name, uid=user.uid)),
+            ("etc/hosts", _HOSTS),
+            ("etc/hostname", "devbox\n"),
+        ]
+        limit = process_limit(spec.limits.processes, os.geteuid() if drop_to is None else drop_to)
         if own_network:
             files.append(("etc/resolv.conf", ""))
         return {
             **self.fixed,
             "boot": True,
+            "inside_uid": user.uid,
             "copies": self.fixed["copies"] + ([] if own_network else ["etc/resolv.conf"]),
             "files": [(name, text.encode()) for name, text in files],
             "overlays": [(name, [layer]) for name, layer in self.tools.overlays],
             "disks": mounts.disks,
             "read_only": mounts.read_only,
             "own_network": own_network,
-            "limits": _limits(spec, process_limit(spec.limits.processes, os.geteuid() if drop_to is None else drop_to)),
+            "limits": _limits(spec, limit + _SPARE_PROCESSES if limit is not None and processes_in_group else limit),
             "drop_to": drop_to,
             "parent": os.getpid(),
         }
@@ -141,16 +158,38 @@ def process_limit(wanted: int | None, user: int) -> int | None:
     if wanted is None:
         return None
     release = tuple(int(number) for number in os.uname().release.split("-")[0].split(".")[:2] if number.isdigit())
-    own = 2
     if release >= (5, 14):
-        return wanted + own
+        return wanted + OWN_PROCESSES
     tasks = 0
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
                 if folder.stat().st_uid == user:
                     tasks += sum(1 for _ in (folder / "task").iterdir())
-    return wanted + own + tasks
+    return wanted + OWN_PROCESSES + tasks
+
+
+def check_user(user: User) -> None:
+    """Raises what keeps a user from being a devbox's.
+
+    Raises:
+        InvalidRequest: There can be no such user in a devbox.
+    """
+    if user.uid == 0 or user.name == "root":
+        raise InvalidRequest(
+            "A sandbox devbox has no root: its system is read-only, and nobody in it has root's rights.",
+            hint="Choose another user, or none: then it is `user`, 1000.",
+        )
+    if not _USER_NAME.fullmatch(user.name) or user.name == "nobody":
+        raise InvalidRequest(
+            f"{user.name!r} can't be a devbox's user.",
+            hint="A name has up to 32 of a-z, 0-9, _ and -, does not begin with a digit or -, and is not nobody.",
+        )
+    if not 0 < user.uid < 1 << 31 or user.uid == _NOBODY:
+        raise InvalidRequest(
+            f"A devbox's user can't have the uid {user.uid}.",
+            hint=f"Give one above 0 and below 2^31, but not {_NOBODY}.",
+        )
 
 
 def check_working_directory(path: str) -> str:

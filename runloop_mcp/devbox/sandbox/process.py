@@ -7,7 +7,10 @@ from collections.abc import Callable, Coroutine
 from fcntl import F_SETPIPE_SZ, fcntl
 from typing import Any
 
-from runloop_mcp.devbox.port import Exit, OutputSink, Process
+from runloop_mcp.api.errors import InvalidState
+from runloop_mcp.devbox.port import Exit, LimitHit, OutputSink, Process
+
+from .feed import Feed
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 Spawn = Callable[[Work], bool]
@@ -145,46 +148,18 @@ class Stream:
             os.close(self._descriptor)
 
 
-class Feed:
-    """Writes standard input, as fast as the process takes it."""
-
-    def __init__(self, descriptor: int, data: bytes) -> None:
-        os.set_blocking(descriptor, False)
-        self._descriptor = descriptor
-        self._left = memoryview(data)
-        self._loop = asyncio.get_running_loop()
-        self._open = True
-        self._loop.add_writer(descriptor, self._writable)
-
-    def _writable(self) -> None:
-        try:
-            self._left = self._left[os.write(self._descriptor, self._left) :]
-        except BlockingIOError:
-            return
-        except OSError:  # nobody reads any more
-            self.close()
-            return
-        if not self._left:
-            self.close()
-
-    def close(self) -> None:
-        """Ends the input where it is."""
-        if self._open:
-            self._open = False
-            self._loop.remove_writer(self._descriptor)
-            os.close(self._descriptor)
-
-
 class SandboxProcess(Process):
     """A process that a box's supervisor has started.
 
     Args:
         kill: Kills the tree and returns once that is done, or has ended the box because it could not be done.
+        interrupt: Sends SIGINT; does nothing to a process that has ended.
         spawn: Runs what must go on when nobody waits.
     """
 
-    def __init__(self, kill: Work, spawn: Spawn) -> None:
+    def __init__(self, kill: Work, interrupt: Work, spawn: Spawn) -> None:
         self._kill = kill
+        self._interrupt = interrupt
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
@@ -194,11 +169,12 @@ class SandboxProcess(Process):
         self._timer: asyncio.TimerHandle | None = None
         self._exit: Exit | None = None
         self._timed_out = False
+        self.began = self._loop.time()
 
-    def attach(self, outputs: list[tuple[int, OutputSink]], stdin: tuple[int, bytes] | None) -> None:
+    def attach(self, outputs: list[tuple[int, OutputSink]], feed: Feed | None) -> None:
         """Takes over the engine's ends of the process's pipes."""
         self._streams = tuple(Stream(end, sink, self._spawn, self._maybe_done) for end, sink in outputs)
-        self._feed = Feed(*stdin) if stdin else None
+        self._feed = feed
 
     def limit(self, seconds: float) -> None:
         """Kills the process after so long."""
@@ -209,16 +185,15 @@ class SandboxProcess(Process):
         self._timed_out = True
         self._spawn(self._kill)
 
-    def ended(self, code: int | None) -> None:
+    def ended(self, code: int | None, limits: frozenset[LimitHit] = frozenset()) -> None:
         """Learns how the process ended: its exit code, negative for a signal; None where nobody saw it."""
         if self._exit is not None:
             return
         if code is None:
-            self._exit = Exit(137, lost=True)
+            self._exit = Exit(137, lost=True, limits=limits)
         else:
-            self._exit = Exit(
-                128 - code if code < 0 else code, signal=-code if code < 0 else None, timed_out=self._timed_out
-            )
+            signal = -code if code < 0 else None
+            self._exit = Exit(128 - code if code < 0 else code, signal, timed_out=self._timed_out, limits=limits)
         self._exited.set_result(None)
         if self._timer is not None:
             self._timer.cancel()
@@ -227,6 +202,11 @@ class SandboxProcess(Process):
         for stream in self._streams:
             stream.process_ended()
         self._maybe_done()
+
+    @property
+    def running(self) -> bool:
+        """Whether its end is not known yet."""
+        return self._exit is None
 
     @property
     def settled(self) -> "asyncio.Future[None]":
@@ -265,3 +245,28 @@ class SandboxProcess(Process):
         if self._exit is None:
             await self._kill()
         await asyncio.shield(self._done)
+
+    async def send_stdin(self, data: bytes) -> None:  # noqa: D102 - the port says it
+        self._attached().send(data)
+
+    async def end_stdin(self) -> None:  # noqa: D102 - the port says it
+        self._attached().end()
+
+    def _attached(self) -> Feed:
+        self._refuse_ended()
+        if self._feed is None or not self._feed.attached:
+            raise InvalidState(
+                "No standard input is attached to this command.",
+                hint="Start it with attach_stdin to send input while it runs; it can be interrupted and killed.",
+            )
+        return self._feed
+
+    def _refuse_ended(self) -> None:
+        if self._exit is not None:
+            raise InvalidState(
+                f"The command has ended, with exit status {self._exit.status}.", hint="Its output can be read."
+            )
+
+    async def interrupt(self) -> None:  # noqa: D102 - the port says it
+        self._refuse_ended()
+        await self._interrupt()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runloop_mcp.devbox.port import DevboxSpec, Files, Limits, Network, WorkOf
+from runloop_mcp.devbox.port import DevboxSpec, Files, Limits, Network, User, WorkOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ def spec_to_json(spec: DevboxSpec) -> dict[str, Any]:
         "environment": dict(spec.environment),
         "limits": {name: getattr(spec.limits, name) for name in Limits.__slots__},
         "network": spec.network.value,
+        "user": {"name": spec.user.name, "uid": spec.user.uid},
     }
 
 
@@ -75,6 +76,7 @@ def spec_from_json(about: dict[str, Any]) -> DevboxSpec:
             "read_only": {at: _source_from_json(source) for at, source in about.get("read_only", {}).items()},
             "limits": Limits(**about["limits"]),
             "network": Network(about["network"]),
+            "user": User(**about.get("user", {})),  # records of the first version have none
         }
     )
 

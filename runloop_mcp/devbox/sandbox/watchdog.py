@@ -1,9 +1,10 @@
 """Limits that no control group holds, watched for all boxes at once: resident memory, and what a box's disk takes.
 
-Over its memory, a box loses its biggest process; over its disk, it is ended. Between two looks a box can go beyond.
+Over its memory, a box loses its biggest process; over its disk, all of them. Between two looks a box can go beyond.
 """
 
 import contextlib
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -13,10 +14,15 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
+from runloop_mcp.devbox.port import LimitHit
+
+from .limits import LimitHits
+
 _MEMORY_SECONDS = 0.2
 _DISK_SECONDS = 2.0
 _DISK_SHARE = 20
 """How many times longer than a look at a disk took, the next one waits."""
+_DISK_SLACK = 1 << 20
 _MOST_KILLED = 10_000
 
 
@@ -30,8 +36,12 @@ class Watched(Protocol):
     async def disk_bytes(self) -> int:
         """What its disk takes."""
 
-    def end(self, reason: str) -> None:
-        """Ends it."""
+    @property
+    def limits(self) -> LimitHits:
+        """What it has run into."""
+
+    async def kill_all(self, limit: LimitHit) -> None:
+        """Notes that, and kills all of its processes."""
 
 
 @dataclass(slots=True)
@@ -41,6 +51,9 @@ class _Watch:
     memory_bytes: int | None
     disk_bytes: int | None
     next_disk: float
+    disk_allowed: int | None
+    """What it may take before it loses its processes: its limit, or a little more than what it took when it did; None:
+    a little more than what the first look finds."""
 
 
 class Watchdog:
@@ -50,7 +63,9 @@ class Watchdog:
         self._watches: list[_Watch] = []
         self._new = anyio.Event()
 
-    def watch(self, box: Watched, supervisor: int, memory_bytes: int | None, disk_bytes: int | None) -> None:
+    def watch(
+        self, box: Watched, supervisor: int, memory_bytes: int | None, disk_bytes: int | None, *, used_before: bool
+    ) -> None:
         """Begins to look after a box; ends by itself when the box does.
 
         Args:
@@ -58,38 +73,51 @@ class Watchdog:
             supervisor: The process id of its pid 1 on the host.
             memory_bytes: The most memory its processes may have; None where something else sees to it.
             disk_bytes: The most its disk may take; None for no limit.
+            used_before: Whether its disk was in use before, so that it may be over its limit already.
         """
         if memory_bytes is None and disk_bytes is None:
             return
-        self._watches.append(_Watch(box, supervisor, memory_bytes, disk_bytes, anyio.current_time()))
+        allowed = None if used_before else disk_bytes
+        self._watches.append(_Watch(box, supervisor, memory_bytes, disk_bytes, anyio.current_time(), allowed))
         self._new.set()
 
     async def run(self) -> None:
         """Looks, for ever; costs nothing while there is nothing to look after."""
         while True:
-            if not self._watches:
-                self._new = anyio.Event()
-                await self._new.wait()
             self._watches = [watch for watch in self._watches if watch.box.alive]
             limits = {watch.supervisor: watch.memory_bytes for watch in self._watches if watch.memory_bytes is not None}
             if limits:
-                await anyio.to_thread.run_sync(_hold_to_memory, limits)
+                over = await anyio.to_thread.run_sync(_hold_to_memory, limits)
+                for watch in self._watches:
+                    if watch.supervisor in over:
+                        watch.box.limits.hit(LimitHit.MEMORY)
             for watch in list(self._watches):
                 if watch.disk_bytes is not None and anyio.current_time() >= watch.next_disk:
                     await self._look_at_disk(watch, watch.disk_bytes)
-            await anyio.sleep(_MEMORY_SECONDS if limits else _DISK_SECONDS / 4)
+            pause = _MEMORY_SECONDS if limits else _DISK_SECONDS / 4 if self._watches else math.inf
+            with anyio.move_on_after(pause):
+                await self._new.wait()
+                self._new = anyio.Event()
 
     async def _look_at_disk(self, watch: _Watch, limit: int) -> None:
         began = anyio.current_time()
+        watch.box.limits.look()
         used = await watch.box.disk_bytes()
         now = anyio.current_time()
         watch.next_disk = now + max(_DISK_SECONDS, _DISK_SHARE * (now - began))
-        if used > limit:
-            watch.box.end(f"Its disk took {used >> 20} MiB, more than its limit of {limit >> 20} MiB.")
+        # Somebody has to be able to tidy up: what is there is borne then, and what is added to it is not.
+        if used <= limit:
+            watch.disk_allowed = limit
+        elif watch.disk_allowed is None:
+            watch.disk_allowed = used + _DISK_SLACK
+        elif used > watch.disk_allowed:
+            await watch.box.kill_all(LimitHit.DISK)
+            watch.disk_allowed = await watch.box.disk_bytes() + _DISK_SLACK
 
 
-def _hold_to_memory(limits: dict[int, int]) -> None:
-    """Kills the biggest process of each box that is over its limit, until it is not."""
+def _hold_to_memory(limits: dict[int, int]) -> set[int]:
+    """Kills the biggest process of each box that is over its limit, until it is not; returns which boxes were."""
+    over = set()
     children: dict[int, list[int]] = {}
     for pid, parent in _parents():
         children.setdefault(parent, []).append(pid)
@@ -99,8 +127,10 @@ def _hold_to_memory(limits: dict[int, int]) -> None:
         for pid in sorted(sizes, key=sizes.__getitem__, reverse=True)[:_MOST_KILLED]:
             if total <= limit:
                 break
+            over.add(supervisor)
             _kill(pid)
             total -= sizes[pid]
+    return over
 
 
 def _parents() -> Iterator[tuple[int, int]]:

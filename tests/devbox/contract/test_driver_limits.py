@@ -8,12 +8,13 @@ import pytest
 from boxes import PATIENCE_SECONDS, Workshop, entered, python, run, start, succeed
 from driver_cases import DriverCase
 
-from runloop_mcp.devbox.port import Devbox, Driver, Limits, Network
+from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.devbox.port import Devbox, Driver, Exit, LimitHit, Limits, Network, User
 
 MEGABYTE = 2**20
 
 FORKS = """
-import os, signal
+import os, signal, sys
 children = 0
 try:
     while children < 2000:
@@ -23,7 +24,7 @@ try:
 except OSError:
     pass
 print(children, flush=True)
-signal.pause()
+while True: signal.pause()
 """
 
 
@@ -61,11 +62,14 @@ os.wait() if int(sys.argv[1]) > 1 else signal.pause()
 
 @pytest.mark.parametrize(("processes", "megabytes"), [(1, 1000), (5, 150)], ids=["one", "many"])
 async def test_memory_is_bounded(workshop: Workshop, processes: int, megabytes: int) -> None:
-    """Processes that take more memory than the devbox has, alone or together, lose it, and the devbox works on."""
+    """Processes that take more memory than there is are ended; the command learns why, and the devbox works on."""
     devbox = await workshop.create(limits=Limits(memory_bytes=256 * MEGABYTE))
     ran = await run(devbox, python(HUNGRY, str(processes), str(megabytes)), timeout_seconds=10)
     assert not ran.exit.timed_out
+    assert LimitHit.MEMORY in ran.exit.limits
     assert await succeed(devbox, "echo works") == "works"
+    if processes == 1:
+        assert (await run(devbox, "exit 1")).exit == Exit(1), "what comes later has nothing to do with it"
 
 
 async def test_memory_below_the_limit_is_granted(workshop: Workshop) -> None:
@@ -76,15 +80,29 @@ async def test_memory_below_the_limit_is_granted(workshop: Workshop) -> None:
 
 
 async def test_the_disk_is_bounded(workshop: Workshop) -> None:
-    """A devbox that writes more than its disk may hold is refused that, or ended for it with the reason."""
+    """A devbox that writes more than its disk may hold is refused that, or loses its processes and learns why.
+
+    Then it can be tidied up, also after it was booted again: what is there is borne, and more is not.
+    """
     devbox = await workshop.create(limits=Limits(disk_bytes=32 * MEGABYTE))
-    await succeed(devbox, f"head -c {8 * MEGABYTE} /dev/zero > file")
-    ran = await run(devbox, f"head -c {128 * MEGABYTE} /dev/zero > file && exec sleep 1000", timeout_seconds=20)
+    fill = f"head -c {128 * MEGABYTE} /dev/zero > more && exec sleep 1000"
+    ran = await run(devbox, f"head -c {8 * MEGABYTE} /dev/zero > file; {fill}", timeout_seconds=20)
     assert ran.status != 0
     assert not ran.exit.timed_out
-    if ran.exit.lost:
-        with anyio.fail_after(PATIENCE_SECONDS):
-            assert "disk" in (await devbox.wait_ended()).lower()
+    assert ran.exit.limits == {LimitHit.DISK}
+    await devbox.stop()
+    again = await workshop.driver.resume(devbox.id)
+    ran = await run(again, f"ls; cat more >> more2; {fill}", timeout_seconds=20)
+    assert (ran.text, ran.exit.timed_out, ran.exit.limits) == ("file\nmore", False, {LimitHit.DISK})
+    assert await succeed(again, "rm more*; ls") == "file"
+
+
+async def test_processes_that_are_refused_are_told_of(workshop: Workshop) -> None:
+    """Where the kernel counts it, a command that could not start a process learns that it was for the limit."""
+    devbox = await workshop.create(limits=Limits(processes=32, memory_bytes=256 * MEGABYTE))
+    ran = await run(devbox, python(FORKS.replace("while True: signal.pause()", "sys.exit(3)")))
+    counted = any("processes by control groups" in each.detail for each in (await workshop.driver.probe()).findings)
+    assert ran.exit == Exit(3, limits=frozenset({LimitHit.PROCESSES} if counted else ()))
 
 
 async def test_open_files_are_bounded(workshop: Workshop) -> None:
@@ -162,3 +180,35 @@ async def test_a_driver_is_entered_and_left_without_use(driver_case: DriverCase,
     """A driver that makes nothing can be entered and left, also with a state directory that is not there yet."""
     async with entered(driver_case.open(tmp_path / "new" / "state")) as driver:
         assert driver.name == driver_case.name
+
+
+async def test_the_user_has_the_name_and_the_number_asked_for(workshop: Workshop) -> None:
+    """Programs see that user, also in a snapshot's files and after a reboot; the home stays where it is."""
+    devbox = await workshop.create(user=User("alice", 501))
+    about = "id -un; id -u; id -g; echo $USER $LOGNAME $HOME; stat -c %U:%u made; getent passwd alice | cut -d: -f6"
+    shown = "alice\n501\n501\nalice alice /home/user\nalice:501\n/home/user"
+    assert await succeed(devbox, f"touch made; {about}") == shown
+    copied = await workshop.create(work_snapshot=await workshop.snapshot(devbox), user=User("bob", 1001))
+    assert await succeed(copied, "id -un; stat -c %U made; echo more >> made") == "bob\nbob"
+    await devbox.stop()
+    assert await succeed(await workshop.driver.resume(devbox.id), about) == shown
+
+
+@pytest.mark.parametrize(
+    ("user", "named"),
+    [
+        (User("root", 0), "root"),
+        (User("root", 1000), "root"),
+        (User("admin", 0), "root"),
+        (User("nobody", 1000), "nobody"),
+        (User("user", 65_534), "65534"),
+        (User("user", -1), "-1"),
+        (User("a:b", 1000), "a:b"),
+        (User("A", 1000), "A"),
+        (User("", 1000), "''"),
+    ],
+)
+async def test_users_that_cannot_be_are_refused(workshop: Workshop, user: User, named: str) -> None:
+    """Nobody is root in a devbox; other names and numbers that make no user are named as well."""
+    with pytest.raises(InvalidRequest, match=named):
+        await workshop.create(user=user)

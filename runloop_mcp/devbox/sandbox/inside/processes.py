@@ -23,6 +23,8 @@ _GONE_SECONDS = 3.0
 _FIND_SECONDS = 10.0
 _MAX_PATH = 4096
 _TO_DEFAULT = (_signal.SIGPIPE, _signal.SIGXFSZ)
+_BEGAN = 19
+_MASKS = (b"SigBlk", b"SigIgn", b"SigCgt")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -96,6 +98,25 @@ def send_signal(pid: int, number: int) -> None:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
         pass
+
+
+def in_group(group: int) -> set[tuple[int, bytes]]:
+    """The processes of a process group, each with when it began, which tells it from a later one of its number."""
+    found = set()
+    for pid in _all():
+        fields = _read(pid, "stat").rpartition(b")")[2].split()
+        if len(fields) > _BEGAN and int(fields[2]) == group and fields[0] not in b"ZX":
+            found.add((pid, fields[_BEGAN]))
+    return found
+
+
+def ends_at(pid: int, began: bytes, number: int) -> bool:
+    """Whether a process runs that a signal would end, because it neither handles, ignores nor blocks it."""
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    if len(fields) <= _BEGAN or fields[_BEGAN] != began or fields[0] in b"ZX":
+        return False
+    masks = [line.split()[1] for line in _read(pid, "status").split(b"\n") if line[:6] in _MASKS]
+    return len(masks) == len(_MASKS) and not any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
 
 
 def _members(first: int, marker: bytes) -> tuple[set[int], bool]:

@@ -19,6 +19,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _READ_ONLY_PROC = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 _HIDDEN_PROC = ("acpi", "kcore", "keys", "latency_stats", "sched_debug", "scsi", "timer_list", "kallsyms", "kmsg")
 _MAX_COPY = 4 << 20
+PIPES = "run/shells"
 
 
 def build(plan: dict[str, Any]) -> None:
@@ -34,6 +35,7 @@ def build(plan: dict[str, Any]) -> None:
     os.chdir(base)
     _system(plan)
     _devices(plan)
+    _pipes()
     _proc()
     here = os.open(".", os.O_PATH | os.O_DIRECTORY)
     os.fchdir(folder)
@@ -126,6 +128,13 @@ def _devices(plan: dict[str, Any]) -> None:
     os.mkdir("dev/shm")
     kernel.mount("tmpfs", "dev/shm", "tmpfs", options=f"mode=1777,size={plan['shared_memory']},nr_inodes=16k")
     kernel.add_attributes("dev/shm", _NO_SETUID)
+
+
+def _pipes() -> None:
+    """Where the pipes of shells' commands have their names, out of everybody's way."""
+    os.mkdir(PIPES)
+    kernel.mount("tmpfs", PIPES, "tmpfs", options="mode=700,size=64k,nr_inodes=4k")
+    kernel.add_attributes(PIPES, _NO_SETUID | kernel.ATTR_NOEXEC)
 
 
 def _proc() -> None:

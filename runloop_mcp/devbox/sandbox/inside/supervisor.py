@@ -94,11 +94,19 @@ class Supervisor:
         self._proc_device = os.stat("/proc").st_dev
         self._tokens: dict[int, int] = {}
         """Which execution a running process is, by its process id."""
+        self._terminals: dict[int, int] = {}
+        """The other side of the terminal that a running process was given, by its process id."""
+        self._signalled: dict[int, set[tuple[int, bytes]]] = {}
+        """Who an execution's last signal was for."""
         self._stopped: set[int] = set()
         """What `freeze` has stopped."""
         self._operations: dict[str, Callable[..., None]] = {
             "start": self._start,
             "kill": self._kill,
+            "kill-all": self._kill_all,
+            "signal": self._signal,
+            "signal-missed": self._signal_missed,
+            "fifo": self._fifo,
             "read": self._read,
             "write": self._write,
             "remove": self._remove,
@@ -176,12 +184,20 @@ class Supervisor:
                 return
             if ended == 0:
                 return
+            if (terminal := self._terminals.pop(ended, None)) is not None:
+                os.close(terminal)
             token = self._tokens.pop(ended, None)
             if token is not None:
                 self._answer("exit", token, os.waitstatus_to_exitcode(status))
 
     def _start(
-        self, token: int, descriptors: list[int], argv: list[bytes], directory: bytes, environment: dict[bytes, bytes]
+        self,
+        token: int,
+        descriptors: list[int],
+        argv: list[bytes],
+        directory: bytes,
+        environment: dict[bytes, bytes],
+        terminal: bool = False,
     ) -> None:
         standard_input = descriptors[2] if len(descriptors) > 2 else 0
         try:
@@ -189,9 +205,33 @@ class Supervisor:
         except OSError as error:
             self._answer("no-directory", token, error.errno or errno.EIO)
             return
-        pid = processes.spawn(argv, environment, standard_input, descriptors[0], descriptors[1])
+        if terminal:
+            pid = self._spawn_on_terminal(argv, environment, standard_input, descriptors[0], descriptors[1])
+        else:
+            pid = processes.spawn(argv, environment, standard_input, descriptors[0], descriptors[1])
         self._tokens[pid] = token
         self._answer("started", token)
+
+    def _spawn_on_terminal(
+        self, argv: list[bytes], environment: dict[bytes, bytes], stdin: int, stdout: int, stderr: int
+    ) -> int:
+        """With a terminal of its own as standard error, where there is one to be had; nobody reads what it says there.
+
+        An interactive shell wants one to set its modes, and would complain to its commands' standard error.
+        """
+        try:
+            ours, theirs = os.openpty()
+        except OSError:
+            return processes.spawn(argv, environment, stdin, stdout, stderr)
+        try:
+            pid = processes.spawn(argv, environment, stdin, stdout, theirs)
+        except OSError:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
+        self._terminals[pid] = ours
+        return pid
 
     def _kill(self, token: int, _: list[int], wanted: int, marker: bytes) -> None:
         first = next((pid for pid, known in self._tokens.items() if known == wanted), None)
@@ -203,6 +243,49 @@ class Supervisor:
                 if not processes.any_left(first, marker):
                     break
         self._answer("done", token)
+
+    def _kill_all(self, token: int, _: list[int]) -> None:
+        try:
+            os.kill(-1, _signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._answer("done", token)
+
+    def _signal(self, token: int, _: list[int], wanted: int, number: int) -> None:
+        """Signals the process group that a process began, as a terminal does."""
+        first = next((pid for pid, known in self._tokens.items() if known == wanted), None)
+        if first is not None:
+            processes.send_signal(-first, number)
+            self._signalled[wanted] = processes.in_group(first)
+        self._answer("done", token)
+
+    def _signal_missed(self, token: int, _: list[int], wanted: int, number: int) -> None:
+        """Signals those again who cannot have had the last signal: it would have ended them.
+
+        A shell that has just forked a program is deaf for a moment, on both sides of the fork.
+        """
+        for pid, began in self._signalled.pop(wanted, set()):
+            if processes.ends_at(pid, began, number):
+                processes.send_signal(pid, number)
+        self._answer("done", token)
+
+    def _fifo(self, token: int, _: list[int], path: bytes, both_ways: bool, gone: list[bytes]) -> None:
+        """Makes a pipe with a name, so that a process that runs can open it, and passes its reading end out.
+
+        With `both_ways` that end is a writing one as well: whoever reads from the pipe then need not wait for it.
+        """
+        for name in gone:
+            try:
+                os.unlink(name)
+            except OSError:
+                pass
+        os.mkfifo(path, 0o600)
+        way = os.O_RDWR if both_ways else os.O_RDONLY
+        opened = os.open(path, way | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            self._answer("opened", token, 0, opened)
+        finally:
+            os.close(opened)
 
     def _read(self, token: int, _: list[int], path: bytes) -> None:
         self._pass_out(token, os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))
