@@ -22,6 +22,7 @@ from runloop_mcp.api.models.devbox import (
     OutputMatches,
     OutputRange,
     OutputStream,
+    StdinSignal,
 )
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import (
@@ -250,7 +251,10 @@ class Scorers(ABC):
 
 
 class Devboxes(ABC):
-    """Devboxes: where commands run and files are."""
+    """Devboxes: where commands run and files are.
+
+    Every call that needs the devbox counts as use of it, which `launch_parameters.after_idle` looks at.
+    """
 
     @abstractmethod
     async def retrieve(self, devbox_id: str) -> DevboxView:
@@ -280,8 +284,8 @@ class Devboxes(ABC):
     ) -> ExecutionView:
         """Runs a command; answers when it has completed or the wait is over, and lets it run on then.
 
-        Waits for a devbox that is queued or still booting. The wait begins when the devbox is ready. A `call` that
-        asked for the command can be recorded with it, and says then that it is.
+        Waits for a devbox that is queued or still booting, and resumes one that is suspended. The wait begins when the
+        devbox is ready. A `call` that asked for the command can be recorded with it, and says then that it is.
 
         Raises:
             NotFound: There is no such devbox.
@@ -304,6 +308,22 @@ class Devboxes(ABC):
 
         Raises:
             NotFound: There is no such devbox or execution.
+        """
+
+    @abstractmethod
+    async def send_stdin(
+        self, devbox_id: str, execution_id: str, *, text: str | None = None, signal: StdinSignal | None = None
+    ) -> ExecutionView:
+        """Sends text to a running execution, or a signal, or a signal behind text; answers with how it stands then.
+
+        Text and EOF need an execution that was started with `attach_stdin`. An interrupt needs none; in a named shell
+        it ends the command and leaves the shell.
+
+        Raises:
+            NotFound: There is no such devbox or execution.
+            InvalidRequest: Neither text nor signal is given.
+            InvalidState: The execution has ended, or its standard input takes nothing (more); the message says which.
+            Conflict: It has not begun, or has yet to read what was sent before, or another server holds the devbox.
         """
 
     @abstractmethod
@@ -346,6 +366,36 @@ class Devboxes(ABC):
         Raises:
             NotFound: There is no such devbox.
             InvalidRequest: It is no regular file, or may not be written.
+        """
+
+    @abstractmethod
+    async def suspend(self, devbox_id: str) -> DevboxView:
+        """Ends every process of a running devbox and keeps its disk; its run stays as it is.
+
+        Raises:
+            NotFound: There is no such devbox.
+            InvalidState: It is not running.
+            Conflict: Another server holds it, or it is being scored in place.
+        """
+
+    @abstractmethod
+    async def resume(self, devbox_id: str) -> DevboxView:
+        """Boots a suspended devbox again on its disk; every call that needs the devbox does so by itself.
+
+        Raises:
+            NotFound: There is no such devbox, or its disk is gone.
+            InvalidState: It is not suspended.
+            Conflict: Another server holds it, or it is still booting after 20 s.
+        """
+
+    @abstractmethod
+    async def keep_alive(self, devbox_id: str) -> DevboxView:
+        """Counts as use of a devbox, so that its idle time begins anew; a run's own time is not made longer.
+
+        Raises:
+            NotFound: There is no such devbox.
+            InvalidState: It is not running.
+            Conflict: Another server holds it.
         """
 
 

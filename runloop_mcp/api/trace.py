@@ -23,7 +23,7 @@ class EventKind(StrEnum):
     STATE = "state"
     """The run moved to another state."""
     DEVBOX = "devbox"
-    """The devbox was launched, booted again or ended."""
+    """The devbox was launched, booted again, suspended, resumed or ended."""
     CALL = "call"
     """Someone called a tool on the run."""
     EXECUTION = "execution"

@@ -31,10 +31,12 @@ from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.executions import Executions, idempotency_scope
+from runloop_mcp.engine.devboxes.idle import IdleDevboxes
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper, Held
 from runloop_mcp.engine.devboxes.places import Places
 from runloop_mcp.engine.devboxes.service import EngineDevboxes
-from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, Launcher
+from runloop_mcp.engine.devboxes.suspension import SUSPENDED, mark_resumed
+from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, RESUMED, Launcher, LaunchFailed
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
@@ -136,6 +138,7 @@ class EmbeddedEngine(Backend):
         self._secrets_file = SecretsFile(state)
         self._runs: EngineRuns
         self._servers = Servers(state / "servers")
+        self._idle: IdleDevboxes
 
     async def __aenter__(self) -> Self:
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -173,6 +176,7 @@ class EmbeddedEngine(Backend):
         self.devboxes = EngineDevboxes(self._engine)
         self.runs = self._runs = EngineRuns(self._engine)
         self.secrets = EngineSecrets(self._secrets_file)
+        self._idle = IdleDevboxes(self._engine, self._runs.end_idle)
         self.trace = EngineTrace(self._engine)
         if self._settings.looks_after_runs:
             self._tasks.start_soon(self._sweep)
@@ -187,6 +191,8 @@ class EmbeddedEngine(Backend):
         with anyio.CancelScope(shield=True):
             # Scoring first: a devbox that ends under its scorers would look like a defect, and not like our end.
             await self._runs.stop_scoring()
+            with contextlib.suppress(ApiError):  # what was kept before holds then
+                await self._idle.keep_all()
             self._engine.places.begin_to_close()
             await keeper.stop_all()
             await self._engine.places.close()
@@ -239,7 +245,7 @@ class EmbeddedEngine(Backend):
         await anyio.sleep(_FIRST_LOOK_SECONDS)
         while True:
             try:
-                due = await self._runs.look_after_all()
+                due = min(await self._runs.look_after_all(), await self._idle.look_after())
             except ApiError as error:
                 logger.warning("Looking after runs failed, and is tried again: %s", error)
                 due = _SWEEP_SECONDS
@@ -247,7 +253,7 @@ class EmbeddedEngine(Backend):
                 # The boundary of a background task: what keeps us from looking after runs must not end the server.
                 logger.exception("Looking after runs failed")
                 due = _SWEEP_SECONDS
-            await anyio.sleep(min(due, _SWEEP_SECONDS))
+            await self._idle.wait(min(due, _SWEEP_SECONDS))
 
     async def _boot(self, held: Held) -> None:
         """Boots a held devbox: made and launched where it never was, else again on its disk."""
@@ -270,24 +276,17 @@ class EmbeddedEngine(Backend):
         )
         # What this server knows may be ahead of the store, where a devbox ended under commands that are being kept.
         held.commands, held.keys = max(commands, held.commands), {**keys, **held.keys}
+        was_there = row.status is DevboxStatus.RUNNING or row.status in SUSPENDED
         try:
-            if row.status is DevboxStatus.RUNNING:
-                await engine.executions.forget_lost(held.id)
-                began = anyio.current_time()
-                await engine.launcher.resume(held, row)
-                booted = _booted(row, how="again", seconds=anyio.current_time() - began)
-
-                def keep_resumed(connection: Connection) -> RunRow:
-                    events.append(connection, run.id, EventKind.DEVBOX, now_ms(), booted)
-                    return runs.note(connection, run.id, BOOTED_AGAIN, now_ms=now_ms())
-
-                held.run = await engine.database.write(keep_resumed)
+            if was_there:
+                held.run = await self._boot_again(held, run, row)
             else:
                 await self._launch(held, run, row)
+            await self._idle.begin(held, row.data.launch_parameters.idle_rule())
         except ApiError as error:
             # What launch commands print is told to callers and kept.
             error.message = held.mask.text(error.message)
-            if isinstance(error, NotFound | InvalidState) or row.status is not DevboxStatus.RUNNING:
+            if isinstance(error, NotFound | InvalidState) or not was_there:
                 await self._give_up(held, row, error)
             raise
         if held.box is not None:
@@ -308,6 +307,24 @@ class EmbeddedEngine(Backend):
                 hint="Start a new run.",
             )
         return run, row
+
+    async def _boot_again(self, held: Held, run: RunRow, row: DevboxRow) -> RunRow:
+        engine = self._engine
+        await engine.executions.forget_lost(held.id)
+        held.shells.remember(await engine.database.read(lambda connection: executions.shell_names(connection, held.id)))
+        if row.status is DevboxStatus.RUNNING:
+            began = anyio.current_time()
+            await engine.launcher.resume(held, row, news=BOOTED_AGAIN)
+            booted = _booted(row, how="again", seconds=anyio.current_time() - began)
+
+            def keep_resumed(connection: Connection) -> RunRow:
+                events.append(connection, run.id, EventKind.DEVBOX, now_ms(), booted)
+                return runs.note(connection, run.id, BOOTED_AGAIN, now_ms=now_ms())
+
+            return await engine.database.write(keep_resumed)
+        await engine.launcher.resume(held, row, news=RESUMED)
+        await engine.database.write(lambda connection: mark_resumed(connection, held.id))
+        return run
 
     async def _launch(self, held: Held, run: RunRow, row: DevboxRow) -> None:
         engine = self._engine
@@ -336,7 +353,7 @@ class EmbeddedEngine(Backend):
         """The devbox can't be used: its run fails with the reason."""
         if held.boot is not None:
             held.boot.giving_up = True
-        row.data.failure_reason = "execution_failed"
+        row.data.failure_reason = error.reason if isinstance(error, LaunchFailed) else "execution_failed"
         row.data.failure_message = str(error)
         engine = self._engine
         await engine.database.write(lambda connection: devboxes.save(connection, row, now_ms=now_ms()))

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from runloop_mcp.devbox.port import Limits, Network
-
-_GIB = 1024**3
+from runloop_mcp.devbox.port import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +31,3 @@ class EngineSettings:
     """How old something has to be that no run knows, to count as left over while other servers are at work."""
     looks_after_runs: bool = True
     """Whether it carries on what dead servers left, and ends what is out of time."""
-
-
-SIZES: dict[str, Limits] = {
-    "X_SMALL": Limits(cpus=0.5, memory_bytes=1 * _GIB, disk_bytes=4 * _GIB),
-    "SMALL": Limits(cpus=1, memory_bytes=2 * _GIB, disk_bytes=4 * _GIB),
-    "MEDIUM": Limits(cpus=2, memory_bytes=4 * _GIB, disk_bytes=8 * _GIB),
-    "LARGE": Limits(cpus=2, memory_bytes=8 * _GIB, disk_bytes=16 * _GIB),
-    "X_LARGE": Limits(cpus=4, memory_bytes=16 * _GIB, disk_bytes=16 * _GIB),
-    "XX_LARGE": Limits(cpus=8, memory_bytes=32 * _GIB, disk_bytes=16 * _GIB),
-}
-"""The wire's sizes of devboxes."""
-
-DEFAULT_SIZE = "SMALL"

@@ -39,16 +39,17 @@ def greeting(
     required_environment_variables: list[str] | None = None,
     required_secret_names: list[str] | None = None,
     scorer_timeout_sec: int | None = None,
+    **launch: object,
 ) -> ScenarioCreateParams:
-    """A scenario that is solved by a file `greeting.txt` that says hello."""
+    """A scenario that is solved by a file `greeting.txt` that says hello; `launch` are further launch parameters."""
     return ScenarioCreateParams(
         name=name,
         input_context=InputContext(problem_statement="Write hello into greeting.txt."),
         scoring_contract=scoring_contract or contract(("greets", 1.0, GREETING_IS_RIGHT)),
         environment_parameters=ScenarioEnvironment(
             working_directory=working_directory,
-            launch_parameters=LaunchParameters(
-                launch_commands=launch_commands, keep_alive_time_seconds=keep_alive_seconds
+            launch_parameters=LaunchParameters.model_validate(
+                {"launch_commands": launch_commands, "keep_alive_time_seconds": keep_alive_seconds, **launch}
             ),
         ),
         reference_output="echo hello > greeting.txt",

@@ -114,3 +114,60 @@ async def test_an_impossible_working_directory_is_named(open_backend: OpenBacken
     async with open_backend() as backend:
         with pytest.raises(InvalidRequest, match=directory):
             await backend.scenarios.create(greeting(working_directory=directory))
+
+
+@pytest.mark.parametrize(
+    ("launch", "told"),
+    [
+        ({"resource_size_request": "HUGE"}, r"launch_parameters\.resource_size_request: 'HUGE' .*X_SMALL.*CUSTOM_SIZE"),
+        ({"custom_cpu_cores": 2}, r"launch_parameters\.custom_cpu_cores: needs resource_size_request"),
+        ({"resource_size_request": "LARGE", "custom_disk_size": 2}, r"custom_disk_size: needs resource_size_request"),
+        (
+            {"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 3},
+            "custom_cpu_cores: 3 must be 0.5, 1 or a mult",
+        ),
+        ({"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 18}, "custom_cpu_cores: 18 .* up to 16"),
+        (
+            {"resource_size_request": "CUSTOM_SIZE", "custom_gb_memory": 0},
+            "custom_gb_memory: 0 must be 1 or a multiple",
+        ),
+        ({"resource_size_request": "CUSTOM_SIZE", "custom_gb_memory": 66}, "custom_gb_memory: 66 .* up to 64"),
+        ({"resource_size_request": "CUSTOM_SIZE", "custom_disk_size": 65}, "custom_disk_size: 65 .* from 2 to 64"),
+        ({"resource_size_request": "CUSTOM_SIZE", "custom_gb_memory": 16}, "1 CPU need 2 to 8 GiB .* and have 16"),
+        ({"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 4}, "custom_cpu_cores: 4 CPU need 8 to 32 GiB"),
+        ({"user_parameters": {"uid": 0, "username": "root"}}, r"user_parameters\.uid: .*no root.*username: .*no root"),
+        ({"user_parameters": {"uid": 1000, "username": "a b"}}, r"user_parameters\.username: 'a b' must be"),
+        ({"user_parameters": {"uid": 65534, "username": "user"}}, r"user_parameters\.uid: 65534 must be"),
+        ({"after_idle": {"idle_time_seconds": 5, "on_idle": "sleep"}}, r"after_idle\.on_idle: 'sleep' must be one of"),
+        (
+            {"lifecycle": {"after_idle": {"idle_time_seconds": 5, "on_idle": "x"}}},
+            r"lifecycle\.after_idle\.on_idle: 'x' must be one of shutdown, suspend",
+        ),
+    ],
+)
+async def test_launch_parameters_that_cannot_be_are_named_with_their_rule(
+    open_backend: OpenBackend, launch: dict[str, object], told: str
+) -> None:
+    """A scenario with them is not kept; the message names the field and what is valid."""
+    async with open_backend() as backend:
+        with pytest.raises(InvalidRequest, match=told):
+            await backend.scenarios.create(greeting(**launch))
+
+
+async def test_launch_parameters_at_the_edges_are_kept(open_backend: OpenBackend) -> None:
+    """Each size by name, and custom ones within the rules, are valid and shown as they were given."""
+    custom = [(0.5, 1, 2), (0.5, 4, 64), (1, 8, 2), (16, 32, 16), (8, 64, 4), (2, 4, None), (None, 4, None)]
+    sizes: list[dict[str, object]] = [
+        {"resource_size_request": name}
+        for name in ("X_SMALL", "SMALL", "MEDIUM", "LARGE", "X_LARGE", "XX_LARGE", "CUSTOM_SIZE")
+    ]
+    for cpus, memory, disk in custom:
+        given = {"custom_cpu_cores": cpus, "custom_gb_memory": memory, "custom_disk_size": disk}
+        sizes.append({"resource_size_request": "CUSTOM_SIZE", **{k: v for k, v in given.items() if v is not None}})
+    async with open_backend() as backend:
+        for launch in sizes:
+            scenario = await backend.scenarios.create(greeting(**launch))
+            assert scenario.environment is not None
+            assert scenario.environment.launch_parameters is not None
+            kept = scenario.environment.launch_parameters.model_dump(exclude_none=True)
+            assert kept == launch

@@ -74,11 +74,23 @@ class OutputStream(StrEnum):
     STDERR = "stderr"
 
 
+class StdinSignal(StrEnum):
+    """What can be sent to an execution beside text."""
+
+    EOF = "EOF"
+    """Ends its standard input, behind what was sent before."""
+    INTERRUPT = "INTERRUPT"
+    """Interrupts it as Ctrl-C does: SIGINT for its foreground process group."""
+
+
 class ExecutionDetails(WireModel):
     """What the wire has no field for."""
 
     command: str = ""
     working_directory: str = ""
+    """Where it started; empty in a named shell, which alone knows."""
+    attach_stdin: bool = False
+    """Whether input can be sent while it runs."""
     stdout_bytes: int = 0
     """How many bytes of standard output are kept."""
     stderr_bytes: int = 0
@@ -123,8 +135,14 @@ class ExecuteParams(WireModel):
     """Kills the command and everything it started after so many seconds. None: no limit but the run's."""
     environment: dict[str, str] | None = None
     """Variables for this command alone."""
+    shell_name: str | None = None
+    """Runs it in the bash of this name, which keeps directory, variables, functions and background jobs from one
+    command to the next. It is begun with its first command; commands in one shell run one after the other. There, a
+    working directory is where the shell goes and stays."""
     stdin: str | None = None
-    """Text for its standard input, which is empty otherwise."""
+    """Text for its standard input, which is empty otherwise; with `attach_stdin` the beginning of it."""
+    attach_stdin: bool = False
+    """Whether `send_stdin` can send more; the standard input then stays open until it is ended there."""
     last_n: int | None = None
     """How many last lines of each stream the view holds; None: the last 32,000 bytes."""
 

@@ -43,6 +43,12 @@ class AfterIdle(WireModel):
     """`shutdown` or `suspend`."""
 
 
+class LifecycleConfiguration(WireModel):
+    """What happens to a devbox over its life. Hooks and triggers are kept and echoed."""
+
+    after_idle: AfterIdle | None = None
+
+
 class UserParameters(WireModel):
     """The user that commands run as."""
 
@@ -54,6 +60,7 @@ class LaunchParameters(WireModel):
     """How a devbox is launched; fields that a local devbox can't honour are kept and echoed."""
 
     after_idle: AfterIdle | None = None
+    """Overrides `keep_alive_time_seconds`, and `lifecycle.after_idle`."""
     architecture: str | None = None
     available_ports: list[int] | None = None
     custom_cpu_cores: float | None = None
@@ -62,11 +69,16 @@ class LaunchParameters(WireModel):
     keep_alive_time_seconds: int | None = Field(default=None, ge=1, le=172_800)
     """Seconds until the devbox shuts down by itself; 3600 where absent."""
     launch_commands: list[str] | None = None
+    lifecycle: LifecycleConfiguration | None = None
     network_policy_id: str | None = None
     provisioning_tier: str | None = None
     required_services: list[str] | None = None
     resource_size_request: str | None = None
     user_parameters: UserParameters | None = None
+
+    def idle_rule(self) -> AfterIdle | None:
+        """What happens to the devbox when nobody uses it, if anything does."""
+        return self.after_idle or (self.lifecycle.after_idle if self.lifecycle else None)
 
 
 class ScenarioEnvironment(WireModel):

@@ -150,18 +150,22 @@ class SandboxShell(Shell):
 
     def _lines(self, command: ShellCommand, prefix: str, pipes: list[_Pipe]) -> bytes:
         number, (out, err, *given) = self._commands, [pipe.name for pipe in pipes]
-        opened = f"\\builtin printf 'o {number} 0\\n' >&{_REPORTS}; " if given else ""
+        opened = f"\\builtin printf '\\no {number} 0\\n' >&{_REPORTS}; " if given else ""
         # A variable before `builtin` would last for the first command of the text only.
         call = "\\eval" if command.environment else "\\builtin eval"
         work = f"{prefix}{call} {shlex.quote(command.text)}"
         return os.fsencode(
-            f"\\builtin printf 'b {number} 0\\n' >&{_REPORTS}; {{ {opened}{{ {work}; }} {_REPORTS}>&-; }}"
+            f"\\builtin printf '\\nb {number} 0\\n' >&{_REPORTS}; {{ {opened}{{ {work}; }} {_REPORTS}>&-; }}"
             f" <{given[0] if given else '/dev/null'} >{out} 2>{err}\n\n{self._report()}"
         )
 
     def _report(self) -> str:
-        """Has the shell tell how the command ended; on a line of its own, which an interrupt of the command leaves."""
-        return f"\\builtin printf 's {self._commands} %d\\n' \"$?\" >&{_REPORTS}\n"
+        """Has the shell tell how the command ended.
+
+        In a line of its own, which an interrupt of the command leaves; and told on a new line, whatever a command that
+        found the descriptor has left there.
+        """
+        return f"\\builtin printf '\\ns {self._commands} %d\\n' \"$?\" >&{_REPORTS}\n"
 
     async def _interrupt(self) -> None:
         current = self._current

@@ -19,10 +19,12 @@ from runloop_mcp.api.models.devbox import (
     OutputStream,
 )
 from runloop_mcp.api.trace import ToolCall
-from runloop_mcp.devbox.port import Command, Devbox, Exit, Process
+from runloop_mcp.devbox.port import Command, Devbox, Exit, Limits, Process, ShellCommand
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.devboxes.output import INLINE_BYTES, Output, tail
+from runloop_mcp.engine.devboxes.shells import ShellTurn
+from runloop_mcp.engine.devboxes.sizes import hit_notes
 from runloop_mcp.engine.recordable import kept_call
 from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.store import executions, idempotency
@@ -50,9 +52,11 @@ class Running:
     stdout: Output
     stderr: Output
     request: "Request"
-    followed: "dict[str, Running]"
-    """Where it is found until it has ended and is kept."""
+    held: "Held"
+    """Its devbox, among whose running executions it is found until it has ended and is kept."""
     began: float
+    limits: Limits
+    """What its devbox may use."""
     kept: anyio.Event = field(default_factory=anyio.Event)
     """Set once it is in the database, so that its id may be given away."""
     done: anyio.Event = field(default_factory=anyio.Event)
@@ -61,9 +65,17 @@ class Running:
     def snapshot(self) -> ExecutionRow:
         """The execution as it stands."""
         if not self.done.is_set():
+            if self.turn is not None:
+                self.row.status = self.turn.status
+                self.row.data.details.notes = [*self.request.notes, *self.turn.notes]
             self.row.data.stdout = self.stdout.kept()
             self.row.data.stderr = self.stderr.kept()
         return self.row
+
+    @property
+    def turn(self) -> ShellTurn | None:
+        """Its turn in a named shell, where it runs in one."""
+        return self.process if isinstance(self.process, ShellTurn) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,36 +129,70 @@ class Executions:
             for stream in (OutputStream.STDOUT, OutputStream.STDERR)
         )
         started_ms, began = now_ms(), anyio.current_time()
-        process = await box.start(
-            Command(
-                argv=("bash", "-c", params.command),
-                working_directory=params.working_directory,
-                environment={**held.environment, **(params.environment or {})},
-                timeout_seconds=params.timeout_seconds,
-                stdin=(params.stdin or "").encode("utf-8", "surrogatepass"),
-            ),
-            stdout=stdout.write,
-            stderr=stderr.write,
-        )
+        stdin = (params.stdin or "").encode("utf-8", "surrogatepass")
+        process: Process
+        if params.shell_name is not None:
+            process = await self._take_turn(held, box, request, stdin, stdout, stderr)
+        else:
+            process = await box.start(
+                Command(
+                    argv=("bash", "-c", params.command),
+                    working_directory=params.working_directory,
+                    environment={**held.environment, **(params.environment or {})},
+                    timeout_seconds=params.timeout_seconds,
+                    stdin=stdin,
+                    attach_stdin=params.attach_stdin,
+                ),
+                stdout=stdout.write,
+                stderr=stderr.write,
+            )
         row = ExecutionRow(
             id=request.execution_id,
             devbox_id=box.id,
-            status=ExecutionStatus.RUNNING,
+            status=process.status if isinstance(process, ShellTurn) else ExecutionStatus.RUNNING,
             exit_status=None,
             start_time_ms=started_ms,
             end_time_ms=None,
             data=ExecutionData(
                 details=ExecutionDetails(
                     command=held.mask.text(params.command),
-                    working_directory=held.mask.text(params.working_directory or box.spec.working_directory),
+                    working_directory=held.mask.text(params.working_directory or _directory(box, params)),
+                    attach_stdin=params.attach_stdin,
                     notes=request.notes,
                 ),
                 last_n=params.last_n,
+                shell_name=params.shell_name,
             ),
         )
-        running = Running(row, process, stdout, stderr, request, held.running, began)
+        running = Running(row, process, stdout, stderr, request, held, began, box.spec.limits)
         held.running[row.id] = running
         return running
+
+    async def _take_turn(
+        self, held: "Held", box: Devbox, request: Request, stdin: bytes, stdout: Output, stderr: Output
+    ) -> ShellTurn:
+        """Asks for a command's turn in its shell."""
+        params = request.params
+        named = held.shells.named(params.shell_name or "")
+        command = ShellCommand(
+            text=params.command,
+            working_directory=params.working_directory,
+            environment=params.environment or {},
+            timeout_seconds=params.timeout_seconds,
+            stdin=stdin,
+            attach_stdin=params.attach_stdin,
+        )
+        busy = named.asked > 0
+        turn = ShellTurn(named, box, held.environment, command)
+        self.tasks.start_soon(turn.carry_out, stdout.write, stderr.write)
+        if not busy:
+            try:
+                await turn.begun()
+            except anyio.get_cancelled_exc_class():
+                with anyio.CancelScope(shield=True):
+                    await turn.kill()
+                raise
+        return turn
 
     async def see_through(self, running: Running, mask: Mask, *, seconds: float) -> None:
         """Sees a command to its end if that comes soon; a task of the engine's owns it from then on, if not.
@@ -201,7 +247,7 @@ class Executions:
 
         with anyio.CancelScope(shield=True):
             if await self._keep(running, keep_end):
-                running.followed.pop(row.id, None)  # it is in the store now; a thousand must not stay in memory
+                running.held.running.pop(row.id, None)  # it is in the store now; a thousand must not stay in memory
                 if row.data.call is not None and running.request.call is not None:
                     running.request.call.recorded = True
         running.kept.set()
@@ -229,13 +275,18 @@ class Executions:
         details = row.data.details
         row.status = ExecutionStatus.COMPLETED
         row.exit_status = end.status
-        row.end_time_ms = now_ms()
-        details.duration_ms = round((anyio.current_time() - running.began) * 1000)
+        row.end_time_ms = running.held.used_ms = now_ms()
+        began: float | None = running.began
+        if (turn := running.turn) is not None:
+            began = turn.began
+            details.notes = [*running.request.notes, *turn.notes]
+        details.duration_ms = round((anyio.current_time() - began) * 1000) if began is not None else 0
         details.timed_out = end.timed_out
         details.signal = end.signal
         details.killed = running.killed or end.lost
-        if end.lost:
+        if end.lost and began is not None:
             details.notes.append(_LOST)
+        details.notes += hit_notes(end.limits, running.limits)
         for stream in (running.stdout, running.stderr):
             if stream.failure is not None:
                 details.notes.append(stream.failure)
@@ -295,8 +346,14 @@ class Executions:
             stdout_truncated=ends[0][1],
             stderr=ends[1][0],
             stderr_truncated=ends[1][1],
+            shell_name=row.data.shell_name,
             x_runloop_mcp=details,
         )
+
+
+def _directory(box: Devbox, params: ExecuteParams) -> str:
+    """Where a command starts that does not say so; of a shell, only the shell knows."""
+    return box.spec.working_directory if params.shell_name is None else ""
 
 
 def _keep_key(connection: Connection, running: Running) -> None:

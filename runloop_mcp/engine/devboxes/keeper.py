@@ -11,9 +11,11 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
+from runloop_mcp.api.models.scenario import AfterIdle
 from runloop_mcp.devbox.port import Devbox
 from runloop_mcp.engine.devboxes.executions import Running
 from runloop_mcp.engine.devboxes.places import Places
+from runloop_mcp.engine.devboxes.shells import Shells
 from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.secrets.masking import NOTHING, Mask
 from runloop_mcp.engine.store.runs import RunRow
@@ -49,6 +51,7 @@ class Held:
     """Variables for every command, values of secrets among them: never kept on disk."""
     mask: Mask = NOTHING
     """Covers those values, from the boot on."""
+    shells: Shells = field(default_factory=Shells)
     commands: int = 0
     run: RunRow | None = None
     """The run as it stands, from the first boot on: only this server can move it while it holds the devbox."""
@@ -59,6 +62,15 @@ class Held:
     keyed: anyio.Lock = field(default_factory=anyio.Lock)
     """Held while a command with a key is started."""
     stopping: bool = False
+    suspending: bool = False
+    """It is being stopped for a while only: whoever needs it waits until it is released, and resumes it."""
+    released: anyio.Event = field(default_factory=anyio.Event)
+    after_idle: AfterIdle | None = None
+    """What happens to it when nobody uses it."""
+    used_ms: int = 0
+    """When it was last used, in UTC milliseconds."""
+    idle_kept_ms: int | None = None
+    """When its idle time is over, as it was last kept."""
 
     @property
     def run_id(self) -> str:
@@ -104,6 +116,10 @@ class DevboxKeeper:
         """The devbox of a run, if this server holds it and has begun to boot it."""
         return next((held for held in self._held.values() if held.run_id == run_id), None)
 
+    def all_held(self) -> list[Held]:
+        """The devboxes that this server holds."""
+        return list(self._held.values())
+
     async def hold(self, devbox_id: str, *, fresh: bool = False) -> Held:
         """Takes hold of a devbox, without booting it.
 
@@ -130,6 +146,10 @@ class DevboxKeeper:
             ApiError: It can't be booted; the error says why.
         """
         held = await self.hold(devbox_id)
+        if held.suspending:
+            with anyio.move_on_after(seconds):
+                await held.released.wait()
+            held = await self.hold(devbox_id)
         if held.stopping:
             raise Conflict("The devbox is just being ended.", hint="Look at its run.", retry_after=1)
         if held.is_ready():
@@ -212,6 +232,7 @@ class DevboxKeeper:
             # Shielded: a lock that nobody knows any more would keep everyone out, this server too.
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(lambda: held.lock.release(forget=forget))
+        held.released.set()
 
     async def stop_all(self) -> None:
         """Stops everything; disks stay, and the locks are kept until `release_all`."""

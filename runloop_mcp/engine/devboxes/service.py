@@ -22,6 +22,7 @@ from runloop_mcp.api.models.devbox import (
     OutputRange,
     OutputStream,
     QueuePlace,
+    StdinSignal,
 )
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.api.models.scoring import ScoringMode
@@ -32,6 +33,7 @@ from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes import output
 from runloop_mcp.engine.devboxes.executions import Request, Running, idempotency_scope, stream_of
 from runloop_mcp.engine.devboxes.keeper import Held
+from runloop_mcp.engine.devboxes.suspension import SUSPENDED, suspend
 from runloop_mcp.engine.runs.states import ENDED, next_calls
 from runloop_mcp.engine.runs.view import time_left_seconds
 from runloop_mcp.engine.store import devboxes, events, executions, idempotency, places, runs
@@ -159,6 +161,69 @@ class EngineDevboxes(Devboxes):
             row = running.snapshot()
         return await self._engine.executions.view(row, await self._engine.mask_of_devbox(devbox_id))
 
+    async def send_stdin(
+        self, devbox_id: str, execution_id: str, *, text: str | None = None, signal: StdinSignal | None = None
+    ) -> ExecutionView:
+        """See `Devboxes.send_stdin`."""
+        if text is None and signal is None:
+            raise InvalidRequest("Neither text nor a signal is given.", hint="Give text, EOF or INTERRUPT.")
+        row = await self._execution_row(devbox_id, execution_id)
+        held = self._engine.keeper.get(devbox_id)
+        running = held.running.get(execution_id) if held else None
+        if held is None or running is None or running.done.is_set():
+            if row.status != ExecutionStatus.COMPLETED:
+                await self._engine.keeper.hold(devbox_id)  # says which server has it
+            raise InvalidState(
+                f"The execution has ended, with exit status {row.exit_status}.", hint="Its output can be read."
+            )
+        held.used_ms = now_ms()
+        if text:
+            await running.process.send_stdin(text.encode("utf-8", "surrogatepass"))
+        if signal is StdinSignal.EOF:
+            await running.process.end_stdin()
+        elif signal is StdinSignal.INTERRUPT:
+            await running.process.interrupt()
+        return await self._engine.executions.view(running.snapshot(), held.mask)
+
+    async def suspend(self, devbox_id: str) -> DevboxView:
+        """See `Devboxes.suspend`."""
+        await self._in_status(devbox_id, DevboxStatus.RUNNING)
+        held = await self._engine.keeper.hold(devbox_id)
+        run = await self._engine.database.read(lambda connection: _run_of(connection, devbox_id))
+        if run.state is RunState.SCORING:
+            raise Conflict("The run is being scored.", hint="Wait for its score.", retry_after=1)
+        if held.stopping:
+            raise Conflict("The devbox is just being ended.", hint="Look at its run.", retry_after=1)
+        await suspend(self._engine, held, reason="asked")
+        return await self.retrieve(devbox_id)
+
+    async def resume(self, devbox_id: str) -> DevboxView:
+        """See `Devboxes.resume`."""
+        await self._in_status(devbox_id, *SUSPENDED)
+        await self._usable(devbox_id)
+        return await self.retrieve(devbox_id)
+
+    async def keep_alive(self, devbox_id: str) -> DevboxView:
+        """See `Devboxes.keep_alive`."""
+        row = await self._in_status(devbox_id, DevboxStatus.RUNNING)
+        held = self._engine.keeper.get(devbox_id)
+        if held is None:
+            # Nobody has booted it since its server ended, and this need not.
+            await self._engine.keeper.release(await self._engine.keeper.hold(devbox_id), forget=False)
+            rule = row.data.launch_parameters.idle_rule()
+            expiries = {devbox_id: now_ms() + rule.idle_time_seconds * 1000} if rule else {}
+            await self._engine.database.write(lambda connection: devboxes.keep_idle_expiries(connection, expiries))
+        else:
+            held.used_ms = now_ms()
+        return _view(row, None)
+
+    async def _in_status(self, devbox_id: str, *wanted: DevboxStatus) -> DevboxRow:
+        row, _ = await self._row(devbox_id)
+        if row.status not in wanted:
+            valid = "running" if DevboxStatus.RUNNING in wanted else "suspended"
+            raise InvalidState(f"The devbox is not {valid}: it is {row.status}.", hint="Look at its run.")
+        return row
+
     async def read_output(
         self, devbox_id: str, execution_id: str, stream: OutputStream, *, offset: int = 0, limit: int = 32_000
     ) -> OutputRange:
@@ -249,7 +314,9 @@ class EngineDevboxes(Devboxes):
                 hint="Wait for its score.",
                 retry_after=1,
             )
-        return _Usable(await self._engine.keeper.ready(devbox_id, seconds=_BOOT_SECONDS), run)
+        held = await self._engine.keeper.ready(devbox_id, seconds=_BOOT_SECONDS)
+        held.used_ms = now_ms()
+        return _Usable(held, run)
 
 
 def _box(held: Held) -> Devbox:

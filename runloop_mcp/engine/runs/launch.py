@@ -9,11 +9,13 @@ import anyio
 from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound, Unavailable
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioView
-from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, Limits, WorkOf
+from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, User, WorkOf
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.devboxes.output import decode
+from runloop_mcp.engine.devboxes.sizes import failure_reason, hit_notes, limits_of
+from runloop_mcp.engine.scenarios.launch_checks import launch_faults
 from runloop_mcp.engine.scoring.protected import capture_protected, protected_names
-from runloop_mcp.engine.settings import DEFAULT_SIZE, SIZES, EngineSettings
+from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.engine.store.devboxes import DevboxRow, PristineFile
 
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
@@ -21,6 +23,10 @@ _OUTPUT_BYTES = 8_000
 BOOTED_AGAIN = (
     "The devbox was booted again on its disk, because the server that held it had ended: files are as they were,"
     " processes that ran are gone."
+)
+
+RESUMED = (
+    "The devbox had been suspended and was resumed on its disk: files are as they were, processes that ran are gone."
 )
 
 
@@ -41,29 +47,28 @@ def refuse_unsupported(launch: LaunchParameters) -> None:
             f"The scenario needs services that a local devbox has not: {', '.join(launch.required_services)}.",
             hint="Start what it needs in its launch commands instead of launch_parameters.required_services.",
         )
-    if launch.resource_size_request not in (None, "CUSTOM_SIZE", *SIZES):
+    # What is kept from before a rule was made meets it here.
+    faults = [f"{'.'.join(place)}: {message}" for place, message in launch_faults(launch)]
+    if faults:
         raise InvalidRequest(
-            f"{launch.resource_size_request!r} is no size of a devbox.",
-            hint=f"The sizes are {', '.join(SIZES)} and CUSTOM_SIZE.",
+            f"The scenario's launch parameters are not valid. {'; '.join(faults)}.",
+            hint="Its author can correct them.",
         )
 
 
-def limits_of(launch: LaunchParameters) -> Limits:
-    """What a devbox of this size may use."""
-    size = launch.resource_size_request or DEFAULT_SIZE
-    if size != "CUSTOM_SIZE":
-        return SIZES[size]
-    default = SIZES[DEFAULT_SIZE]
-    gib = 1024**3
-    return Limits(
-        cpus=launch.custom_cpu_cores or default.cpus,
-        memory_bytes=launch.custom_gb_memory * gib if launch.custom_gb_memory else default.memory_bytes,
-        disk_bytes=launch.custom_disk_size * gib if launch.custom_disk_size else default.disk_bytes,
-    )
+def user_of(launch: LaunchParameters) -> User:
+    """Who the processes of a devbox are."""
+    user = launch.user_parameters
+    return User() if user is None else User(user.username, user.uid)
 
 
 class LaunchFailed(InvalidState):
     """A launch command failed, so that the devbox can't be used."""
+
+    def __init__(self, message: str, *, reason: str = "execution_failed") -> None:
+        super().__init__(message)
+        self.reason = reason
+        """The wire's word for why."""
 
 
 class Launcher:
@@ -102,6 +107,7 @@ class Launcher:
                 read_only=read_only,
                 limits=limits_of(launch),
                 network=self._settings.network,
+                user=user_of(launch),
             ),
         )
         await self.run_launch_commands(box, launch.launch_commands or [], held.environment)
@@ -114,8 +120,8 @@ class Launcher:
             await self._driver.snapshot(box.id, row.data.pristine_home_snapshot)
         row.status = DevboxStatus.RUNNING
 
-    async def resume(self, held: Held, row: DevboxRow) -> None:
-        """Boots the devbox again on its disk.
+    async def resume(self, held: Held, row: DevboxRow, *, news: str) -> None:
+        """Boots the devbox again on its disk; `news` is what the next command tells of it.
 
         Raises:
             NotFound: Its disk is gone.
@@ -125,7 +131,7 @@ class Launcher:
             held.box = await self._driver.resume(row.id)
         except NotFound as error:
             raise NotFound("The devbox's disk is gone.", hint="Start a new run.") from error
-        held.news.append(BOOTED_AGAIN)
+        held.news.append(news)
 
     async def run_launch_commands(self, box: Devbox, commands: list[str], environment: dict[str, str]) -> None:
         """Runs launch commands in order, within the time that they have together.
@@ -159,5 +165,7 @@ class Launcher:
         if end.status != 0:
             said = decode(bytes(output)).rstrip()
             # Not the command itself: what a scenario's launch commands are, its solvers are not told.
-            ending = f":\n{said}" if said else "."
-            raise LaunchFailed(f"Launch command {place} failed with exit status {end.status}{ending}")
+            told = [f"Launch command {place} failed with exit status {end.status}."]
+            told += hit_notes(end.limits, box.spec.limits)
+            told += [f"Its output:\n{said}"] if said else []
+            raise LaunchFailed(" ".join(told), reason=failure_reason(end.limits))

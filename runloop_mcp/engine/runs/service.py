@@ -263,6 +263,26 @@ class EngineRuns(Runs):
             return
         await self._end_devbox(held, moved.state)
 
+    async def end_idle(self, held: Held, seconds: int) -> None:
+        """Shuts a devbox down that nobody used; a run that was not scored by then has run out of time."""
+        note = f"The devbox was not used for {seconds} s, and was shut down."
+
+        def work(connection: Connection) -> RunRow:
+            devbox = devboxes.get(connection, held.id)
+            devbox.data.shutdown_reason = "idle"
+            devboxes.save(connection, devbox, now_ms=now_ms())
+            run = runs.get(connection, devbox.run_id)
+            if run.state is not RunState.RUNNING:
+                return run
+            return runs.move(
+                connection, run.id, Move.EXPIRE, now_ms=now_ms(), change=lambda data: data.notes.append(note)
+            )
+
+        run = await self._engine.database.write(work, durable=True)
+        self._engine.moved(run)
+        if run.state is not RunState.SCORING:
+            await self._end_devbox(held, run.state)
+
     async def _load(self, run_id: str) -> RunRecord:
         return await self._engine.database.read(lambda connection: load(connection, run_id))
 
@@ -328,7 +348,7 @@ def _key(move: Move, principal: Principal, given: str | None, run_id: str) -> Re
 def _mark_ended(connection: Connection, devbox_id: str, reason: str | None) -> None:
     row = devboxes.get(connection, devbox_id)
     row.status = DevboxStatus.SHUTDOWN if reason else DevboxStatus.FAILURE
-    row.data.shutdown_reason = reason
+    row.data.shutdown_reason = (row.data.shutdown_reason or reason) if reason else None
     devboxes.save(connection, row, now_ms=now_ms())
     ended: dict[str, object] = {"status": row.status, "reason": reason or row.data.failure_reason}
     events.append(connection, row.run_id, EventKind.DEVBOX, now_ms(), ended)

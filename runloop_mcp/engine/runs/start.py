@@ -84,9 +84,10 @@ async def start_run(
 def _insert(connection: Connection, row: RunRow, devbox: DevboxRow, queue: Places, scenario: str) -> None:
     """Keeps a run and its devbox, which has a place, or waits for one: then the run's time has not begun."""
     has_place = places.is_free(connection, queue.rules)
-    if not has_place:
+    if has_place:
+        row.expires_ms = runs.expiry(row.data, row.start_time_ms)
+    else:
         devbox.status, devbox.data.status_after_queue = DevboxStatus.QUEUED, devbox.status
-        row.expires_ms = None
     runs.insert(connection, row)
     devboxes.insert(connection, devbox)
     places.keep(connection, devbox.id, queue.server(), given=has_place)
@@ -118,7 +119,8 @@ def _rows(
     scenario = record.view
     working_directory = (scenario.environment or ScenarioEnvironment()).working_directory or DEFAULT_WORKING_DIRECTORY
     isolation = f"{capability.driver}:{capability.tier}"
-    keep_alive = launch.keep_alive_time_seconds or engine.settings.keep_alive_seconds
+    # What happens after idle time overrides the keep-alive time.
+    keep_alive = None if launch.idle_rule() else launch.keep_alive_time_seconds or engine.settings.keep_alive_seconds
     run_id, devbox_id = new_id(IdPrefix.RUN), new_id(IdPrefix.DEVBOX)
     row = RunRow(
         id=run_id,
@@ -130,7 +132,7 @@ def _rows(
         name=params.run_name,
         start_time_ms=now,
         end_time_ms=None,
-        expires_ms=now + keep_alive * 1000,
+        expires_ms=None,
         data=RunData(
             scenario_version="",
             metadata=params.metadata or {},

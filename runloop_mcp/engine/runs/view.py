@@ -93,8 +93,8 @@ def _duration_ms(row: RunRow) -> int | None:
 
 
 def time_left_seconds(row: RunRow) -> int | None:
-    """How much of its time a running run has left; all of it before it begins."""
-    if row.state is not RunState.RUNNING:
+    """How much of its time a running run has left, all of it before it begins; None where nothing limits that."""
+    if row.state is not RunState.RUNNING or row.data.keep_alive_seconds is None:
         return None
     if row.expires_ms is None:
         return row.data.keep_alive_seconds

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.scenario import ScenarioEnvironment, ScenarioView
 from runloop_mcp.api.models.scoring import Disclosure, ScoringContract, ScoringMode, TestBasedScorer
+from runloop_mcp.engine.scenarios.launch_checks import launch_faults
 
 WEIGHT_TOLERANCE = 1e-6
 REFERENCE_KINDS = ("patch", "commands", "none")
@@ -97,6 +98,9 @@ def _environment_faults(environment: ScenarioEnvironment) -> Iterator[Fault]:
         message = _directory_fault(directory)
         if message:
             yield Fault(("environment", "working_directory"), message)
+    if environment.launch_parameters is not None:
+        for place, message in launch_faults(environment.launch_parameters):
+            yield Fault(("environment", "launch_parameters", *place), message)
 
 
 def _directory_fault(directory: str) -> str:

@@ -248,6 +248,12 @@ class AfterIdle(FormatModel):
     on_idle: Literal["shutdown", "suspend"]
 
 
+class LifecycleConfiguration(FormatModel):
+    """What happens to the devbox over its life."""
+
+    after_idle: AfterIdle | None = None
+
+
 class UserParameters(FormatModel):
     """The user that commands run as."""
 
@@ -263,16 +269,23 @@ class LaunchParameters(FormatModel):
     keep_alive_time_seconds: int | None = Field(default=None, ge=1, le=172_800)
     """Seconds until the devbox shuts down by itself; 3600 where absent."""
     after_idle: AfterIdle | None = None
+    """Overrides keep_alive_time_seconds."""
     architecture: Text | None = None
     available_ports: list[int] | None = None
     custom_cpu_cores: float | None = None
+    """With CUSTOM_SIZE: 0.5, 1 or a multiple of 2 up to 16."""
     custom_disk_size: int | None = None
+    """With CUSTOM_SIZE: GiB, a multiple of 2 from 2 to 64."""
     custom_gb_memory: int | None = None
+    """With CUSTOM_SIZE: GiB, 1 or a multiple of 2 up to 64, from 2 to 8 for each CPU."""
+    lifecycle: LifecycleConfiguration | None = None
     network_policy_id: Text | None = None
     provisioning_tier: Text | None = None
     required_services: list[Text] | None = None
     resource_size_request: Text | None = None
+    """X_SMALL, SMALL (where absent), MEDIUM, LARGE, X_LARGE, XX_LARGE or CUSTOM_SIZE."""
     user_parameters: UserParameters | None = None
+    """The user's name and number in the devbox; user, 1000 where absent. Never root."""
 
 
 class ScenarioEnvironment(FormatModel):

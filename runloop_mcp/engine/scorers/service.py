@@ -22,7 +22,8 @@ from runloop_mcp.api.models.scorer import (
 from runloop_mcp.api.models.scoring import CustomScorer, ScoringContract, ScoringFunction
 from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Devbox, DevboxSpec, Network
 from runloop_mcp.engine.context import EngineContext
-from runloop_mcp.engine.runs.launch import limits_of, refuse_unsupported
+from runloop_mcp.engine.devboxes.sizes import limits_of
+from runloop_mcp.engine.runs.launch import refuse_unsupported, user_of
 from runloop_mcp.engine.scorers.catalogue import refuse_bad
 from runloop_mcp.engine.scorers.pack_scripts import FOLDER
 from runloop_mcp.engine.scoring.contract import run_contract
@@ -121,6 +122,7 @@ class EngineScorers(Scorers):
             working_directory=environment.working_directory or DEFAULT_WORKING_DIRECTORY,
             limits=limits_of(launch),
             network=Network.NONE,
+            user=user_of(launch),
         )
         try:
             devbox = await driver.create(devbox_id, spec)

@@ -48,7 +48,7 @@ async def run_contract(
         Unavailable: Our own machinery broke (the devbox was lost, its disk is full): nothing is scored.
     """
     ends_at = time.monotonic() + timeout_seconds
-    variables = scorer_environment(devbox.spec.environment, environment or {}, mode)
+    variables = scorer_environment(devbox.spec, environment or {}, mode)
     results = []
     for function in contract.scoring_function_parameters:
         workplace = Workplace(

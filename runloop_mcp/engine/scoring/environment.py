@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from runloop_mcp.api.models.scoring import ScoringMode
-from runloop_mcp.devbox.port import HOME
+from runloop_mcp.devbox.port import HOME, DevboxSpec
 
 SCORER_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where scorers find programs: the system's directories, none of which a solver can write."""
@@ -52,25 +52,23 @@ def harmless(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name and not _STEERING.fullmatch(name)}
 
 
-def scorer_environment(
-    devbox_environment: Mapping[str, str], run_environment: Mapping[str, str], mode: ScoringMode
-) -> dict[str, str]:
+def scorer_environment(devbox: DevboxSpec, run_environment: Mapping[str, str], mode: ScoringMode) -> dict[str, str]:
     """What to set for a scorer.
 
     Args:
-        devbox_environment: What the devbox gives every command. That can only be replaced, so what steers is made
-            empty: the loader, shells and Python take it for absent.
+        devbox: What the scoring devbox is made of. What it gives every command can only be replaced, so what steers is
+            made empty: the loader, shells and Python take it for absent.
         run_environment: The run's variables; those that steer are left out.
         mode: Whose home it is that scorers run with.
     """
-    harmful = devbox_environment.keys() - harmless(devbox_environment).keys()
+    harmful = devbox.environment.keys() - harmless(devbox.environment).keys()
     return {
         **dict.fromkeys(harmful, ""),
         **harmless(run_environment),
         "PATH": SCORER_PATH,
         "HOME": HOME,
-        "USER": "user",
-        "LOGNAME": "user",
+        "USER": devbox.user.name,
+        "LOGNAME": devbox.user.name,
         "SHELL": "/bin/bash",
         "TMPDIR": "/tmp",  # noqa: S108 - the devbox's own
         # Nothing of a hidden test stays behind.

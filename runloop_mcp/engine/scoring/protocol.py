@@ -13,6 +13,7 @@ import anyio
 
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.devbox.port import HOME, Command, Devbox, Exit
+from runloop_mcp.engine.devboxes.sizes import hit_notes
 from runloop_mcp.engine.scoring.captured import CapturedOutput
 from runloop_mcp.engine.scoring.running import BASH, GRACE_SECONDS, run_to_end
 from runloop_mcp.engine.scoring.tools import ScorerTools
@@ -110,6 +111,8 @@ class Workplace:
             exit_ = await run_to_end(self.devbox, command, stdout=keep_stdout, stderr=keep)
         except InvalidRequest as error:
             raise ScorerFailed(f"The scorer can't be started: {error}") from error
+        for note in hit_notes(exit_.limits, self.devbox.spec.limits):
+            self.output.feed(f"\n{note}\n".encode())
         if exit_.timed_out:
             raise ScorerFailed(f"The scorer timed out: all scorers together have {self._limit_seconds:g} s.")
         return exit_

@@ -18,10 +18,10 @@ from runloop_mcp.api.errors import Conflict, Unavailable
 from runloop_mcp.api.ids import IdPrefix, stable_id
 from runloop_mcp.devbox.port import DevboxSpec, Driver, Network, WorkOf
 from runloop_mcp.engine.clock import now_ms
+from runloop_mcp.engine.devboxes.sizes import SIZES
 from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.scoring.python_build import BUILD_SECONDS, PythonBuild
 from runloop_mcp.engine.scoring.tools import UV, BuiltPython, PythonNeeds, find_program, program_files, tool_folder
-from runloop_mcp.engine.settings import SIZES
 from runloop_mcp.engine.store import built_tools
 from runloop_mcp.engine.store.database import Database
 

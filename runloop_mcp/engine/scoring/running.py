@@ -6,7 +6,7 @@ import anyio
 
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
 from runloop_mcp.api.models.scoring import ScoringMode
-from runloop_mcp.devbox.port import Command, Devbox, Exit, OutputSink
+from runloop_mcp.devbox.port import Command, Devbox, Exit, LimitHit, OutputSink
 from runloop_mcp.engine.scoring.captured import CapturedOutput
 from runloop_mcp.engine.scoring.environment import scorer_environment
 
@@ -42,6 +42,8 @@ async def run_to_end(devbox: Devbox, command: Command, *, stdout: OutputSink, st
             await process.kill()
     if exit_.lost:
         raise await lost(devbox)
+    if LimitHit.DISK in exit_.limits:
+        raise _lost("its disk was over its limit, so that all of its processes were killed.")
     return exit_
 
 
@@ -79,7 +81,7 @@ async def run_ours(
 
     command = Command(
         [*BASH, "-c", script, "scoring", *arguments],
-        environment=scorer_environment(devbox.spec.environment, {}, ScoringMode.LIVE),
+        environment=scorer_environment(devbox.spec, {}, ScoringMode.LIVE),
         timeout_seconds=seconds,
         stdin="".join(f"{item}\0" for item in items).encode(errors="surrogateescape"),
     )

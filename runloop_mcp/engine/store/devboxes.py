@@ -1,6 +1,7 @@
 """Devboxes in the database. Every function runs on the database's threads, inside its transaction."""
 
 import sqlite3
+from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -100,6 +101,29 @@ def save(connection: sqlite3.Connection, row: DevboxRow, *, now_ms: int) -> None
     if row.status in (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE):
         row.end_time_ms = row.end_time_ms or now_ms
     connection.execute(
-        "UPDATE devboxes SET status = ?, end_time_ms = ?, data = ? WHERE id = ?",
-        (row.status, row.end_time_ms, row.data.model_dump_json(), row.id),
+        "UPDATE devboxes SET status = ?1, end_time_ms = ?2, data = ?3,"
+        " idle_expires_ms = iif(?1 = ?5, idle_expires_ms, NULL) WHERE id = ?4",
+        (row.status, row.end_time_ms, row.data.model_dump_json(), row.id, DevboxStatus.RUNNING),
     )
+
+
+def keep_idle_expiries(connection: sqlite3.Connection, expiries: Mapping[str, int]) -> None:
+    """Keeps when the idle time of running devboxes is over, in UTC milliseconds."""
+    connection.executemany(
+        "UPDATE devboxes SET idle_expires_ms = ? WHERE id = ? AND status = ?",
+        [(expires, devbox_id, DevboxStatus.RUNNING) for devbox_id, expires in expiries.items()],
+    )
+
+
+def idle_at(connection: sqlite3.Connection, now_ms: int) -> list[str]:
+    """The running devboxes whose idle time is over, as far as it was kept."""
+    rows = connection.execute("SELECT id FROM devboxes WHERE idle_expires_ms <= ?", (now_ms,)).fetchall()
+    return [row[0] for row in rows]
+
+
+def next_idle_expiry(connection: sqlite3.Connection, now_ms: int) -> int | None:
+    """When the idle time of the next running devbox is over, as far as it was kept, in UTC milliseconds."""
+    (soonest,) = connection.execute(
+        "SELECT min(idle_expires_ms) FROM devboxes WHERE idle_expires_ms > ?", (now_ms,)
+    ).fetchone()
+    return None if soonest is None else int(soonest)

@@ -43,6 +43,7 @@ class ExecutionData(BaseModel):
     stdout: KeptOutput = Field(default_factory=KeptOutput)
     stderr: KeptOutput = Field(default_factory=KeptOutput)
     last_n: int | None = None
+    shell_name: str | None = None
 
 
 class ExecutionRow(BaseModel):
@@ -133,6 +134,14 @@ def count(connection: sqlite3.Connection, devbox_id: str) -> int:
     """How many commands were started on a devbox."""
     (number,) = connection.execute("SELECT count(*) FROM executions WHERE devbox_id = ?", (devbox_id,)).fetchone()
     return int(number)
+
+
+def shell_names(connection: sqlite3.Connection, devbox_id: str) -> list[str]:
+    """The named shells in which commands of a devbox have run."""
+    rows = connection.execute(
+        "SELECT DISTINCT json_extract(data, '$.shell_name') FROM executions WHERE devbox_id = ?", (devbox_id,)
+    ).fetchall()
+    return [row[0] for row in rows if row[0] is not None]
 
 
 def running(connection: sqlite3.Connection, devbox_id: str) -> list[str]:

@@ -8,7 +8,14 @@ import sqlite3
 from collections.abc import Sequence
 
 from runloop_mcp.api.errors import Unavailable
-from runloop_mcp.engine.store import schema_1, schema_places, schema_record, schema_retention, schema_scorers
+from runloop_mcp.engine.store import (
+    schema_1,
+    schema_idle,
+    schema_places,
+    schema_record,
+    schema_retention,
+    schema_scorers,
+)
 
 MIGRATIONS: tuple[Sequence[str], ...] = (
     schema_1.STATEMENTS,
@@ -16,6 +23,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     schema_retention.STATEMENTS,
     schema_places.STATEMENTS,
     schema_record.STATEMENTS,
+    schema_idle.STATEMENTS,
 )
 """The statements of each migration, in order. Never change one that has been released: add another."""
 

@@ -17,6 +17,9 @@ _COLUMNS = (
     "id, scenario_id, devbox_id, principal, attempt, state, name, start_time_ms, end_time_ms, expires_ms, data, result"
 )
 
+NEVER_MS = 253_402_300_799_000
+"""The end of the year 9999."""
+
 
 class RunData(BaseModel):
     """What a run keeps beside the columns that are searched."""
@@ -39,8 +42,8 @@ class RunData(BaseModel):
     """The mode that the scenario asks for."""
     commands_limit: int | None = None
     attempts_limit: int | None = None
-    keep_alive_seconds: int = 3600
-    """How long it may take, from when its devbox need wait no longer."""
+    keep_alive_seconds: int | None = 3600
+    """How long it may take, from when its devbox need wait no longer; None where nothing limits that."""
     begin_ms: int | None = None
     """When its time began, where that was not when it was started: its devbox had to wait."""
     scoring_mode: ScoringMode | None = None
@@ -174,7 +177,7 @@ def begin(connection: sqlite3.Connection, run_id: str, *, now_ms: int) -> None:
         row.data.begin_ms = now_ms
         connection.execute(
             "UPDATE runs SET expires_ms = ?, data = ? WHERE id = ?",
-            (now_ms + row.data.keep_alive_seconds * 1000, row.data.model_dump_json(), run_id),
+            (expiry(row.data, now_ms), row.data.model_dump_json(), run_id),
         )
 
 
@@ -197,6 +200,11 @@ def _told(result: ScoringContractResult, data: RunData) -> dict[str, object]:
         "functions": functions,
         "restored_files": data.restored_files,
     }
+
+
+def expiry(data: RunData, begin_ms: int) -> int:
+    """When the time of a run is out that begins now."""
+    return NEVER_MS if data.keep_alive_seconds is None else begin_ms + data.keep_alive_seconds * 1000
 
 
 def note(connection: sqlite3.Connection, run_id: str, text: str, *, now_ms: int) -> RunRow:

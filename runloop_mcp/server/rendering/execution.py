@@ -113,7 +113,8 @@ def execution_text(view: ExecutionView, shown: list[Excerpt], *, run_id: str) ->
     """An execution whole: how it ended, both streams, notes, what is left, and how to go on."""
     details = view.x_runloop_mcp or ExecutionDetails()
     running = view.status != ExecutionStatus.COMPLETED
-    lines = [f"{headline(view)} ({view.execution_id})"]
+    shell = f", shell {printable(view.shell_name)!r}" if view.shell_name else ""
+    lines = [f"{headline(view)} ({view.execution_id}{shell})"]
     for each in shown:
         lines.append(f"--- {each.stream}, {amount(each.total_bytes, 'byte')}{' so far' if running else ''}")
         lines.append(each.text.rstrip("\n"))
@@ -124,8 +125,10 @@ def execution_text(view: ExecutionView, shown: list[Excerpt], *, run_id: str) ->
     lines.append(budget_line(details.budget))
     if running:
         lines.append(
-            f'It runs on: get_execution(run_id="{run_id}", execution_id="{view.execution_id}") waits for it; '
-            "kill=true ends it."
+            f"{'Other commands of its shell come first' if view.status == ExecutionStatus.QUEUED else 'It runs on'}: "
+            f'get_execution(run_id="{run_id}", execution_id="{view.execution_id}") waits for it; '
+            + ('stdin="…" sends it input, signal="EOF" ends that; ' if details.attach_stdin else "")
+            + 'signal="INTERRUPT" interrupts it, kill=true ends it.'
         )
     return "\n".join(line for line in lines if line)
 

@@ -7,7 +7,7 @@ import anyio
 from pydantic import Field
 
 from runloop_mcp.api.errors import ApiError
-from runloop_mcp.api.models.devbox import ExecuteParams, ExecutionStatus, ExecutionView, OutputStream
+from runloop_mcp.api.models.devbox import ExecuteParams, ExecutionStatus, ExecutionView, OutputStream, StdinSignal
 from runloop_mcp.server.arguments import Arguments, ExecutionId, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import execution_id, find_run
@@ -18,6 +18,8 @@ from runloop_mcp.server.waiting import Patience, watch
 
 _FIRST_LOOK = 0.25
 """Seconds of the first wait, within which most commands end."""
+_TALK_SECONDS = 1.0
+"""How long a command is waited for that may be waiting for its caller."""
 _KILL_WITHIN = 3.0
 """Seconds that ending the command of a canceled call may take."""
 
@@ -26,7 +28,10 @@ class ExecOnDevbox(Arguments):
     """What to run, where and how long."""
 
     run_id: RunId
-    command: Annotated[str, Field(min_length=1, description="Run by bash; each command is a new shell")]
+    command: Annotated[str, Field(min_length=1, description="Run by bash")]
+    shell_name: Annotated[str | None, Field(description="Persistent bash: keeps directory, variables, functions")] = (
+        None
+    )
     working_directory: Annotated[
         str | None, Field(description="Where it starts, if not in the scenario's working directory")
     ] = None
@@ -35,6 +40,7 @@ class ExecOnDevbox(Arguments):
     ] = None
     background: Annotated[bool, Field(description="Returns at once, for servers and long jobs")] = False
     stdin: Annotated[str | None, Field(description="Text for its standard input, else empty")] = None
+    attach_stdin: Annotated[bool, Field(description="get_execution can send more; returns after 1 s")] = False
     idempotency_key: Annotated[str | None, Field(description="The same key runs it once only")] = None
 
 
@@ -50,6 +56,8 @@ class GetExecution(Arguments):
     search: Annotated[str | None, Field(description="Regular expression: shows the lines of the stream it finds")] = (
         None
     )
+    stdin: Annotated[str | None, Field(description="Text to send it")] = None
+    signal: Annotated[Literal["EOF", "INTERRUPT"] | None, Field(description="INTERRUPT is Ctrl-C")] = None
     kill: Annotated[bool, Field(description="Ends it and all that it started")] = False
 
 
@@ -61,7 +69,9 @@ async def exec_on_devbox(call: Call, arguments: ExecOnDevbox) -> Reply:
         command=arguments.command,
         working_directory=arguments.working_directory,
         timeout_seconds=arguments.timeout_seconds,
+        shell_name=arguments.shell_name,
         stdin=arguments.stdin,
+        attach_stdin=arguments.attach_stdin,
     )
     view = await call.backend.devboxes.execute(
         target.devbox_id,
@@ -72,6 +82,8 @@ async def exec_on_devbox(call: Call, arguments: ExecOnDevbox) -> Reply:
     )
     call.record.facts["execution_id"] = view.execution_id
     if not arguments.background:
+        if arguments.attach_stdin:  # it may well wait for input, which the caller can only send after this
+            patience = Patience(_TALK_SECONDS)
         view = await _ended_with_call(call, view, patience)
     return await _shown(call, view, target.run_id)
 
@@ -105,13 +117,19 @@ async def get_execution(call: Call, arguments: GetExecution) -> Reply:
     stream = OutputStream(arguments.stream)
     if arguments.kill:
         return await _shown(call, await devboxes.kill(run.devbox_id, wanted), run.id)
+    patience = Patience(arguments.wait_seconds)
+    if arguments.stdin is not None or arguments.signal is not None:
+        signal = StdinSignal(arguments.signal) if arguments.signal is not None else None
+        await devboxes.send_stdin(run.devbox_id, wanted, text=arguments.stdin, signal=signal)
+        if signal is None and "wait_seconds" not in arguments.model_fields_set:
+            patience = Patience(_TALK_SECONDS)
     if arguments.search is not None:
         found = await devboxes.search_output(run.devbox_id, wanted, stream, arguments.search)
         return Reply(matches_text(found, stream))
     if arguments.offset is not None:
         part = await devboxes.read_output(run.devbox_id, wanted, stream, offset=arguments.offset, limit=arguments.limit)
         return Reply(range_text(part, stream))
-    view = await _watched(call, await devboxes.execution(run.devbox_id, wanted), Patience(arguments.wait_seconds))
+    view = await _watched(call, await devboxes.execution(run.devbox_id, wanted), patience)
     return await _shown(call, view, run.id)
 
 
@@ -125,8 +143,8 @@ EXEC_ON_DEVBOX = Tool(
     description=(
         "Runs a bash command on the run's devbox, in the scenario's working directory, and returns exit status, "
         "stdout and stderr. Long output is cut in the middle; get_execution reads all of it. After 20 s the "
-        "command runs on and get_execution waits for it. Directory changes and variables do not carry over to the"
-        " next command."
+        "command runs on and get_execution waits for it. Directory changes and variables carry over only within a"
+        " shell_name."
     ),
     arguments=ExecOnDevbox,
     run=exec_on_devbox,
@@ -138,10 +156,9 @@ GET_EXECUTION = Tool(
     title="Show a command's output",
     description=(
         "Waits for a command that runs on, and shows its status and output; or reads its output from a byte "
-        "(offset), searches it (search), or ends it (kill)."
+        "(offset), searches it (search), sends input or a signal, or ends it (kill)."
     ),
     arguments=GetExecution,
     run=get_execution,
     destroys=True,
-    repeatable=True,
 )

@@ -7,12 +7,12 @@ from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.devbox.port import Devbox, ShellCommand
 
 NONSENSE = r"""
-for end in $(seq 3 255); do
-  { printf 's 1 %s\n' $(printf '9%.0s' $(seq 5000)); printf 's %s 0\n' $(printf '9%.0s' $(seq 5000))
-    printf 's -1 x\n\n'; printf 's 1 x\n%0100000d' 7; } 2>/dev/null >&$end
+printf -v nines '9%.0s' {1..5000}
+for end in {3..60}; do
+  printf "s 1 $nines\ns $nines 0\ns -1 x\n\ns 1 x\n%0100000d" 7 2>/dev/null >&$end
 done
 """
-"""Writes to every descriptor that the shell itself has: those that it keeps from its children as well."""
+"""Writes to the descriptors that the shell itself has: those that it keeps from its children as well."""
 
 
 async def test_nonsense_on_the_descriptor_of_reports_ends_nothing(devbox: Devbox) -> None:

@@ -36,7 +36,14 @@ PAIRS: list[tuple[type[BaseModel], type[BaseModel], set[str], set[str]]] = [
     )
 ] + [
     (getattr(folder_format, name), getattr(wire_scenario, name), set(), set())
-    for name in ("InputContext", "AfterIdle", "UserParameters", "LaunchParameters", "ScenarioEnvironment")
+    for name in (
+        "InputContext",
+        "AfterIdle",
+        "LifecycleConfiguration",
+        "UserParameters",
+        "LaunchParameters",
+        "ScenarioEnvironment",
+    )
 ]
 PAIRS.append(
     (
