@@ -57,7 +57,7 @@ PRICES = {"K": (4650, 5250, 6900), "S": (3150, 3600, 4400)}
 
 
 def clock(seconds, digits=3):
-    """A time of day on the quay."""
+    """A time of day on the quay, from seconds after midnight."""
     thousandths = round(seconds * 1000)
     text = f"{thousandths // 3600000:02}:{thousandths // 60000 % 60:02}:{thousandths // 1000 % 60:02}"
     return text + (f".{thousandths % 1000:03}" if digits else "")
@@ -71,7 +71,7 @@ class Morning:
     """Everything that happens, in the order of true time."""
 
     def __init__(self):
-        self.chance = random.Random(151)
+        self.chance = random.Random(277)
         self.queue, self.tick = [], itertools.count()
         self.logs = {name: [] for name in ("web", "berths-a", "berths-b", "till", "gate")}
         self.requests = set()
@@ -81,7 +81,8 @@ class Morning:
         self.life = {"a": 0, "b": 0}
         self.up = {"a": True, "b": True}
         self.turn = 0
-        self.places = {}  # (crossing, place) -> the hold or booking that the table of places shows
+        self.sold_before = set()  # places
+        self.places = {}  # (crossing, place) -> the hold that the table of places shows for it
         self.holds = {}  # (node, life, number) -> hold, in the memory of its node
         self.history = []  # every hold
         self.early = []  # holds released before their time, in order
@@ -97,7 +98,7 @@ class Morning:
         for crossing in self.crossings():  # what was booked on the days before
             for number in range(1, PLACES + 1):
                 if self.chance.random() < 0.28:
-                    self.places[crossing, number] = "sold before"
+                    self.sold_before.add((crossing, number))
         when = BEGIN
         while when < END:
             when += self.chance.expovariate(1 / (62 if when < 7 * 3600 else 23 if when < 11.2 * 3600 else 40))
@@ -143,8 +144,8 @@ class Morning:
         text = " ".join([stamp, request, what, str(status), f"{took}ms", *(f"{k}={v}" for k, v in fields.items())])
         self.logs["web"].append((self.now + took / 1000, text))
 
-    def berths(self, node, what, text):
-        late = self.chance.randrange(1, 12) / 1000
+    def berths(self, node, what, text, late=None):
+        late = self.chance.randrange(1, 12) / 1000 if late is None else late
         self.logs[f"berths-{node}"].append(f"{clock(self.node_clock(node) + late)} {what:<7} {text}")
 
     def till(self, what, order, rest):
@@ -155,7 +156,7 @@ class Morning:
 
     def visit(self):
         session = f"s-{next(self.sessions)}"
-        for _ in range(self.chance.choice([0, 1, 1, 2])):
+        for _ in range(self.chance.choice([0, 0, 1, 1])):
             self.web(self.request(), "GET /timetable", 200, session=session)
         crossing = self.wanted()
         if crossing is not None:
@@ -167,7 +168,8 @@ class Morning:
         return self.chance.choices(ahead, weights)[0] if ahead else None
 
     def free(self, crossing):
-        return next((number for number in range(1, PLACES + 1) if (crossing, number) not in self.places), None)
+        all_places = ((crossing, number) for number in range(1, PLACES + 1))
+        return next((p[1] for p in all_places if p not in self.places and p not in self.sold_before), None)
 
     def hold(self, session, crossing):
         request = self.request()
@@ -228,7 +230,7 @@ class Morning:
         self.paid[order] = amount
         self.now += 0.2
         self.told(order, hold, ref, amount)
-        if self.chance.random() < 0.08:  # the provider says it again
+        if self.chance.random() < 0.15:  # the provider says it again
             self.at(self.now + self.chance.uniform(1, 90), self.again, order, hold, ref, amount)
 
     def again(self, order, hold, ref, amount):
@@ -291,15 +293,19 @@ class Morning:
 
     def sweep(self, node):
         if node == "a" or self.up["b"]:
-            for (crossing, place), hold in sorted(self.places.items()):
-                ours = crossing[0] == ("S" if node == "a" else "K")
-                if not ours or not isinstance(hold, dict) or hold["booking"] or hold["until"] > self.node_clock(node):
+            late = 0.0
+            route = "S" if node == "a" else "K"
+            held = [hold for hold in self.places.values() if not hold["booking"] and hold["place"][0][0] == route]
+            for hold in sorted(held, key=lambda hold: hold["place"]):
+                if hold["until"] > self.node_clock(node):
                     continue
+                crossing, place = hold["place"]
                 del self.places[crossing, place]
                 until = clock(hold["until"], 0)
-                self.berths(node, "release", f"{crossing}/{place:02} {hold['name']} until {until}")
+                late += self.chance.randrange(1, 4) / 1000
+                self.berths(node, "release", f"{crossing}/{place:02} {hold['name']} until {until}", late)
                 if self.now < hold["true_until"]:
-                    hold["early"] = self.now
+                    hold["early"] = True
                     self.early.append(hold)
         self.at(self.now + (30 if self.now < RELOADS[1][0] else 20), self.sweep, node)
 
@@ -358,10 +364,9 @@ class Morning:
         lost = self.lost()
         return {
             "change": f"C-{CAUSE}",
-            "node": "berths-b",
-            "ahead_seconds": round(AHEAD),
-            "released_early": len(self.early),
-            "first_request": self.early[0]["request"],
+            "clocks": {"berths-a": 0, "berths-b": round(AHEAD), "till": -round(TILL_SLOW)},
+            "cut_short": len(self.early),
+            "first": self.early[0]["request"],
             "lost": [hold["booking"] for hold in lost],
             "owed_cents": sum(self.paid[hold["order"]] for hold in lost),
         }
