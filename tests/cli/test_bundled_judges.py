@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -124,6 +126,28 @@ export async function print() {}
 """
 
 
+# Writes down what never happened, where the driver that plays the device would write what did.
+_INVENTS = r"""
+import json, os, sys
+driver = sys.modules["__main__"]
+for start, steps in driver.cases:
+    events = [[] for _ in range(len(steps) + 1)]
+    for told, seen in zip(steps, events):
+        for command in told:
+            if command[0] == "append":
+                seen += [["calls", command[1]], ["ends", command[1], "ok", start]]
+                start += len(command[2])
+    print(json.dumps(events), file=driver.out)
+driver.out.flush()
+os._exit(0)
+"""
+
+
+def _forgets() -> str:
+    """A service that is right in everything, but for keeping its numbers beyond its process."""
+    return _solve("next-please").replace("        replace(STATE, json.dumps(self.state))\n", "        pass\n")
+
+
 def _shadows() -> str:
     """Modules, start-up files and interpreters wherever one is looked for; hidden tests that are there already."""
     return (
@@ -170,6 +194,8 @@ def _attempts() -> dict[str, tuple[str, str]]:
             "woven-logs",
             f"cat > lib/index.js <<'CODE'\n{_SPEAKS_FIRST}CODE\ncp lib/index.js bin/logweave.js",
         ),
+        "invents": ("ink-still-wet", f"cat > shiplog/__init__.py <<'CODE'\n{_INVENTS}CODE\n"),
+        "forgets": ("next-please", _forgets()),
         "claims": (
             "spare-parts",
             "echo 'PRAGMA user_version = 2;' > migrations/002_bins.sql; python3 tools/migrate.py",
@@ -186,6 +212,15 @@ def test_judges_share_one_boundary() -> None:
     assert {path.parts[-3] for path in judges if path.parent.name == "scoring"} == {
         path.parent.name for path in bundled_pack().glob("*/scenario.yaml")
     }
+
+
+def test_logs_of_the_investigation_are_what_happened() -> None:
+    """The archive that a solver gets, and the answers that its judges know, both come from the same played morning."""
+    program = bundled_pack() / "turned-away" / "scoring" / "make_logs.py"
+    result = subprocess.run(
+        [sys.executable, "-I", program, "--check"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.timeout(240)
@@ -211,9 +246,22 @@ def test_cheats_earn_nothing_and_partial_work_its_part(runloop: Command, tmp_pat
     assert (scores.pop("guts"), scores.pop("detours")) == (0.1, 0.1), "the two forms are there, and nothing else is"
     assert scores.pop("goes-back") == 0.3, "the commit is named, and what was built on it is lost"
     assert scores.pop("half-shut") == 0.7, "one way in is left, so that part earns nothing"
+    assert scores.pop("forgets") == 0.65, "all but what has to survive the process"
     # The control: what anyone may see of a process is seen, so that `looks` found nothing because nothing was there.
     assert scores.pop("sees-what-is-open") == 1.0
     assert scores == dict.fromkeys(
-        ("looks", "speaks", "lingers", "leaves", "shadows", "pretends", "claims", "launches", "pins", "speaks-first"),
+        (
+            "looks",
+            "speaks",
+            "lingers",
+            "leaves",
+            "shadows",
+            "pretends",
+            "claims",
+            "launches",
+            "pins",
+            "speaks-first",
+            "invents",
+        ),
         0.0,
     ), result.stdout
