@@ -19,7 +19,7 @@ _COMMANDS = {
     "validate": ("validate", "Prove scenarios: untouched below 1.0, the reference exactly 1.0."),
     "eval": ("eval:eval_command", "Run a command-line agent over scenarios, and tell how well it does."),
     "doctor": ("doctor", "What works on this machine, what is missing, and how to mend it."),
-    "scenarios": ("scenarios", "List and show scenarios."),
+    "scenarios": ("scenarios", "List and show scenarios, and begin one of your own."),
     "runs": ("runs", "List and show runs, and what they left."),
     "secrets": ("secrets", "Set, list and delete values that runs get by name."),
     "gc": ("gc", "Remove what is not needed any more, and say what that is."),

@@ -1,4 +1,4 @@
-"""`runloop-mcp scenarios list|show`. A person at the command line sees all of a scenario."""
+"""`runloop-mcp scenarios list|show|new|schema`. A person at the command line sees all of a scenario."""
 
 import anyio
 import click
@@ -7,15 +7,20 @@ from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioStatus, 
 from runloop_mcp.api.reference import reference_kind
 from runloop_mcp.cli.lookup import all_scenarios, find_scenario
 from runloop_mcp.cli.options import backend_options, json_option
+from runloop_mcp.cli.scaffold import new_command
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import console, print_json, print_table, say
 from runloop_mcp.cli.wiring import backend_for, folder_problems
 from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY
+from runloop_mcp.engine.scenarios.schema import SCHEMA_FILE
 
 
 @click.group()
 def scenarios() -> None:
-    """List and show scenarios."""
+    """List and show scenarios, and begin one of your own."""
+
+
+scenarios.add_command(new_command)
 
 
 @scenarios.command("list")
@@ -115,6 +120,12 @@ def _draw(scenario: ScenarioView) -> None:
     print_table(("what", "value"), _environment(scenario))
     if drawn.is_terminal:
         drawn.print("The reference output and the scorers stand in the output of --json.", style="dim")
+
+
+@scenarios.command("schema")
+def schema_command() -> None:
+    """The JSON schema of scenario.yaml, for editors."""
+    click.echo(SCHEMA_FILE.read_text(encoding="utf-8"), nl=False)
 
 
 def _environment(scenario: ScenarioView) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.cli.lookup import all_scenarios, find_scenario, folder_id, is_folder
 from runloop_mcp.cli.options import backend_options, json_option
 from runloop_mcp.cli.settings import Settings, load_settings
-from runloop_mcp.cli.terminal import console, print_json, print_table
+from runloop_mcp.cli.terminal import console, print_json, print_table, say
 from runloop_mcp.cli.validation import Validation, Validator, Verdict
 from runloop_mcp.cli.wiring import backend_for, folder_problems
 
@@ -52,6 +52,8 @@ def validate(
 
     A scenario is valid when its untouched environment scores below 1.0 and its environment with the reference applied
     scores exactly 1.0, each time. The exit code is 1 when any is not.
+
+    Warnings tell of scoring functions that look as if the solution could decide its own score; they change no verdict.
     """
     folders = [Path(called).resolve() for called in scenarios_called if is_folder(called)]
     if folders:
@@ -190,6 +192,9 @@ def _show(found: list[Validation]) -> None:
         for each in found
     ]
     print_table(("scenario", "verdict", "untouched", "reference", "took", "reason"), rows, styles=_STYLES)
+    for each in found:
+        for warning in each.warnings:
+            say(f"Warning: {each.name}, {warning}")
 
 
 def _scores(scores: list[float]) -> str:

@@ -24,6 +24,7 @@ from runloop_mcp.api.models.run import RunProfile, RunState, ScenarioRunView, St
 from runloop_mcp.api.models.scenario import ScenarioView, ValidationType
 from runloop_mcp.api.models.scoring import ScoringContractResult, ScoringFunctionState
 from runloop_mcp.api.reference import reference_command
+from runloop_mcp.engine.scenarios.verdict_warnings import verdict_warnings
 
 VALIDATION = "validation"
 """The purpose of the runs made here."""
@@ -57,6 +58,8 @@ class Validation:
     reference: list[float]
     """What the environment scored with the reference applied (REVERSE: taken away), each time."""
     seconds: float
+    warnings: list[str] = field(default_factory=list)
+    """What looks as if the solution's own code decided the verdict. It changes no verdict."""
 
 
 class _Unproven(Exception):
@@ -104,7 +107,10 @@ class Validator:
         except ApiError as error:
             reason = str(error)
         seconds = round(time.monotonic() - began, 3)
-        return Validation(scenario.id, scenario.name, verdict, reason, scores.untouched, scores.reference, seconds)
+        warnings = verdict_warnings(scenario)
+        return Validation(
+            scenario.id, scenario.name, verdict, reason, scores.untouched, scores.reference, seconds, warnings
+        )
 
     async def _prove(self, scenario: ScenarioView, scores: _Scores, on_step: Callable[[str], None]) -> str:
         """Raises `_Unproven` unless the scenario is valid; returns what was seen."""

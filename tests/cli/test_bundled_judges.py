@@ -11,6 +11,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+import runloop_mcp
 from runloop_mcp.engine.scenarios.pack import bundled_pack
 
 Command = Callable[..., CompletedProcess[str]]
@@ -204,9 +205,10 @@ def _attempts() -> dict[str, tuple[str, str]]:
 
 
 def test_judges_share_one_boundary() -> None:
-    """Every judge runs the solution through the same lines, so that what is known of one holds for all."""
+    """Every judge, and what new scenarios begin with, has the same lines: what is known of one holds for all."""
     judges = [path for path in bundled_pack().glob("*/scoring/*") if "boundary" in path.read_text()]
     judges += bundled_pack().glob("scorers/*.sh")
+    judges.append(Path(runloop_mcp.__file__).parent / "cli" / "scenario_template" / "boundary.py")
     found = {_BOUNDARY.search(path.read_text())[0] for path in judges}  # type: ignore[index]  # none: the test fails
     assert len(found) == 1
     assert {path.parts[-3] for path in judges if path.parent.name == "scoring"} == {

@@ -16,21 +16,8 @@ UPDATE = "UPDATE_GOLDEN"
 """Set this environment variable to write the golden files anew, and read what changed before you commit it."""
 
 COMMANDS = [
-    *[
-        "",
-        "serve",
-        "demo",
-        "validate",
-        "eval",
-        "doctor",
-        "scenarios",
-        "scenarios list",
-        "runs",
-        "runs list",
-        "runs log",
-        "runs export",
-    ],
-    *["secrets", "secrets set", "gc", "config"],
+    *["", "serve", "demo", "validate", "eval", "doctor", "scenarios", "scenarios list", "scenarios new"],
+    *["runs", "runs list", "runs log", "runs export", "secrets", "secrets set", "gc", "config"],
 ]
 
 

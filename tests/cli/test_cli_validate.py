@@ -160,3 +160,20 @@ def test_custom_scorer_of_a_pack(runloop: Command, tmp_path: Path) -> None:
     assert found["misspelt"]["verdict"] != "valid"
     assert "says-yes." in found["misspelt"]["reason"]
     assert f"{pack / 'scorers' / 'say-yes.sh'}: It is empty" in found["misspelt"]["reason"]
+
+
+def test_doubtful_verdicts_are_warned_of(runloop: Command, tmp_path: Path) -> None:
+    """A scenario whose solution could decide its own score stays valid, and is warned of, in JSON and in words."""
+    _scenario(
+        tmp_path / "pack", "doubtful", command="./check", reference="printf '#!/bin/sh\\n' > check; chmod +x check"
+    )
+    _scenario(tmp_path / "pack", "fair")
+    folders = [str(tmp_path / "pack" / name) for name in ("doubtful", "fair")]
+    result = runloop("validate", "--repeat", "1", "--json", *folders)
+    found = _verdicts(result)
+    assert result.returncode == 0
+    (warning,) = found["doubtful"]["warnings"]
+    assert warning.startswith("done: ./check is a program of the solver's")
+    assert found["fair"]["warnings"] == []
+    shown = runloop("validate", "--repeat", "1", folders[0])
+    assert f"Warning: doubtful, {warning}" in shown.stderr.splitlines()
