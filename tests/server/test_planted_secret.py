@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,21 @@ async def _play(tools: Tools) -> str:
     loud = await tools.call("exec_on_devbox", run_id=run_id, command=f'env; echo "{_VALUE}"; echo "$KEY" >&2; set')
     execution_id = loud.found(r"exe_\w+")
     much = await tools.call("exec_on_devbox", run_id=run_id, command='for i in $(seq 2000); do echo "$i $KEY"; done')
+    shell = {"run_id": run_id, "shell_name": "main"}
+    answers_of_shell = [await tools.call("exec_on_devbox", command=line, **shell) for line in ("COPY=$KEY", "set")]
+    told_back = await tools.call("exec_on_devbox", run_id=run_id, command="cat; rm -f noted", stdin=_VALUE)
+    await tools.call("write_file", run_id=run_id, path="noted", content=f"key={_VALUE}\n")
+    await tools.call("exec_on_devbox", run_id=run_id, command="rm noted")
     place = {"run_id": run_id, "execution_id": execution_id}
     looks: list[dict[str, Any]] = [{"offset": 0}, {"offset": -50}, {"search": "KEY"}, {}]
-    answers = [started, loud, much, *[await tools.call("get_execution", **place, **look) for look in looks]]
+    answers = [
+        started,
+        loud,
+        much,
+        *answers_of_shell,
+        told_back,
+        *[await tools.call("get_execution", **place, **look) for look in looks],
+    ]
     told.append(await tools.read(f"runloop://runs/{run_id}/executions/{execution_id}/stdout"))
     told.append(await tools.refused("exec_on_devbox", run_id=run_id, command="true", working_directory="/nowhere"))
     await tools.call("write_file", run_id=run_id, path="answer.txt", content="42\n")
@@ -76,8 +89,12 @@ async def test_a_planted_secret_is_nowhere_but_where_it_was_put(tmp_path: Path, 
     runs = json.loads(_printed([*command, "runs", "list", "--json", "--all", *options]))
     assert [run["state"] for run in runs] == ["failed", "completed"]
     told += json.dumps(runs)
-    for arguments in (["runs", "show", runs[1]["id"]], ["secrets", "list", "--json"], ["config"]):
+    run_id, archive = runs[1]["id"], tmp_path / "log.zip"
+    shown = [["runs", "show", run_id], ["runs", "log", run_id], ["runs", "export"]]
+    for arguments in [*shown, ["runs", "log", run_id, "--zip", str(archive)]]:
         told += _printed([*command, *arguments, *options])
+    with zipfile.ZipFile(archive) as files:
+        told += "".join(files.read(name).decode(errors="replace") for name in files.namelist())
     assert "[secret PLANTED" in told
     assert not any(form.decode() in told for form in _forms())
     # The outputs hold it byte for byte, so it was really there to be found.
