@@ -569,7 +569,7 @@ def spelled(word):
 PARTS = {
     "safe": lambda: orders("aAwsbB", 5) + orders("awsvu", 5) + orders("aws", 7),
     "withdrawn": lambda: orders("aw12cCs", 4, "aa") + orders("aws23dDeEf", 5, "aAw") + orders("w123s", 5, "A"),
-    "failures": lambda: orders("awsxytT", 7) + orders("aXYZU1t", 6, "aAwa") + orders("asw2x", 6, "aAw"),
+    "failures": lambda: orders("awsxytT", 6) + orders("aXYZU1t", 6, "aAwa") + orders("asw2x", 6, "aAw"),
     "closing": lambda: orders("awskl", 5) + orders("wsKna", 5, "aak") + orders("wxytTkna", 5, "aAw"),
 }
 
