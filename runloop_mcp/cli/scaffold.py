@@ -96,7 +96,7 @@ def _files(name: str, scorer: str) -> dict[str, str]:
     """
     file, named, verdict = _SCORERS[scorer]
     does = _JUDGE_DOES if verdict is _EXIT_STATUS else f"{_JUDGE_DOES} Prints the share that is right."
-    body = _template("judge.py").replace("@verdict@", verdict)
+    body = _template("judge.py.in").replace("@verdict@", verdict)
     judge = f"{_template('boundary.py')}\n{body}"
     if file.endswith(".sh"):
         judge = _SHELL.format(does=does, judge=judge.replace("@forget@\n", ""))

@@ -1,5 +1,6 @@
 """The wheel, as users get it."""
 
+import ast
 import json
 import os
 import subprocess
@@ -55,3 +56,9 @@ def test_wheel_installs_within_its_budget_and_works(tmp_path: Path) -> None:
 
 def _size(folder: Path) -> int:
     return sum(os.lstat(Path(here, name)).st_size for here, _, names in os.walk(folder) for name in names)
+
+
+def test_every_module_of_the_package_compiles() -> None:
+    """Installers compile all that ends in .py, templates and scenarios' files too: none of it may be half a program."""
+    for path in sorted((ROOT / "runloop_mcp").rglob("*.py")):
+        ast.parse(path.read_bytes(), filename=str(path))
