@@ -29,6 +29,7 @@ SOLVER_METADATA = frozenset({"summary", "tags", "difficulty", "minutes", "scorin
 EVENT_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     EventKind.STATE: frozenset({"move", "state", "scenario_id", "scenario", "attempt", "devbox_id", "reason"}),
     EventKind.DEVBOX: frozenset({"status", "how", "duration_ms", "reason"}),
+    EventKind.QUEUE: frozenset({"place", "length"}),
     EventKind.CALL: frozenset(
         {"tool", "arguments", "start_time_ms", "duration_ms", "outcome", "error", "execution_id"}
     ),
@@ -38,6 +39,7 @@ EVENT_FIELDS: Final[Mapping[str, frozenset[str]]] = {
             "status",
             "command",
             "working_directory",
+            "shell_name",
             "start_time_ms",
             "duration_ms",
             "exit_status",

@@ -24,6 +24,8 @@ class EventKind(StrEnum):
     """The run moved to another state."""
     DEVBOX = "devbox"
     """The devbox was launched, booted again, suspended, resumed or ended."""
+    QUEUE = "queue"
+    """The devbox waits for its turn; at place 0, its turn has come."""
     CALL = "call"
     """Someone called a tool on the run."""
     EXECUTION = "execution"

@@ -114,6 +114,10 @@ def _devbox(data: _Data) -> str:
     return f"{how} in {_span(data)}" if how else f"{data.get('status')}{_reason(data)}"
 
 
+def _queue(data: _Data) -> str:
+    return f"place {data['place']} of {data.get('length')}" if data.get("place") else "its turn has come"
+
+
 def _call(data: _Data) -> str:
     given = ", ".join(f"{name}={value!r}" for name, value in data.get("arguments", {}).items())
     outcome = f"failed: {data['error']}" if "error" in data else data.get("outcome")
@@ -122,7 +126,7 @@ def _call(data: _Data) -> str:
 
 def _execution(data: _Data) -> str:
     if "exit_status" not in data:
-        return f"running: {data.get('command')}"
+        return f"{data.get('status')}: {data.get('command')}"
     size = data.get("stdout_bytes", 0) + data.get("stderr_bytes", 0)
     ended = f"exit status {data['exit_status']} in {_span(data)}, {amount(size, 'byte')}"
     return f"{data.get('execution_id')} {ended}: {data.get('command')}"
@@ -136,6 +140,7 @@ def _score(data: _Data) -> str:
 _TELLING: dict[str, Callable[[_Data], str]] = {
     EventKind.STATE: _state,
     EventKind.DEVBOX: _devbox,
+    EventKind.QUEUE: _queue,
     EventKind.CALL: _call,
     EventKind.EXECUTION: _execution,
     EventKind.FILE: lambda data: f"{data.get('path')}, {amount(data.get('bytes', 0), 'byte')}",

@@ -255,7 +255,7 @@ _KINDS: Final = (
         "A run: state, devbox, attempt, time left, what comes next.",
         PLAIN,
         Resources.run,
-        frozenset({EventKind.STATE, EventKind.DEVBOX, EventKind.NOTE}),
+        frozenset({EventKind.STATE, EventKind.DEVBOX, EventKind.QUEUE, EventKind.NOTE}),
     ),
     _Kind(
         "runloop://runs/{run_id}/score",

@@ -274,9 +274,7 @@ class EngineRuns(Runs):
             run = runs.get(connection, devbox.run_id)
             if run.state is not RunState.RUNNING:
                 return run
-            return runs.move(
-                connection, run.id, Move.EXPIRE, now_ms=now_ms(), change=lambda data: data.notes.append(note)
-            )
+            return runs.move(connection, run.id, Move.EXPIRE, now_ms=now_ms(), reason=note)
 
         run = await self._engine.database.write(work, durable=True)
         self._engine.moved(run)
@@ -350,5 +348,5 @@ def _mark_ended(connection: Connection, devbox_id: str, reason: str | None) -> N
     row.status = DevboxStatus.SHUTDOWN if reason else DevboxStatus.FAILURE
     row.data.shutdown_reason = (row.data.shutdown_reason or reason) if reason else None
     devboxes.save(connection, row, now_ms=now_ms())
-    ended: dict[str, object] = {"status": row.status, "reason": reason or row.data.failure_reason}
+    ended: dict[str, object] = {"status": row.status, "reason": row.data.shutdown_reason or row.data.failure_reason}
     events.append(connection, row.run_id, EventKind.DEVBOX, now_ms(), ended)

@@ -81,6 +81,7 @@ def _events_of(run_id: str, place: int, row: ExecutionRow) -> Iterator[RunEvent]
         "status": row.status,
         "command": command,
         "working_directory": details.working_directory,
+        "shell_name": row.data.shell_name,
         "start_time_ms": row.start_time_ms,
         "duration_ms": details.duration_ms,
         "exit_status": row.exit_status,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runloop_mcp.api.models.devbox import DevboxStatus, QueuePlace
+from runloop_mcp.api.trace import EventKind
 from runloop_mcp.engine.store import devboxes, events, runs
 
 Alive = Callable[[str], bool]
@@ -110,7 +111,7 @@ def note_queued(connection: sqlite3.Connection, run_id: str, devbox_id: str, *, 
     """Records that a run's devbox waits for its turn."""
     queue = place_of(connection, devbox_id)
     data: dict[str, object] = queue.model_dump() if queue else {}
-    events.append(connection, run_id, "queue", now_ms, data)
+    events.append(connection, run_id, EventKind.QUEUE, now_ms, data)
 
 
 def _waiting(connection: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -141,4 +142,4 @@ def _leave_queue(connection: sqlite3.Connection, devbox_id: str, *, now_ms: int)
         row.status, row.data.status_after_queue = row.data.status_after_queue or DevboxStatus.PROVISIONING, None
         devboxes.save(connection, row, now_ms=now_ms)
         runs.begin(connection, row.run_id, now_ms=now_ms)
-        events.append(connection, row.run_id, "queue", now_ms, {"place": 0})
+        events.append(connection, row.run_id, EventKind.QUEUE, now_ms, {"place": 0})
