@@ -35,7 +35,7 @@ from pydantic import AnyUrl
 
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
-from runloop_mcp.server.heartbeat import Heartbeat
+from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.subscriptions import Subscriptions
 
@@ -51,7 +51,12 @@ class RunloopServer(MCPServer[Any]):
     """An MCP server whose own tools, resources and prompts come from a `Face`; extensions add to them."""
 
     def __init__(
-        self, backend: "Backend", principal: Principal, extensions: Sequence[Extension], log_level: LogLevel
+        self,
+        backend: "Backend",
+        principal: Principal,
+        extensions: Sequence[Extension],
+        log_level: LogLevel,
+        silence_seconds: float,
     ) -> None:
         super().__init__(
             name="runloop",
@@ -65,7 +70,7 @@ class RunloopServer(MCPServer[Any]):
         )
         self._backend = backend
         self._principal = principal
-        self._heartbeat = Heartbeat()
+        self._heartbeat = Heartbeat(silence_seconds)
         self._serve_subscriptions()
         self.completion()(self._complete)  # type: ignore[no-untyped-call]  # the SDK's decorator has no types
 
@@ -198,6 +203,7 @@ def build_server(
     principal: Principal = LOCAL_OPERATOR,
     extensions: Sequence[Extension] = (),
     log_level: LogLevel = "WARNING",
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
@@ -207,5 +213,6 @@ def build_server(
             shown, all callers are solvers.
         extensions: Extensions of the protocol, with their own tools.
         log_level: From which level on messages go to standard error, where logging is not set up yet.
+        silence_seconds: How long a call is silent before its caller is told that it is still at work.
     """
-    return RunloopServer(backend, principal, extensions, log_level)
+    return RunloopServer(backend, principal, extensions, log_level, silence_seconds)

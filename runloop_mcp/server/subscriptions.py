@@ -44,6 +44,8 @@ _AGAIN_SECONDS: Final = 2.0
 _MOST: Final = 200
 """Resources that one client of the handshake era, or one stream, may subscribe to."""
 _SUBSCRIBER: Final = "runloop_subscriber"
+FOLLOWING: Final = "following the record of "
+"""How the names of followers' tasks begin."""
 
 Listener = Callable[[ServerEvent], None]
 Release = Callable[[], None]
@@ -145,7 +147,7 @@ class Subscriptions:
             follower = self._followers.get(run_id)
         if follower is None:
             follower = self._followers[run_id] = _Follower(run_id, begin, self._backend.trace, self._bus)
-            self._tasks.start_soon(follower.run)
+            self._tasks.start_soon(follower.run, name=f"{FOLLOWING}{run_id}")
         follower.add(uri, kinds)
         return lambda: self._release(follower, uri)
 

@@ -6,63 +6,94 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import anyio
 import pytest
+
+from runloop_mcp.api.models.devbox import ExecuteParams
+from runloop_mcp.api.models.run import RunProfile, StartRunParams
+from runloop_mcp.api.models.scenario import InputContext, ScenarioCreateParams
+from runloop_mcp.api.models.scoring import ScoringContract
+from runloop_mcp.cli.validation import VALIDATION
+from runloop_mcp.devbox.sandbox.driver import SandboxDriver
+from runloop_mcp.engine.backend import EmbeddedEngine
 
 Command = Callable[..., CompletedProcess[str]]
 
-_SCENARIO = """\
-format: 1
-name: hello
-input_context: {problem_statement: Write hello.}
-scoring_contract:
-  scoring_function_parameters:
-    - {name: says, weight: 1, scorer: {type: command_scorer, command: grep -qx hello said}}
-reference_output: "echo hello > said; echo written"
-"""
+_CONTRACT = {
+    "scoring_function_parameters": [
+        {"name": "says", "weight": 1, "scorer": {"type": "command_scorer", "command": "grep -qx hello said"}}
+    ]
+}
 
 
 @pytest.fixture
-def run_id(runloop: Command, tmp_path: Path) -> str:
-    """A run that has been solved and completed."""
-    (tmp_path / "pack" / "hello").mkdir(parents=True)
-    (tmp_path / "pack" / "hello" / "scenario.yaml").write_text(_SCENARIO)
-    result = runloop("validate", "--repeat", "1", str(tmp_path / "pack" / "hello"))
-    assert result.returncode == 0, result.stderr
-    runs = json.loads(runloop("runs", "list", "--all", "--json").stdout)
-    return str(next(run["id"] for run in runs if run["score"] == 1.0))
+def run_id(tmp_path: Path, with_tools: Callable[[Path], Path]) -> str:
+    """A run that has been solved and completed, and another of validation."""
+    state = tmp_path / "state"
+    with_tools(state)
+
+    async def play() -> str:
+        async with EmbeddedEngine(state, SandboxDriver(state)) as engine:
+            params = ScenarioCreateParams(
+                name="hello",
+                input_context=InputContext(problem_statement="Write hello."),
+                scoring_contract=ScoringContract.model_validate(_CONTRACT),
+            )
+            scenario = await engine.scenarios.create(params)
+            start = StartRunParams(scenario_id=scenario.id, metadata={"model": "m-1"})
+            run = await engine.scenarios.start_run(start)
+            command = ExecuteParams(command="echo hello > said; printf 'written\\033[2J\\n'")
+            await engine.devboxes.execute(run.devbox_id, command)
+            await engine.runs.score(run.id)
+            await engine.runs.complete(run.id)
+            other = start.model_copy(update={"run_profile": RunProfile(purpose=VALIDATION)})
+            await engine.runs.cancel((await engine.scenarios.start_run(other)).id)
+            return run.id
+
+    return anyio.run(play)
 
 
 def test_log_of_a_run(runloop: Command, run_id: str, tmp_path: Path) -> None:
     """A line for each event, all of it as JSON lines, and everything there is in a zip file."""
     lines = runloop("runs", "log", run_id).stdout.splitlines()
-    events = [json.loads(line) for line in runloop("runs", "log", run_id, "--json").stdout.splitlines()]
-    assert len(lines) == len(events)
+    events = [json.loads(line) for line in runloop("runs", "log", run_id, "--follow", "--json").stdout.splitlines()]
+    assert len(lines) == len(events), "a run that has ended is followed to its end"
     assert [event["data"]["state"] for event in events if event["kind"] == "state"] == [
         "running", "scoring", "scored", "completed",
     ]  # fmt: skip
-    assert any("echo hello" in line for line in lines), lines
-    followed = runloop("runs", "log", run_id, "--follow")
-    assert followed.stdout.splitlines() == lines
+    (command,) = [line for line in lines if "echo hello" in line]
+    assert "exit status 0" in command
+    assert "\033" not in command
     written = runloop("runs", "log", run_id, "--zip", str(tmp_path / "log.zip"))
     assert written.returncode == 0, written.stderr
     with zipfile.ZipFile(tmp_path / "log.zip") as archive:
         names = archive.namelist()
         assert {"trace.jsonl", "score.json", "run.json", "problem.md"} <= set(names)
-        outputs = [archive.read(name) for name in names if name.startswith("outputs/")]
+        (output,) = [archive.read(name) for name in names if name.startswith("outputs/")]
         assert len(archive.read("trace.jsonl").splitlines()) == len(events)
-    assert any(b"written" in output for output in outputs)
+    assert output == b"written\033[2J\n"
+
+
+def test_log_of_what_there_is_not(runloop: Command, tmp_path: Path) -> None:
+    """A run that is not there, and options that exclude each other, are told in a sentence."""
     unknown = runloop("runs", "log", "scr_missing")
-    assert unknown.returncode == 1
-    assert "Traceback" not in unknown.stderr
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "There is no run" in unknown.stderr
+    both = runloop("runs", "log", "scr_missing", "--follow", "--zip", str(tmp_path / "log.zip"))
+    assert both.returncode == 2
 
 
 def test_export_of_results(runloop: Command, run_id: str, tmp_path: Path) -> None:
     """One JSON line for each run, with what it takes to compare them; to a file, if one is named."""
-    results = [json.loads(line) for line in runloop("runs", "export", "--all").stdout.splitlines()]
-    (result,) = [each for each in results if each["run_id"] == run_id]
-    assert (result["scenario"], result["state"], result["score"], result["attempt"]) == ("hello", "completed", 1.0, 1)
+    (line,) = runloop("runs", "export", "--scenario", "hello").stdout.splitlines()
+    result = json.loads(line)
+    assert (result["run_id"], result["scenario"], result["state"]) == (run_id, "hello", "completed")
+    assert (result["score"], result["attempt"], result["model"]) == (1.0, 1, "m-1")
+    assert (result["principal"], result["scoring_mode"]) == ("local", "clean")
+    assert result["isolation"].startswith("sandbox")
     assert result["environment_hash"]
-    assert [(each["name"], each["score"]) for each in result["functions"]] == [("says", 1.0)]
-    assert runloop("runs", "export").stdout == "", "runs of validation are nobody's attempts"
-    runloop("runs", "export", "--all", "--output", str(tmp_path / "results.jsonl"))
-    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == len(results)
+    assert result["start_time_ms"] <= result["end_time_ms"] == result["start_time_ms"] + result["duration_ms"]
+    assert [(each["name"], each["score"], each["weight"]) for each in result["functions"]] == [("says", 1.0, 1.0)]
+    target = tmp_path / "results.jsonl"
+    runloop("runs", "export", "--all", "--output", str(target))
+    assert [json.loads(line)["state"] for line in target.read_text().splitlines()] == ["canceled", "completed"]

@@ -9,9 +9,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from runloop_mcp.api.errors import NotFound
+from runloop_mcp.api.errors import NotFound, Unavailable
 from runloop_mcp.api.models.devbox import ExecuteParams
-from runloop_mcp.api.models.run import ScenarioRunView, StartRunParams
+from runloop_mcp.api.models.run import RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import InputContext, ScenarioCreateParams
 from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.api.trace import EventKind, RunEvent, ToolCall
@@ -51,9 +51,9 @@ def made(tool: str, **arguments: object) -> ToolCall:
     return ToolCall(tool=tool, arguments=arguments, principal="local", start_time_ms=1)
 
 
-async def test_what_happened_in_a_run_is_recorded_in_order(tmp_path: Path) -> None:
+async def test_what_happened_in_a_run_is_recorded_in_order(state: Path) -> None:
     """States, devbox, commands with their calls, files and score come in order, and can be read on from a place."""
-    async with engine_in(tmp_path) as engine:
+    async with engine_in(state) as engine:
         run = await started(engine)
         call = made("exec_on_devbox", command="exit 3", background=False)
         await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="exit 3"), call=call)
@@ -89,9 +89,9 @@ async def test_what_happened_in_a_run_is_recorded_in_order(tmp_path: Path) -> No
             assert len(await engine.trace.events(run.id, after=place, limit=2)) <= 2
 
 
-async def test_whoever_reads_on_misses_no_command(tmp_path: Path) -> None:
+async def test_whoever_reads_on_misses_no_command(state: Path) -> None:
     """A command that began early and ended late is seen by a reader that has read past its beginning."""
-    async with engine_in(tmp_path) as engine, anyio.create_task_group() as group:
+    async with engine_in(state) as engine, anyio.create_task_group() as group:
         run = await started(engine)
         await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="true"))
         long = await engine.devboxes.execute(
@@ -123,9 +123,9 @@ def _of(event: RunEvent, execution_id: str) -> bool:
     return event.kind == EventKind.EXECUTION and event.data["execution_id"] == execution_id
 
 
-async def test_an_event_of_another_server_ends_the_wait_for_one(tmp_path: Path) -> None:
+async def test_an_event_of_another_server_ends_the_wait_for_one(state: Path) -> None:
     """Whoever waits for the next event gets it, whichever server on the state directory recorded it."""
-    async with engine_in(tmp_path) as engine, engine_in(tmp_path) as other, anyio.create_task_group() as group:
+    async with engine_in(state) as engine, engine_in(state) as other, anyio.create_task_group() as group:
         run = await started(engine)
         await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="true"))
         end = await other.trace.end(run.id)
@@ -140,9 +140,9 @@ async def test_an_event_of_another_server_ends_the_wait_for_one(tmp_path: Path) 
     assert [event.data for event in found] == [{"text": "hello"}]
 
 
-async def test_large_texts_are_cut_and_broken_ones_kept_readable(tmp_path: Path) -> None:
+async def test_large_texts_are_cut_and_broken_ones_kept_readable(state: Path) -> None:
     """An argument of megabytes leaves its beginning and its end; half a character keeps nobody from reading on."""
-    async with engine_in(tmp_path) as engine:
+    async with engine_in(state) as engine:
         run = await started(engine)
         content = "begin" + "x" * 3_000_000 + "end"
         deep: list[object] = []
@@ -159,9 +159,9 @@ async def test_large_texts_are_cut_and_broken_ones_kept_readable(tmp_path: Path)
         assert "characters left out" in arguments["content"]
 
 
-async def test_there_is_no_record_of_a_run_that_is_not_there(tmp_path: Path) -> None:
+async def test_there_is_no_record_of_a_run_that_is_not_there(state: Path) -> None:
     """Neither to read nor to write."""
-    async with engine_in(tmp_path) as engine:
+    async with engine_in(state) as engine:
         for asked in (
             engine.trace.events("scr_none"),
             engine.trace.end("scr_none"),
@@ -171,15 +171,15 @@ async def test_there_is_no_record_of_a_run_that_is_not_there(tmp_path: Path) -> 
                 await asked
 
 
-async def test_a_command_under_a_server_that_died_ends_in_the_record(tmp_path: Path) -> None:
+async def test_a_command_under_a_server_that_died_ends_in_the_record(state: Path) -> None:
     """The next server tells that it was lost and that the devbox was booted again; nothing told before is gone."""
-    engine = engine_in(tmp_path)
+    engine = engine_in(state)
     async with engine:
         run = await started(engine)
         await engine.devboxes.execute(run.devbox_id, ExecuteParams(command="sleep 60"), wait_seconds=0)
         before = await engine.trace.events(run.id)
         assert before[-1].data["status"] == "running"
-    async with engine_in(tmp_path) as second:
+    async with engine_in(state) as second:
         await second.devboxes.execute(run.devbox_id, ExecuteParams(command="true"))
         events = await second.trace.events(run.id, after=before[-1].sequence)
         lost = next(event for event in events if event.data.get("command") == "sleep 60")
@@ -187,9 +187,35 @@ async def test_a_command_under_a_server_that_died_ends_in_the_record(tmp_path: P
         assert [event.data["how"] for event in events if event.kind == EventKind.DEVBOX] == ["again"]
 
 
-async def test_records_of_the_first_schema_keep_their_order(tmp_path: Path) -> None:
+class _FullDisk(SandboxDriver):
+    """A driver with which the first snapshot fails."""
+
+    failures = 1
+
+    async def snapshot(self, devbox_id: str, snapshot_id: str) -> None:
+        """Fails once."""
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("The disk is full.")
+        await super().snapshot(devbox_id, snapshot_id)
+
+
+async def test_a_key_that_began_scoring_which_broke_begins_no_other(state: Path) -> None:
+    """A request that comes late must not score what is being worked on again; a new one may."""
+    async with EmbeddedEngine(state, _FullDisk(state / "sandbox")) as engine:
+        run = await started(engine)
+        for _ in range(2):
+            broken = await engine.runs.score(run.id, idempotency_key="first")
+            assert broken.state == RunState.RUNNING
+        notes = [event.data["reason"] for event in await engine.trace.events(run.id) if "reason" in event.data]
+        assert len(notes) == 1
+        assert "disk is full" in str(notes[0])
+        assert (await engine.runs.score(run.id, idempotency_key="second")).score == 1.0
+
+
+async def test_records_of_the_first_schema_keep_their_order(state: Path) -> None:
     """Executions that were put in place by when they ended have those places now."""
-    path = tmp_path / "store.db"
+    path = state / "store.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         migrate(old, (STATEMENTS,))
         for run in ("a", "b"):

@@ -71,7 +71,8 @@ async def everything_shown(agent: Agent) -> tuple[str, str, str]:
     for tool in ("get_score", "get_run", "score_run", "complete_run", "get_score", "get_run"):
         await see(tool, run_id=run_id)
     await see("list_runs")
-    seen += [await agent.read(uri) for uri in (f"runloop://runs/{run_id}", f"runloop://runs/{run_id}/score")]
+    run = f"runloop://runs/{run_id}"
+    seen += [await agent.read(uri) for uri in (run, f"{run}/score", f"{run}/log")]
     return before, score, "\n".join(seen)
 
 

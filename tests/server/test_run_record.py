@@ -1,21 +1,14 @@
-"""The record of a run, as a solver may read it, and being told that it has changed."""
+"""The record of a run, as a solver may read it."""
 
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
-from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_agent import ERAS, STORED_SECRET, Agent, Serve, scenario_folder
 
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
-from runloop_mcp.engine.backend import EmbeddedEngine
-from runloop_mcp.server.app import build_server
-
-PATIENCE_SECONDS = 20
+from runloop_mcp.api.trace import EventKind, RunEvent
 
 
 async def _log(agent: Agent, run_id: str) -> list[dict[str, Any]]:
@@ -75,57 +68,27 @@ async def test_a_log_is_read_on_from_a_place(tmp_path: Path, serve: Serve) -> No
     assert min(event["sequence"] for event in later) > seen
 
 
-@pytest.mark.parametrize("era", ERAS)
-async def test_subscribers_are_told_whoever_changed_the_run(tmp_path: Path, era: str) -> None:
-    """A move that another server on the state directory makes is told, in both eras."""
+async def test_a_long_log_comes_in_parts(tmp_path: Path, serve: Serve) -> None:
+    """Each part but the last ends with where the next begins; together they are the whole, each event once."""
     pack = scenario_folder(tmp_path / "pack", "answer")
-    state = tmp_path / "state"
-    told = anyio.Event()
-    uris: list[str] = []
-
-    async def heard(message: Any) -> None:
-        if getattr(message, "method", "") == "notifications/resources/updated":
-            uris.append(str(message.params.uri))
-            told.set()
-
-    async with EmbeddedEngine(state, SandboxDriver(state / "sandbox"), packs=[pack]) as engine:
-        client = Client(build_server(engine), mode=era, message_handler=heard)
-        with anyio.fail_after(PATIENCE_SECONDS):
-            async with client, EmbeddedEngine(state, SandboxDriver(state / "sandbox"), packs=[pack]) as other:
-                agent = Agent(client, engine)
-                run_id = await agent.run_of("answer")
-                uri = f"runloop://runs/{run_id}"
-                await engine.devboxes.wait(
-                    (await engine.runs.retrieve(run_id)).devbox_id, until={"running"}, wait_seconds=20
-                )
-                held = engine._engine.keeper.get((await engine.runs.retrieve(run_id)).devbox_id)
-                assert held is not None
-                await engine._engine.keeper.stop(held)
-                await engine._engine.keeper.release(held, forget=False)
-                if era == "legacy":
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore")
-                        await client.subscribe_resource(uri)
-                    await other.runs.cancel(run_id)
-                    await told.wait()
-                    assert uris[0] == uri
-                else:
-                    async with client.listen(resource_subscriptions=[uri]) as stream:
-                        await other.runs.cancel(run_id)
-                        async for event in stream:
-                            assert event.uri == uri
-                            break
-
-
-async def test_what_can_not_be_subscribed_to_is_refused(tmp_path: Path, serve: Serve) -> None:
-    """The error names what can be."""
-    pack = scenario_folder(tmp_path / "pack", "answer")
-    async with serve(pack, era="legacy") as agent:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for uri in ("runloop://scenarios", "runloop://runs/scr_missing"):
-                with pytest.raises(MCPError):
-                    await agent.client.subscribe_resource(uri)
+    async with serve(pack) as agent:
+        run_id = await agent.run_of("answer")
+        for number in range(100):
+            note = RunEvent(run_id=run_id, kind=EventKind.NOTE, data={"text": f"{number} " + "x" * 3900})
+            await agent.backend.trace.record(note)
+        parts: list[list[dict[str, Any]]] = []
+        uri: str | None = f"runloop://runs/{run_id}/log"
+        while uri is not None:
+            text = await agent.read(uri)
+            assert len(text) < 250_000
+            events = [json.loads(line) for line in text.splitlines()]
+            uri = events.pop()["data"]["next"] if events[-1]["kind"] == "more" else None
+            parts.append(events)
+        whole = await agent.backend.trace.events(run_id)
+        with pytest.raises(MCPError, match="sequence"):
+            await agent.read(f"runloop://runs/{run_id}/log/x")
+    assert len(parts) > 1
+    assert [event["sequence"] for part in parts for event in part] == [event.sequence for event in whole]
 
 
 async def test_one_key_is_for_one_run(tmp_path: Path, serve: Serve) -> None:
