@@ -5,6 +5,8 @@ from pathlib import Path
 from mcp_agent import Agent, Serve, scenario_folder
 from mcp_types import PromptReference, ResourceTemplateReference
 
+from runloop_mcp.api.access import Principal, Role
+
 OUTPUT = ResourceTemplateReference(
     type="ref/resource", uri="runloop://runs/{run_id}/executions/{execution_id}/{stream}"
 )
@@ -29,6 +31,8 @@ async def test_executions_are_completed_for_the_run_that_is_given(tmp_path: Path
         assert await _offered(agent, OUTPUT, execution_id=made[0], run_id=run_id) == [made[0]]
         assert await _offered(agent, OUTPUT, execution_id="") == []
         assert set(await _offered(agent, OUTPUT, run_id="scr_")) == {run_id, other}
+    async with serve(pack, principal=Principal("solver", Role.SOLVER)) as solver:
+        assert await _offered(solver, OUTPUT, execution_id="", run_id=run_id) == []
 
 
 async def test_scenarios_are_completed_by_name_and_id(tmp_path: Path, serve: Serve) -> None:
@@ -40,3 +44,5 @@ async def test_scenarios_are_completed_by_name_and_id(tmp_path: Path, serve: Ser
         assert offered[0] == "answer-again"
         assert offered[1].startswith("scn_")
         assert await _offered(agent, OUTPUT, stream="std") == ["stdout", "stderr"]
+        run_id, _ = await agent.run_of("answer-again"), await agent.run_of("answer")
+        assert await _offered(agent, OUTPUT, run_id="", scenario_id=offered[1]) == [run_id]

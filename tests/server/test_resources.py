@@ -8,8 +8,6 @@ from mcp.shared.exceptions import MCPError
 from mcp_agent import ERAS, Agent, Serve, scenario_folder
 from mcp_types import PromptReference, ResourceTemplateReference
 
-from runloop_mcp.api.access import Principal, Role
-
 
 async def refused(agent: Agent, uri: str) -> str:
     """The error that reading a resource gives."""
@@ -95,28 +93,3 @@ async def test_ids_are_offered_while_they_are_typed(tmp_path: Path, serve: Serve
         assert offered.completion.values == [run_id]
         offered = await agent.client.complete(output, {"name": "stream", "value": "stdo"})
         assert offered.completion.values == ["stdout"]
-
-
-async def test_what_is_offered_fits_what_was_given_before(tmp_path: Path, serve: Serve) -> None:
-    """A scenario's name, its runs, and the executions of a run, newest first; of others' runs, nothing."""
-    pack = scenario_folder(tmp_path / "pack", "answer")
-    scenario_folder(pack, "other")
-    prompt = PromptReference(name="solve_scenario")
-    output = ResourceTemplateReference(uri="runloop://runs/{run_id}/executions/{execution_id}/{stream}")
-    async with serve(pack) as agent:
-        named = await agent.client.complete(prompt, {"name": "scenario_id", "value": "answ"})
-        name, scenario_id = named.completion.values
-        assert (name, scenario_id[:4]) == ("answer", "scn_")
-        run_id, _ = await agent.run_of("answer"), await agent.run_of("other")
-        runs = await agent.client.complete(
-            output, {"name": "run_id", "value": ""}, context_arguments={"scenario_id": scenario_id}
-        )
-        assert runs.completion.values == [run_id]
-        ran = [(await agent.call("exec_on_devbox", run_id=run_id, command="true")).found(r"exe_\w+") for _ in range(2)]
-        asked = {"name": "execution_id", "value": "exe_"}
-        executions = await agent.client.complete(output, asked, context_arguments={"run_id": run_id})
-        assert executions.completion.values == ran[::-1]
-        assert (await agent.client.complete(output, asked)).completion.values == []
-    async with serve(pack, principal=Principal("solver", Role.SOLVER)) as solver:
-        executions = await solver.client.complete(output, asked, context_arguments={"run_id": run_id})
-        assert executions.completion.values == []
