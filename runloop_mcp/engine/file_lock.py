@@ -1,5 +1,6 @@
 """What one process at a time may hold: a file lock that the kernel lets go when the process dies, however it dies."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -43,9 +44,11 @@ class FileLock:
             if _is_still(descriptor, self._path):
                 break
             os.close(descriptor)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "since_ms": now_ms()}).encode(), 0)
         self._descriptor = descriptor
+        # Only for what others are told: a full disk does not keep anyone from holding a lock.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "since_ms": now_ms()}).encode(), 0)
 
     def release(self, *, forget: bool) -> None:
         """Lets the lock go; with `forget` its file is deleted, for what is no more."""

@@ -4,7 +4,6 @@ Why not in the store: docs/decisions/0004-secrets.md. Blocking calls: short, but
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runloop_mcp.api.errors import Conflict, Unavailable
+from runloop_mcp.engine.file_lock import FileLock
 
 _FORMAT = 1
 _LOCK_SECONDS = 10.0
@@ -82,19 +82,21 @@ class SecretsFile:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            end = time.monotonic() + _LOCK_SECONDS
-            while not _taken(descriptor):
+        # One for each change, as threads of this process must keep each other out too.
+        lock = FileLock(self._lock_path, taken="Another process is changing the secrets")
+        end = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                lock.acquire()
+                break
+            except Conflict:
                 if time.monotonic() > end:
-                    raise Conflict(
-                        "Another process is changing the secrets.", hint="Call again in a moment.", retry_after=1
-                    )
+                    raise
                 time.sleep(0.01)
+        try:
             yield
         finally:
-            os.close(descriptor)
+            lock.release(forget=False)
 
     def _write(self, secrets: dict[str, Secret]) -> None:
         listed = [{name: getattr(secret, name) for name in Secret.__slots__} for secret in secrets.values()]
@@ -115,14 +117,6 @@ class SecretsFile:
                 f"The file of secrets {self.path} can't be written: {error.strerror}.",
                 hint="Look for space and rights in the state directory.",
             ) from None
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _settle(folder: Path) -> None:
