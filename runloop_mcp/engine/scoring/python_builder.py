@@ -136,6 +136,8 @@ class PythonBuilder:
             await self._driver.remove(devbox_id)  # of a server that died
             yield
         finally:
-            with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
-                await self._driver.remove(devbox_id)
-            lock.release(forget=True)
+            try:
+                with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
+                    await self._driver.remove(devbox_id)
+            finally:
+                lock.release(forget=True)
