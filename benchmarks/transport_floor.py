@@ -165,7 +165,7 @@ def _environment() -> dict[str, str]:
 
 
 def _serve(transport: str) -> None:
-    import anyio  # noqa: PLC0415  the client half of this file runs without them
+    import anyio  # noqa: PLC0415 - the client half of this file runs without them
     from mcp.server import MCPServer  # noqa: PLC0415 - likewise
 
     server = MCPServer("bare")
