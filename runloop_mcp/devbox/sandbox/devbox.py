@@ -46,9 +46,6 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 """What every command of a box begins with, beside the name of its user."""
 
-MARKER = "RUNLOOP_PROCESS"
-"""The variable by which all that a command has started is found when it is to be killed."""
-
 _ANSWER_SECONDS = 30.0
 _KILL_SECONDS = 10.0
 _SETTLE_SECONDS = 1.0
@@ -202,9 +199,7 @@ class SandboxDevbox(Devbox):
         argv = [as_bytes(argument) for argument in command.argv]
         environment = self._environment | environment_bytes(command.environment)
         token = self._last_token + 1
-        marker = f"{MARKER}={token}".encode()
-        environment[MARKER.encode()] = str(token).encode()
-        process = SandboxProcess(lambda: self._kill(token, marker), lambda: self._interrupt(token), self._spawn)
+        process = SandboxProcess(lambda: self._kill(token), lambda: self._interrupt(token), self._spawn)
         try:
             what = (argv, directory, environment, terminal) if terminal else (argv, directory, environment)
             call = self._send_start(process, command, what, stdout, stderr)
@@ -269,14 +264,16 @@ class SandboxDevbox(Devbox):
         self._keep_count(process)
         return call
 
-    async def _kill(self, token: int, marker: bytes) -> None:
-        """Kills a process and all that carries its mark; ends the box where that does not work."""
+    async def _kill(self, token: int) -> None:
+        """Kills a process and all that it has started; ends the box where that does not work."""
         if token not in self._processes:
             return
         try:
             with anyio.fail_after(_KILL_SECONDS):
                 process = self._processes[token]
-                await self._ask("kill", token, marker)
+                word, _, _ = await self._ask("kill", token)
+                if word == "failed":  # what it has started outruns the supervisor, and must not outlive its time
+                    self.end("A process could not be killed.")
                 await process.exited()
         except TimeoutError:
             self.end("A process could not be killed.")

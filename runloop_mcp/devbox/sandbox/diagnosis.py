@@ -58,6 +58,12 @@ _STEPS: tuple[tuple[str, tuple[int, ...], str, str], ...] = (
     ),
     ("mount_setattr", (errno.ENOSYS,), "the kernel is older than 5.12", "Use a later kernel."),
     ("mount", _DENIED, "mounting is forbidden", _CONTAINER),
+    (
+        "RLIMIT_LOCKS",
+        (),
+        "the limit on file locks is not unlimited, by which devboxes tell their processes apart",
+        "Start the server with `ulimit -x unlimited` (in a container: --ulimit locks=-1).",
+    ),
     ("seccomp", (), "the kernel takes no system call filter", "Use a kernel with CONFIG_SECCOMP_FILTER."),
 )
 
