@@ -29,6 +29,7 @@ from runloop_mcp.devbox.port import (
 
 from .arguments import as_bytes, environment_bytes, start_failure
 from .channel import Channel
+from .disk_watch import ENTRY_BYTES
 from .feed import Feed
 from .files import file_failure, read, write
 from .gate import Gate
@@ -402,19 +403,24 @@ class SandboxDevbox(Devbox):
 
     @contextlib.asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:  # noqa: D102 - see the port
-        async with self._gate.closed():
-            async with self._freezing:
-                if self._frozen == 0:
-                    await self._freeze()
-                self._frozen += 1
-            try:
-                yield
-            finally:
-                with anyio.CancelScope(shield=True):
-                    async with self._freezing:
-                        self._frozen -= 1
-                        if self._frozen == 0:
-                            await self._thaw()
+        async with self._gate.closed(), self.halted():
+            yield
+
+    @contextlib.asynccontextmanager
+    async def halted(self) -> AsyncIterator[None]:
+        """A block at whose beginning every process stands still; unlike `frozen` it holds up nobody who starts more."""
+        async with self._freezing:
+            if self._frozen == 0:
+                await self._freeze()
+            self._frozen += 1
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                async with self._freezing:
+                    self._frozen -= 1
+                    if self._frozen == 0:
+                        await self._thaw()
 
     async def _freeze(self) -> None:
         try:
@@ -439,10 +445,13 @@ class SandboxDevbox(Devbox):
         await self._clean_up()
 
     async def disk_bytes(self) -> int:
-        """What its own changes, home, working directory and temporary files, take on the disk; 0 once it has ended."""
+        """What its own changes, home, working directory and temporary files, take on the disk; 0 once it has ended.
+
+        Each file counts a little beside its contents.
+        """
         parts = [f"devboxes/{self.id}/{name}" for name in ("home", "work", "tmp")]
         try:
-            return await self.keeper.request(("size", parts))
+            return await self.keeper.request(("size", parts, ENTRY_BYTES))
         except (Refused, Unavailable):
             return 0
 

@@ -34,6 +34,7 @@ _KIND_OF_FILE = 0o170000
 _LABEL = 10  # RLIMIT_LOCKS
 _LOW_HALF = 0xFFFFFFFF
 _SUPERVISOR = 1
+_GIVES_ROOM_BACK = 0x02 | 0x08  # of fallocate: a hole, or a part cut out
 
 
 class MissingLibrary(Exception):
@@ -118,6 +119,8 @@ def program(secret: int) -> bytes:
     rules.refuse("socket", errno.EAFNOSUPPORT, (0, _AT_LEAST, _LAST_SOCKET_FAMILY, 0))
     for request in _TERMINAL_INPUT:
         rules.refuse("ioctl", errno.EPERM, (1, _MASKED, _LOW_HALF, request))
+    # It takes a whole disk at once, faster than anyone can watch; programs do without on file systems that have it not.
+    rules.refuse("fallocate", errno.EOPNOTSUPP, (1, _MASKED, _GIVES_ROOM_BACK, 0))
     rules.refuse("setrlimit", errno.EPERM, (0, _MASKED, _LOW_HALF, _LABEL))
     label = ((1, _MASKED, _LOW_HALF, _LABEL), (2, _UNEQUAL, 0, 0), (4, _UNEQUAL, secret, 0))
     rules.refuse("prlimit64", errno.EPERM, *label)
