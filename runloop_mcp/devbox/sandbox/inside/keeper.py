@@ -72,6 +72,8 @@ def _send(channel: _socket.socket, packet: bytes) -> None:
 
 
 def _drop_root(plan: dict[str, Any]) -> None:
+    with open("/proc/self/oom_score_adj", "w") as file:  # the box goes before the engine; what root sets, it can't undo
+        file.write("500")
     if plan["drop_to"] is not None:
         os.setgroups([])
         os.setresgid(plan["drop_to"], plan["drop_to"], plan["drop_to"])
@@ -80,8 +82,6 @@ def _drop_root(plan: dict[str, Any]) -> None:
     kernel.die_with_parent()
     if os.getppid() != plan["parent"]:
         os._exit(1)
-    with open("/proc/self/oom_score_adj", "w") as file:  # the box goes before the engine
-        file.write("500")
 
 
 def _own_namespaces(plan: dict[str, Any]) -> None:
