@@ -1,7 +1,12 @@
 # The server as an image: speaks MCP over stdio by default.
 #
 #   docker build -t runloop-mcp .
-#   docker run -i --rm runloop-mcp
+#   docker run -i --rm -v runloop-state:/state --cap-drop ALL --security-opt no-new-privileges \
+#     --security-opt seccomp=docker/seccomp.json --security-opt apparmor=unconfined \
+#     --security-opt systempaths=unconfined runloop-mcp
+#
+# A container forbids nested namespaces by default, so without these options it starts no devbox; docs/isolation.md tells
+# what each of them does.
 #
 # Where no registry or package index is reachable, bring both: an imported base with python3, venv, git, gcc and make, and
 # a folder of wheels inside this one, such as `pip wheel --wheel-dir build/wheels --constraint constraints.txt '.[scorers]' hatchling`
@@ -38,6 +43,8 @@ FROM system
 RUN useradd --create-home --uid 10001 runloop \
     && mkdir -p /state && chown runloop:runloop /state
 COPY --from=build /opt/runloop-mcp /opt/runloop-mcp
+# For whoever starts containers: what Docker has to allow so that devboxes can be made (docs/isolation.md).
+COPY docker/seccomp.json /usr/local/share/runloop-mcp/
 ENV PATH=/opt/runloop-mcp/bin:$PATH \
     RUNLOOP_MCP_STATE_DIR=/state
 USER runloop

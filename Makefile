@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Each sets up what it needs, from a fresh clone with only Python 3.11 or newer, pip/venv and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench proof docker-check readme constraints clean
+.PHONY: help setup demo test check fix bench proof attacks docker-check readme constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -41,6 +41,10 @@ bench: $(READY) ## figures, as ratios to a floor measured in the same run
 
 proof: $(READY) ## the long runs at full size, the installed size and the Docker image
 	@$(BIN)/python -m pytest -n $(WORKERS) --full-size
+	@$(BIN)/python scripts/attack-table
+
+attacks: $(READY) ## carries out every known attack, and prints what came of each
+	@$(BIN)/python scripts/attack-table
 
 docker-check: $(READY) ## builds the image from an imported base and drives it (needs root and Debian's docker.io)
 	@$(BIN)/python -m pytest --full-size tests/docker

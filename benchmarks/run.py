@@ -18,6 +18,7 @@ import venv
 from pathlib import Path
 
 from figures import Figure, table
+from hold import hold_figures
 from product import call, make_pack, product, start_run
 from scale import scale_figures
 from starts import cold_start_figure, help_figure
@@ -150,6 +151,7 @@ def main() -> int:
         )
         figures.append(help_figure(10))
         figures += scale_figures(folder, max(arguments.rounds // 5, 10))
+        figures += hold_figures(folder, max(arguments.rounds // 25, 5))
         if not arguments.no_install:
             figures.append(installed_size_figure(folder))
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from attack_catalogue import is_limit
 from boxes import Workshop, entered
 from driver_cases import CASES, DriverCase
 
@@ -17,6 +18,19 @@ from runloop_mcp.devbox.port import Capability, Devbox, Driver
 collect_ignore = [] if os.geteuid() == 0 else ["test_unprivileged.py"]
 
 _probed: dict[str, Capability] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out attacks that a driver is known not to block; the table of attacks says which, and why."""
+    left_out = [item for item in items if _is_limit(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_limit(item: pytest.Item) -> bool:
+    case = item.callspec.params.get("driver_case") if hasattr(item, "callspec") else None
+    return case is not None and is_limit(case.name, item.path, item.originalname)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")

@@ -45,8 +45,8 @@ class Copy:
     uid: int
     gid: int
 
-    def run_tests(self, paths: Sequence[Path], *, timeout_seconds: float) -> Session:
-        """Runs the tests in some files of the repository, given relative to it, as the other user.
+    def run_tests(self, tests: Sequence[Path | str], *, timeout_seconds: float, options: Sequence[str] = ()) -> Session:
+        """Runs some tests of the repository, files or node ids relative to it, as the other user.
 
         Raises:
             Impossible: They can't be run as that user.
@@ -55,7 +55,7 @@ class Copy:
         os.chown(own, self.uid, self.gid)
         # -S keeps out what this interpreter has installed itself, so that only the copies are imported.
         argv = [self.python, "-S", "-m", "pytest", "-o", "addopts=--strict-markers --strict-config -ra", "--color=no"]
-        argv += ["-p", "no:cacheprovider", f"--basetemp={own}/pytest", *map(str, paths)]
+        argv += ["-p", "no:cacheprovider", f"--basetemp={own}/pytest", *options, *map(str, tests)]
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",

@@ -1,20 +1,17 @@
 """The Docker image."""
 
 import re
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 
 import pytest
-from docker_daemon import DOCKER, base_files, daemon, install_programs, run
+from image import Image
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 
 from runloop_mcp import __version__
+from runloop_mcp.devbox.sandbox.diagnosis import CONTAINER_OPTIONS
 
 ROOT = Path(__file__).parents[2]
-TOOL = [DOCKER, "run", "--interactive", "--rm", "--network", "none", "runloop-mcp-check"]
 
 
 def test_dockerfile_keeps_its_promises() -> None:
@@ -44,45 +41,17 @@ def test_builder_gets_only_what_the_image_is_made_of() -> None:
 
 @pytest.mark.proof
 @pytest.mark.timeout(1800)
-async def test_image_builds_without_a_registry_and_serves_mcp() -> None:
-    """Built from an imported base and wheels it serves MCP, and runs devboxes where the container lets it."""
-    install_programs()
-    wheels = ROOT / "build" / "wheels"
-    shutil.rmtree(wheels, ignore_errors=True)
-    constraints = [f"--{kind}={ROOT / 'constraints.txt'}" for kind in ("constraint", "build-constraint")]
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        f"--wheel-dir={wheels}",
-        *constraints,
-        f"{ROOT}[scorers]",
-        "hatchling",
-    )
-    # A short path, as a socket's name has to be, on a disk that containers can lie on.
-    with tempfile.TemporaryDirectory(prefix="docker-check-", dir="/var/tmp") as folder:
-        scratch = Path(folder)
-        archive = ROOT / "build" / "docker-base.tar"
-        base_files(archive, scratch)
-        with daemon(scratch) as environment:
-            run(DOCKER, "import", str(archive), "runloop-base", environment=environment)
-            arguments = ["--build-arg=BASE=runloop-base", "--build-arg=WHEELS=build/wheels"]
-            build = [DOCKER, "build", "--network=none", *arguments, "--tag=runloop-mcp-check", str(ROOT)]
-            run(*build, seconds=900, environment=environment)
-            assert run(*TOOL, "--version", environment=environment).split()[1] == __version__
-            whoami = [*TOOL[:-1], "--entrypoint=id", TOOL[-1], "-u"]
-            assert run(*whoami, environment=environment).strip() != "0"
-            await _drive(environment)
-            allowed = [f"--security-opt={name}=unconfined" for name in ("seccomp", "apparmor", "systempaths")]
-            demo = [DOCKER, "run", "--rm", "--network=none", *allowed, "--volume=state:/state", TOOL[-1], "demo"]
-            assert "score ████████████████████ 1" in run(*demo, environment=environment)
+async def test_image_builds_without_a_registry_and_serves_mcp(image: Image) -> None:
+    """Built from an imported base and wheels it serves MCP as no root, and names what a run lacks here."""
+    assert image.run("--version").split()[1] == __version__
+    assert image.run("-u", options=("--entrypoint=id",)).strip() != "0"
+    await _drive(image)
 
 
-async def _drive(environment: dict[str, str]) -> None:
-    """What a client sees: initialize, the scenarios, and either a run or what a run lacks here."""
-    server = StdioServerParameters(command=TOOL[0], args=TOOL[1:], env=environment)
+async def _drive(image: Image) -> None:
+    """What a client sees: initialize, the scenarios, and what a run lacks here."""
+    command = image.command()
+    server = StdioServerParameters(command=command[0], args=command[1:], env=image.environment)
     async with Client(server, mode="legacy", read_timeout_seconds=120) as client:
         listed = await client.call_tool("list_scenarios", {})
         scenarios = listed.structured_content["scenarios"]
@@ -90,5 +59,5 @@ async def _drive(environment: dict[str, str]) -> None:
         started = await client.call_tool("start_run", {"scenario_id": scenarios[0]["scenario_id"]})
         text = started.content[0].text
         assert started.is_error, "A container lets no sandbox run by default; if this one does, say so in the README."
-        assert "--security-opt seccomp=unconfined" in text
+        assert f"docker run -i --rm {CONTAINER_OPTIONS} runloop-mcp" in text
         assert "runloop-mcp doctor" in text

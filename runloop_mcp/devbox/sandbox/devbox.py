@@ -29,6 +29,7 @@ from runloop_mcp.devbox.port import (
 
 from .arguments import as_bytes, environment_bytes, start_failure
 from .channel import Channel
+from .disk_watch import ENTRY_BYTES
 from .feed import Feed
 from .files import file_failure, read, write
 from .gate import Gate
@@ -45,9 +46,6 @@ ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 }
 """What every command of a box begins with, beside the name of its user."""
-
-MARKER = "RUNLOOP_PROCESS"
-"""The variable by which all that a command has started is found when it is to be killed."""
 
 _ANSWER_SECONDS = 30.0
 _KILL_SECONDS = 10.0
@@ -201,9 +199,7 @@ class SandboxDevbox(Devbox):
         argv = [as_bytes(argument) for argument in command.argv]
         environment = self._environment | environment_bytes(command.environment)
         token = self._last_token + 1
-        marker = f"{MARKER}={token}".encode()
-        environment[MARKER.encode()] = str(token).encode()
-        process = SandboxProcess(lambda: self._kill(token, marker), lambda: self._interrupt(token), self._spawn)
+        process = SandboxProcess(lambda: self._kill(token), lambda: self._interrupt(token), self._spawn)
         try:
             what = (argv, directory, environment, terminal) if terminal else (argv, directory, environment)
             call = self._send_start(process, command, what, stdout, stderr)
@@ -268,14 +264,16 @@ class SandboxDevbox(Devbox):
         self._keep_count(process)
         return call
 
-    async def _kill(self, token: int, marker: bytes) -> None:
-        """Kills a process and all that carries its mark; ends the box where that does not work."""
+    async def _kill(self, token: int) -> None:
+        """Kills a process and all that it has started; ends the box where that does not work."""
         if token not in self._processes:
             return
         try:
             with anyio.fail_after(_KILL_SECONDS):
                 process = self._processes[token]
-                await self._ask("kill", token, marker)
+                word, _, _ = await self._ask("kill", token)
+                if word == "failed":  # what it has started outruns the supervisor, and must not outlive its time
+                    self.end("A process could not be killed.")
                 await process.exited()
         except TimeoutError:
             self.end("A process could not be killed.")
@@ -397,19 +395,24 @@ class SandboxDevbox(Devbox):
 
     @contextlib.asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:  # noqa: D102 - see the port
-        async with self._gate.closed():
-            async with self._freezing:
-                if self._frozen == 0:
-                    await self._freeze()
-                self._frozen += 1
-            try:
-                yield
-            finally:
-                with anyio.CancelScope(shield=True):
-                    async with self._freezing:
-                        self._frozen -= 1
-                        if self._frozen == 0:
-                            await self._thaw()
+        async with self._gate.closed(), self.halted():
+            yield
+
+    @contextlib.asynccontextmanager
+    async def halted(self) -> AsyncIterator[None]:
+        """A block at whose beginning every process stands still; unlike `frozen` it holds up nobody who starts more."""
+        async with self._freezing:
+            if self._frozen == 0:
+                await self._freeze()
+            self._frozen += 1
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                async with self._freezing:
+                    self._frozen -= 1
+                    if self._frozen == 0:
+                        await self._thaw()
 
     async def _freeze(self) -> None:
         try:
@@ -434,10 +437,13 @@ class SandboxDevbox(Devbox):
         await self._clean_up()
 
     async def disk_bytes(self) -> int:
-        """What its own changes, home, working directory and temporary files, take on the disk; 0 once it has ended."""
+        """What its own changes, home, working directory and temporary files, take on the disk; 0 once it has ended.
+
+        Each file counts a little beside its contents.
+        """
         parts = [f"devboxes/{self.id}/{name}" for name in ("home", "work", "tmp")]
         try:
-            return await self.keeper.request(("size", parts))
+            return await self.keeper.request(("size", parts, ENTRY_BYTES))
         except (Refused, Unavailable):
             return 0
 

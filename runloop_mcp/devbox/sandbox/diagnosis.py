@@ -34,9 +34,15 @@ def explain(number: int, message: str) -> tuple[str, str]:
     return message or "the devbox ended while it booted", "Look into the kernel's log (dmesg) for the reason."
 
 
+CONTAINER_OPTIONS = (
+    "-v runloop-state:/state --cap-drop ALL --security-opt no-new-privileges --security-opt seccomp=seccomp.json "
+    "--security-opt apparmor=unconfined --security-opt systempaths=unconfined"
+)
+"""What lets a container make devboxes that are isolated in full; the profile lies in docker/ and in the image."""
+
 _CONTAINER = (
-    "In a container: start it with --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
-    "--security-opt systempaths=unconfined, and keep the state folder on a volume."
+    f"In a container, start it so: docker run -i --rm {CONTAINER_OPTIONS} runloop-mcp. The profile comes with the "
+    "image: docker run --rm --entrypoint cat runloop-mcp /usr/local/share/runloop-mcp/seccomp.json > seccomp.json."
 )
 _STEPS: tuple[tuple[str, tuple[int, ...], str, str], ...] = (
     ("unshare", (errno.EINVAL, errno.ENOSYS), "the kernel has no user namespaces", "Use a kernel with CONFIG_USER_NS."),
@@ -58,6 +64,12 @@ _STEPS: tuple[tuple[str, tuple[int, ...], str, str], ...] = (
     ),
     ("mount_setattr", (errno.ENOSYS,), "the kernel is older than 5.12", "Use a later kernel."),
     ("mount", _DENIED, "mounting is forbidden", _CONTAINER),
+    (
+        "RLIMIT_LOCKS",
+        (),
+        "the limit on file locks is not unlimited, by which devboxes tell their processes apart",
+        "Start the server with `ulimit -x unlimited` (in a container: --ulimit locks=-1).",
+    ),
     ("seccomp", (), "the kernel takes no system call filter", "Use a kernel with CONFIG_SECCOMP_FILTER."),
 )
 

@@ -25,6 +25,7 @@ if sys.platform == "linux":
     from .devbox import ENVIRONMENT, SandboxDevbox
     from .diagnosis import explain
     from .disk import Disk, Mounts, disk_failure
+    from .disk_watch import DiskWatch
     from .inventory import Inventory
     from .launch import Keeper, Refused
     from .plan import System, check_read_only, check_user, check_working_directory
@@ -69,6 +70,7 @@ class SandboxDriver(Driver):
             self._disk = Disk(state, self._owner)
             self._inventory = Inventory(self._disk)
             self._watchdog = Watchdog()
+            self._disk_watch = DiskWatch(self._disk.state)
             self._controllers: cgroups.Controllers | None = None
 
     async def __aenter__(self) -> Self:
@@ -121,6 +123,7 @@ class SandboxDriver(Driver):
                 self._system = await anyio.to_thread.run_sync(System.found, disk)
                 self._spawn(self._clean)
                 self._spawn(self._watchdog.run)
+                self._spawn(self._disk_watch.run)
             return self._system
 
     async def _clean(self) -> None:
@@ -226,8 +229,10 @@ class SandboxDriver(Driver):
                 await box.stop()
                 raise _boot_failure(error) from error
         limits = mounts.spec.limits
-        memory = limits.memory_bytes if group is None else None
-        self._watchdog.watch(box, supervisor, memory, limits.disk_bytes, used_before=used_before)
+        if limits.memory_bytes is not None and group is None:
+            self._watchdog.watch(box, supervisor, limits.memory_bytes)
+        if limits.disk_bytes is not None:
+            self._disk_watch.watch(box, limits.disk_bytes, used_before=used_before)
         self._boxes[devbox_id] = box
         return box
 
@@ -314,7 +319,7 @@ class SandboxDriver(Driver):
         except PermissionError:
             # Its solver closed a directory to the server's user as well.
             with contextlib.suppress(Refused, ApiError):
-                return await self._ask_a_keeper(("size", [self._inventory.place(kept)]))
+                return await self._ask_a_keeper(("size", [self._inventory.place(kept)], 0))
             return 0
 
     async def discard(self, kept: Kept) -> bool:  # noqa: D102

@@ -5,6 +5,7 @@ import os
 import posixpath
 import re
 import resource
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,8 +68,9 @@ class System:
         from . import seccomp  # noqa: PLC0415 - a server's start need not pay for these
         from .tools import build, own_places, visible_directories  # noqa: PLC0415
 
+        secret = secrets.randbits(64)
         try:
-            program = seccomp.program()
+            program = seccomp.program(secret)
         except seccomp.MissingLibrary as error:
             raise Unavailable(
                 f"Local devboxes need libseccomp 2: {error}.", hint="Install it: apt install libseccomp2."
@@ -80,6 +82,7 @@ class System:
         directories += [path for pattern in _PATTERNS_OF_ETC for path in sorted(etc.glob(pattern))]
         fixed = {
             "filter": program,
+            "secret": secret,
             "links": [*links, ("var/tmp", "../tmp"), ("var/run", "../run")],
             "binds": binds + [str(path)[1:] for path in directories if path.is_dir() and os.access(path, os.X_OK)],
             "copies": [f"etc/{name}" for name in (*_FILES_OF_ETC, *_COPIED_DEEPER)],

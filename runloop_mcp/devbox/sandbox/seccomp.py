@@ -11,7 +11,7 @@ import os
 
 _ALLOW = 0x7FFF0000
 _REFUSE = 0x00050000  # with an error number in the low 16 bits
-_EQUAL, _AT_LEAST, _MASKED = 4, 5, 7
+_UNEQUAL, _EQUAL, _AT_LEAST, _MASKED = 1, 4, 5, 7
 _OPTIMIZE = 8
 _BY_TREE = 2
 
@@ -31,6 +31,10 @@ _NEW_NAMESPACE = (17, 25, 26, 27, 28, 29, 30)  # the bits of CLONE_NEW…; that 
 _TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 _DEVICES = (0o020000, 0o060000)
 _KIND_OF_FILE = 0o170000
+_LABEL = 10  # RLIMIT_LOCKS
+_LOW_HALF = 0xFFFFFFFF
+_SUPERVISOR = 1
+_GIVES_ROOM_BACK = 0x02 | 0x08  # of fallocate: a hole, or a part cut out
 
 
 class MissingLibrary(Exception):
@@ -92,8 +96,11 @@ class _Filter:
             self._library.seccomp_release(self._context)
 
 
-def program() -> bytes:
+def program(secret: int) -> bytes:
     """The filter, as the kernel takes it.
+
+    Args:
+        secret: Lets its knower label processes (`inside.kernel.label_children`): 64 bits that nobody can guess.
 
     Raises:
         MissingLibrary: libseccomp is not there.
@@ -111,7 +118,13 @@ def program() -> bytes:
             rules.refuse("socket", errno.EAFNOSUPPORT, (0, _EQUAL, family, 0))
     rules.refuse("socket", errno.EAFNOSUPPORT, (0, _AT_LEAST, _LAST_SOCKET_FAMILY, 0))
     for request in _TERMINAL_INPUT:
-        rules.refuse("ioctl", errno.EPERM, (1, _MASKED, 0xFFFFFFFF, request))
+        rules.refuse("ioctl", errno.EPERM, (1, _MASKED, _LOW_HALF, request))
+    # It takes a whole disk at once, faster than anyone can watch; programs do without on file systems that have it not.
+    rules.refuse("fallocate", errno.EOPNOTSUPP, (1, _MASKED, _GIVES_ROOM_BACK, 0))
+    rules.refuse("setrlimit", errno.EPERM, (0, _MASKED, _LOW_HALF, _LABEL))
+    label = ((1, _MASKED, _LOW_HALF, _LABEL), (2, _UNEQUAL, 0, 0), (4, _UNEQUAL, secret, 0))
+    rules.refuse("prlimit64", errno.EPERM, *label)
+    rules.refuse("prlimit64", errno.EPERM, (0, _MASKED, _LOW_HALF, _SUPERVISOR), (2, _UNEQUAL, 0, 0))
     for kind in _DEVICES:
         rules.refuse("mknod", errno.EPERM, (1, _MASKED, _KIND_OF_FILE, kind))
         rules.refuse("mknodat", errno.EPERM, (2, _MASKED, _KIND_OF_FILE, kind))

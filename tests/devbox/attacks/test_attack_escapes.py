@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 from boxes import daemon, marked_on_host, python, run, run_program, start, succeed, unique
@@ -130,3 +131,16 @@ async def test_the_system_cannot_be_written(devbox: Devbox) -> None:
         assert (await run(devbox, f"echo x >> {path}")).status == 1, path
     for line in ("mv /usr/bin/env ~", "rm /etc/hosts", "mv /usr /x", "mv /home /x", "rmdir /proc", "mkdir /x"):
         assert (await run(devbox, line)).status != 0, line
+
+
+async def test_the_machine_is_as_it_was(devbox: Devbox) -> None:
+    """Its name, its clock, priorities and whom it ends for memory can't be changed, nor limits be raised."""
+    name, before = os.uname().nodename, time.time()
+    for line in (
+        "hostname owned", "date -s 2001-01-01", "ulimit -Hn 1000000", "ulimit -u unlimited",
+        "echo -1000 > /proc/self/oom_score_adj", "nice -n -20 true", "chrt -f 99 true",
+    ):  # fmt: skip
+        ran = await run(devbox, f"{line} && echo done")
+        assert "done" not in ran.text or "cannot set niceness" in ran.stderr.decode(), line
+    assert os.uname().nodename == name
+    assert time.time() >= before

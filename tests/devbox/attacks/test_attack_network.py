@@ -1,8 +1,24 @@
 """Attacks that reach for services: the host's, the metadata of clouds, the internet, other devboxes."""
 
 import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
 
-from boxes import Workshop, daemon, marked_on_host, python, run_program, start, succeed, unique
+import anyio
+from boxes import (
+    PATIENCE_SECONDS,
+    Workshop,
+    child_environment,
+    daemon,
+    marked_on_host,
+    python,
+    run_program,
+    start,
+    succeed,
+    unique,
+)
 from canaries import Service, program
 from driver_cases import DriverCase
 
@@ -14,6 +30,7 @@ OUTSIDE = [
     ["AF_INET", "SOCK_DGRAM", ["192.0.2.1", 53]],
     ["AF_INET", "SOCK_STREAM", ["10.0.0.1", 22]],
     ["AF_INET6", "SOCK_STREAM", ["fd00:ec2::254", 80]],
+    ["AF_INET6", "SOCK_STREAM", ["fe80::a9fe:a9fe", 80, 0, 1]],
     ["AF_INET6", "SOCK_STREAM", ["2001:db8::1", 443]],
 ]
 
@@ -37,6 +54,39 @@ def _own_address() -> str:
         except OSError:
             return "127.0.0.1"
         return str(probe.getsockname()[0])
+
+
+async def test_this_servers_own_port_is_not_reached(devbox: Devbox, tmp_path: Path) -> None:
+    """A server of ours that listens on this machine answers the host, and no devbox."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    serve = [sys.executable, "-m", "runloop_mcp", "serve", "--transport=http", "--no-auth", f"--port={port}"]
+    with subprocess.Popen(
+        [*serve, f"--state-dir={tmp_path}"], env=child_environment(), stderr=subprocess.PIPE
+    ) as server:
+        try:
+            await anyio.to_thread.run_sync(_answers, port, server)
+            targets = [["AF_INET", "SOCK_STREAM", [address, port]] for address in ("127.0.0.1", _own_address())]
+            targets.append(["AF_INET6", "SOCK_STREAM", ["::1", port]])
+            outcomes = await run_program(devbox, program("connect"), targets)
+            assert set(outcomes) <= {"ECONNREFUSED", "ENETUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"}, outcomes
+            await anyio.to_thread.run_sync(_answers, port, server)
+        finally:
+            server.terminate()
+
+
+def _answers(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Returns once the server takes a connection."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            assert server.poll() is None, server.stderr and server.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            return
 
 
 async def test_the_services_can_be_reached_at_all(services: list[Service]) -> None:

@@ -14,7 +14,7 @@ import os
 import select
 import sys
 
-from . import kernel, root, supervisor, trees
+from . import kernel, nameless, root, supervisor, trees
 
 TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def _send(channel: _socket.socket, packet: bytes) -> None:
 
 
 def _drop_root(plan: dict[str, Any]) -> None:
+    with open("/proc/self/oom_score_adj", "w") as file:  # the box goes before the engine; what root sets, it can't undo
+        file.write("500")
     if plan["drop_to"] is not None:
         os.setgroups([])
         os.setresgid(plan["drop_to"], plan["drop_to"], plan["drop_to"])
@@ -80,8 +82,6 @@ def _drop_root(plan: dict[str, Any]) -> None:
     kernel.die_with_parent()
     if os.getppid() != plan["parent"]:
         os._exit(1)
-    with open("/proc/self/oom_score_adj", "w") as file:  # the box goes before the engine
-        file.write("500")
 
 
 def _own_namespaces(plan: dict[str, Any]) -> None:
@@ -123,7 +123,7 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
         if request is None:
             break
         try:
-            answer = _do(request)
+            answer = _do(request, child)
         except OSError as error:
             answer = b"failed 0 %d " % (error.errno or errno.EIO) + _text(error)
         _send(channel, answer)
@@ -133,9 +133,11 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
     os._exit(0)
 
 
-def _do(request: Any) -> bytes:
+def _do(request: Any, child: int | None) -> bytes:
     if request[0] == "size":
-        return b"done 0 %d" % sum(map(_size, request[1]))
+        _, names, entry_bytes = request
+        held = nameless.size(child) if child is not None else 0
+        return b"done 0 %d" % (held + sum(_size(name, entry_bytes) for name in names))
     _, parts, staging = request
     for source, target, layers in parts:
         if layers:
@@ -145,10 +147,10 @@ def _do(request: Any) -> bytes:
     return b"done 0 0"
 
 
-def _size(name: str) -> int:
+def _size(name: str, entry_bytes: int) -> int:
     directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        return trees.size(directory)
+        return trees.size(directory, entry_bytes=entry_bytes)
     finally:
         os.close(directory)
 

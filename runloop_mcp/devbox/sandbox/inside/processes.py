@@ -1,7 +1,7 @@
 """The processes of a box, as its pid 1 sees them: starting, finding, stopping and ending them.
 
-A tree is found by its members' parents, by their session, and by a marker in their environment, which survives double
-forks and new sessions. A process that clears its environment and leaves its tree lives until the box stops.
+All that a command has started is found by its label, which the kernel hands on to every child and which no process of a
+box can change: not by forking twice, not in a session of its own, not by clearing its environment.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found] # not signal, which imports enum: 3 ms
 import errno
 import os
+import resource
 import stat
 import time
+
+from . import kernel
 
 TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ _FIND_SECONDS = 10.0
 _MAX_PATH = 4096
 _TO_DEFAULT = (_signal.SIGPIPE, _signal.SIGXFSZ)
 _BEGAN = 19
+_STOPPED = (b"T", b"t")
 _MASKS = (b"SigBlk", b"SigIgn", b"SigCgt")
 _DEAF, _IGNORES, _HEARS = range(3)
 _LOOKS_ALONE = 20
@@ -85,16 +89,20 @@ def _read(pid: int, name: str) -> bytes:
         os.close(descriptor)
 
 
-def _about(pid: int) -> tuple[bytes, int, int] | None:
-    """State, parent and session of a process; None where it is gone."""
-    _, _, rest = _read(pid, "stat").rpartition(b")")
-    fields = rest.split()
-    return (fields[0], int(fields[1]), int(fields[3])) if len(fields) > 3 else None
+def _state(pid: int) -> bytes:
+    """The letter of a process's state; none where it is gone."""
+    return _read(pid, "stat").rpartition(b")")[2][1:2]
+
+
+def _label(pid: int) -> int | None:
+    try:
+        return resource.prlimit(pid, kernel.LABEL)[0]
+    except (ProcessLookupError, PermissionError):  # gone
+        return None
 
 
 def _runs(pid: int) -> bool:
-    about = _about(pid)
-    return about is not None and about[0] not in b"ZX"
+    return _state(pid) not in b"ZX"
 
 
 def send_signal(pid: int, number: int) -> None:
@@ -173,39 +181,35 @@ def _program(pid: int) -> str:
         return ""
 
 
-def _members(first: int, marker: bytes) -> tuple[set[int], bool]:
-    """The processes that belong to the tree which began with one, and whether these are surely all.
+def labelled(label: int) -> tuple[set[int], bool]:
+    """The processes with a label that run, and whether these are surely all.
 
     Where one ended during the look, it may have left a child behind that is too young to have been listed.
     """
-    parents = {}
-    found = {first}
+    found = set()
     sure = True
     for pid in _all():
-        about = _about(pid)
-        if about is None or about[0] in b"ZX":
+        if not _runs(pid):
             sure = False
-            continue
-        _, parents[pid], session = about
-        if session == first or marker in _read(pid, "environ").split(b"\0"):
+        elif _label(pid) == label:
             found.add(pid)
-    grown = True
-    while grown:
-        below = {pid for pid, parent in parents.items() if parent in found and pid not in found}
-        found |= below
-        grown = bool(below)
     return found, sure
 
 
-def kill_tree(first: int, marker: bytes) -> set[int]:
-    """Stops what belongs to a tree until no more of it appears, then kills all of that; returns what it killed."""
+def kill_all_of(label: int, first: int) -> set[int]:
+    """Stops what has a label until no more of it appears, then kills all of that; returns what it killed.
+
+    Args:
+        label: What the processes have.
+        first: The one that was started with it, and is killed last: its end is what the engine waits for.
+    """
     members: set[int] = set()
     bystanders: set[int] = set()
     for _ in range(_ROUNDS):
-        found, sure = _members(first, marker)
+        found, sure = labelled(label)
         if not sure:  # processes that replace each other can outrun a look; not one at which everything stands still
             bystanders = freeze()
-            members |= _members(first, marker)[0]
+            members |= labelled(label)[0]
             break
         if found <= members:
             break
@@ -214,16 +218,21 @@ def kill_tree(first: int, marker: bytes) -> set[int]:
         members |= found
     for pid in members - {first}:
         send_signal(pid, _signal.SIGKILL)
-    send_signal(first, _signal.SIGKILL)  # last: its end is what the engine waits for
+    send_signal(first, _signal.SIGKILL)
     for pid in bystanders - members:
         send_signal(pid, _signal.SIGCONT)
     return members
 
 
-def any_left(first: int, marker: bytes) -> bool:
-    """Whether something of a tree that was killed still runs, or may: a look at moving processes proves nothing."""
-    found, sure = _members(first, marker)
-    return not sure or any(_runs(pid) for pid in found)
+def any_left(label: int) -> bool:
+    """Whether something with a label still runs, or may: a look at moving processes proves nothing."""
+    found, sure = labelled(label)
+    return not sure or bool(found)
+
+
+def outran(label: int) -> bool:
+    """Whether something with a label goes on after it was killed; not what hangs in the kernel, as on a busy disk."""
+    return any(_state(pid) not in (b"D", b"") for pid in labelled(label)[0])
 
 
 def wait_gone(pids: Iterable[int], reap: Callable[[], None]) -> None:
@@ -243,7 +252,7 @@ def freeze() -> set[int]:
     One signal to all is one instant to the kernel: no process is missed, and a fork under way is taken back. To stop
     one after the other would let processes slip through that keep replacing each other.
     """
-    before = {pid for pid in _all() if (about := _about(pid)) is not None and about[0] in b"Tt"}
+    before = {pid for pid in _all() if _state(pid) in _STOPPED}
     try:
         os.kill(-1, _signal.SIGSTOP)
     except ProcessLookupError:
@@ -251,14 +260,15 @@ def freeze() -> set[int]:
     asleep: set[int] | None = None
     deadline = time.monotonic() + _FREEZE_SECONDS
     while True:
-        states = {pid: about[0] for pid in _all() if (about := _about(pid)) is not None and about[0] not in b"ZX"}
-        moving = {pid for pid, state in states.items() if state not in b"Tt"}
+        states = {pid: state for pid in _all() if (state := _state(pid)) not in b"ZX"}
+        moving = {pid for pid, state in states.items() if state not in _STOPPED}
         # One that waits in the kernel, such as for a child that was stopped before its exec, stops when it returns.
         only_asleep = asleep == moving and all(states[pid] == b"D" for pid in moving)
         if not moving or only_asleep or time.monotonic() > deadline:
             return set(states) - before
         asleep = moving
         time.sleep(0.0005)
+        send_signal(-1, _signal.SIGSTOP)  # again: before it stopped, one may have sent others on their way
 
 
 def find(names: set[bytes], below: bytes, limit: int, results: int) -> int:

@@ -46,7 +46,7 @@ def main(plan: dict[str, Any], channel: int, lock: int, keeper_alive: int) -> No
             text = f"{type(error).__name__}: {error}".encode(errors="replace")[:2000]
             sock.send(b"broken 0 %d " % (getattr(error, "errno", 0) or 0) + text)
             os._exit(1)
-        Supervisor(sock).serve()
+        Supervisor(sock, plan["secret"]).serve()
         status = 0
     finally:
         os._exit(status)
@@ -70,6 +70,7 @@ def _move_in(plan: dict[str, Any], keeper_alive: int, kept: set[int]) -> None:
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(name, (limit, limit))
     kernel.install_filter(plan["filter"])
+    kernel.label_children(0, plan["secret"])  # tried here, so that no command is ever started without
 
 
 def _only_keep(kept: set[int]) -> None:
@@ -89,8 +90,9 @@ def _only_keep(kept: set[int]) -> None:
 class Supervisor:
     """Serves one engine, one request at a time; nothing that it does for one takes long."""
 
-    def __init__(self, channel: _socket.socket) -> None:
+    def __init__(self, channel: _socket.socket, secret: int) -> None:
         self._channel = channel
+        self._secret = secret
         self._proc_device = os.stat("/proc").st_dev
         self._tokens: dict[int, int] = {}
         """Which execution a running process is, by its process id."""
@@ -202,6 +204,7 @@ class Supervisor:
         except OSError as error:
             self._answer("no-directory", token, error.errno or errno.EIO)
             return
+        kernel.label_children(token, self._secret)
         if terminal:
             pid = self._spawn_on_terminal(argv, environment, standard_input, descriptors[0], descriptors[1])
         else:
@@ -230,15 +233,19 @@ class Supervisor:
         self._terminals[pid] = ours
         return pid
 
-    def _kill(self, token: int, _: list[int], wanted: int, marker: bytes) -> None:
+    def _kill(self, token: int, _: list[int], wanted: int) -> None:
         first = next((pid for pid, known in self._tokens.items() if known == wanted), None)
         if first is not None:
             # Looked at again afterwards: on a busy machine a chain of forks can pass a stop that it was not part of.
             for _round in range(_KILL_ROUNDS):
-                killed = processes.kill_tree(first, marker)
+                killed = processes.kill_all_of(wanted, first)
                 processes.wait_gone(killed, self._reap)
-                if not processes.any_left(first, marker):
+                if not processes.any_left(wanted):
                     break
+            else:
+                if processes.outran(wanted):
+                    self._answer("failed", token, errno.EBUSY)
+                    return
         self._answer("done", token)
 
     def _kill_all(self, token: int, _: list[int]) -> None:
@@ -305,6 +312,7 @@ class Supervisor:
 
     def _find(self, token: int, descriptors: list[int], names: list[bytes], below: bytes, limit: int) -> None:
         """Searches in a process of its own, which writes what it finds to a descriptor of the engine's."""
+        kernel.label_children(token, self._secret)
         pid = os.fork()
         if pid == 0:
             status = 1

@@ -205,12 +205,18 @@ def _attributes(old: int, new: int) -> None:
             os.setxattr(new, name, os.getxattr(old, name))
 
 
-def size(directory: int, wanted: Wanted = _always) -> int:
-    """The bytes that a tree takes on its disk, which may change meanwhile; a file with several names counts once."""
+def size(directory: int, wanted: Wanted = _always, *, entry_bytes: int = 0) -> int:
+    """The bytes that a tree takes on its disk, which may change meanwhile; a file with several names counts once.
+
+    Args:
+        directory: The tree.
+        wanted: Asked between entries.
+        entry_bytes: What each file and directory in it counts beside its contents.
+    """
     seen: set[int] = set()
     here = os.dup(directory)
     try:
-        below, total = _size_of_entries(here, seen)
+        below, total = _size_of_entries(here, seen, entry_bytes)
         levels = [_Level("", os.fstat(here), below)]
         while levels:
             if not wanted():
@@ -224,7 +230,7 @@ def size(directory: int, wanted: Wanted = _always) -> int:
                 here = _down(here, name)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            below, more = _size_of_entries(here, seen)
+            below, more = _size_of_entries(here, seen, entry_bytes)
             levels.append(_Level(name, os.fstat(here), below))
             total += more
     finally:
@@ -232,7 +238,7 @@ def size(directory: int, wanted: Wanted = _always) -> int:
     return total
 
 
-def _size_of_entries(here: int, seen: set[int]) -> tuple[list[str], int]:
+def _size_of_entries(here: int, seen: set[int], entry_bytes: int) -> tuple[list[str], int]:
     """The directories in a directory, and the bytes of all that is in it but theirs below."""
     directories = []
     total = 0
@@ -247,7 +253,7 @@ def _size_of_entries(here: int, seen: set[int]) -> tuple[list[str], int]:
             if about.st_ino in seen:
                 continue
             seen.add(about.st_ino)
-        total += about.st_blocks * 512
+        total += about.st_blocks * 512 + entry_bytes
     return directories, total
 
 

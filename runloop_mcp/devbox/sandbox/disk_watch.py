@@ -1,0 +1,164 @@
+"""What boxes' disks take, watched for all boxes at once.
+
+The file system tells at no cost how much of it is taken. So it is asked often, and a box's own disk is measured, which
+means to walk it, only when as much has gone as could bring that box near its limit. A box that may be over it stands
+still while it is measured, however long that takes.
+"""
+
+import contextlib
+import math
+import os
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+
+from runloop_mcp.api.errors import Unavailable
+from runloop_mcp.devbox.port import LimitHit
+
+from .limits import LimitHits
+
+ENTRY_BYTES = 4096
+"""What each file counts beside its contents: a file system has only so many of them."""
+
+_SLACK = 1 << 20
+_LOOK_SECONDS = 2.0
+"""A box is measured at least so often while anybody writes, since what others delete hides what it writes."""
+_LEFT_ALONE = (1, 4, 20)
+"""How many times longer than it took to measure a box, it is then left alone: when it may be over its limit, when it
+may be half way there, and else. It may be that all of this is written by somebody else."""
+_FASTEST = 4e9
+"""Bytes in a second: faster than anybody writes."""
+_SHORTEST, _SHORTEST_IDLE, _LONGEST = 0.005, 0.02, 0.5
+
+
+class Watched(Protocol):
+    """A box, as the watchdog sees it."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+
+    @property
+    def limits(self) -> LimitHits:
+        """What it has run into."""
+
+    async def disk_bytes(self) -> int:
+        """What its disk takes."""
+
+    def halted(self) -> AbstractAsyncContextManager[None]:
+        """A block in which none of its processes runs."""
+
+    async def kill_all(self, limit: LimitHit) -> None:
+        """Notes that, and kills all of its processes."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    box: Watched
+    limit: int
+    allowed: int | None
+    """What it may take before it loses its processes: its limit, or a little more than what it took when it did; None:
+    a little more than what the first look finds."""
+    used: int = 0
+    """What it took when it was measured last."""
+    taken: int = 0
+    """What was taken of the whole file system just before that."""
+    looked: float = 0.0
+    """When that was done."""
+    took: float = 0.0
+    """How long that took."""
+
+    def headroom(self, taken: int) -> int:
+        """How much it can still write at least, when so much of the file system is taken."""
+        return (self.allowed or 0) - self.used - max(taken - self.taken, 0)
+
+
+class DiskWatch:
+    """Looks after the disks of boxes for as long as `run` runs.
+
+    Args:
+        folder: Where all of them lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._watches: list[_Watch] = []
+        self._new = anyio.Event()
+
+    def watch(self, box: Watched, limit: int, *, used_before: bool) -> None:
+        """Begins to look after a box; ends by itself when the box does.
+
+        Args:
+            box: The box.
+            limit: The most bytes its disk may take.
+            used_before: Whether its disk was in use before, so that it may be over its limit already.
+        """
+        self._watches.append(_Watch(box, limit, None if used_before else limit))
+        self._new.set()
+
+    async def run(self) -> None:
+        """Looks, for ever; costs nothing while there is nothing to look after."""
+        before = 0
+        while True:
+            self._watches = [watch for watch in self._watches if watch.box.alive]
+            pause = math.inf
+            if self._watches:
+                taken = await anyio.to_thread.run_sync(_taken, self._folder)
+                for watch in list(self._watches):
+                    await self._look(watch, taken)
+                least = min(watch.headroom(taken) for watch in self._watches)
+                shortest = _SHORTEST if taken > before else _SHORTEST_IDLE
+                pause = min(max(least / 2 / _FASTEST, shortest), _LONGEST)
+                before = taken
+            with anyio.move_on_after(pause):
+                await self._new.wait()
+            if self._new.is_set():
+                self._new = anyio.Event()
+
+    async def _look(self, watch: _Watch, taken: int) -> None:
+        """Measures a box where it can have come near its limit, or where it is time for that."""
+        headroom = watch.headroom(taken)
+        over, near, far = (times * watch.took for times in _LEFT_ALONE)
+        if headroom <= 0:
+            pause = over
+        elif headroom <= ((watch.allowed or 0) - watch.used) / 2:
+            pause = near
+        elif taken != watch.taken:
+            pause = max(far, _LOOK_SECONDS)
+        else:
+            pause = math.inf
+        if watch.used and anyio.current_time() < watch.looked + pause:
+            return
+        with contextlib.suppress(Unavailable):  # it has ended meanwhile
+            if watch.used and headroom <= 0:
+                async with watch.box.halted():
+                    await self._measure(watch)
+            else:
+                await self._measure(watch)
+
+    async def _measure(self, watch: _Watch) -> None:
+        began = anyio.current_time()
+        watch.taken = await anyio.to_thread.run_sync(_taken, self._folder)
+        watch.box.limits.look()
+        watch.used = used = await watch.box.disk_bytes()
+        watch.looked = anyio.current_time()
+        watch.took = watch.looked - began
+        # Somebody has to be able to tidy up: what is there is borne then, and what is added to it is not.
+        if used <= watch.limit:
+            watch.allowed = watch.limit
+        elif watch.allowed is None:
+            watch.allowed = used + _SLACK
+        elif used > watch.allowed:
+            await watch.box.kill_all(LimitHit.DISK)
+            watch.used = await watch.box.disk_bytes()
+            watch.allowed = watch.used + _SLACK
+
+
+def _taken(folder: Path) -> int:
+    """How many bytes of a file system are taken, its files counted as in a box."""
+    about = os.statvfs(folder)
+    return (about.f_blocks - about.f_bfree) * about.f_frsize + (about.f_files - about.f_ffree) * ENTRY_BYTES
