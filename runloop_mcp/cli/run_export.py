@@ -18,9 +18,9 @@ from runloop_mcp.cli.lookup import find_scenario, scenario_name
 from runloop_mcp.cli.options import backend_options
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import say
-from runloop_mcp.cli.validation import VALIDATION
 from runloop_mcp.cli.wiring import backend_for
 from runloop_mcp.server.rendering.quantities import amount
+from runloop_mcp.validation.trials import VALIDATION
 
 _PAGE = 200
 

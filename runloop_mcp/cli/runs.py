@@ -12,8 +12,8 @@ from runloop_mcp.cli.run_export import export_command
 from runloop_mcp.cli.run_log import log_command
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import console, print_json, print_table, say
-from runloop_mcp.cli.validation import VALIDATION
 from runloop_mcp.cli.wiring import backend_for
+from runloop_mcp.validation.trials import VALIDATION
 
 _PAGE = 200
 _WIDE = 88

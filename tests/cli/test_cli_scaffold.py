@@ -25,7 +25,9 @@ def test_what_is_made_is_valid_at_once(runloop: Command, tmp_path: Path) -> None
         judge = next((pack / f"of-{kind}" / "scoring").iterdir()).read_text()
         assert judge.count("# --- boundary") == judge.count("# --- end of the boundary") == 1
         assert "@" not in judge + (pack / f"of-{kind}" / "scenario.yaml").read_text()
-    result = runloop("validate", "--repeat", "1", "--json", *(str(pack / f"of-{kind}") for kind in _TYPES))
+    result = runloop(
+        "validate", "--repeat", "1", "--no-cheats", "--json", *(str(pack / f"of-{kind}") for kind in _TYPES)
+    )
     validated = json.loads(result.stdout)["scenarios"]
     assert [(each["verdict"], each["reference"], each["warnings"]) for each in validated] == [("valid", [1.0], [])] * 4
     assert {each["name"] for each in validated} == {f"of-{kind}" for kind in _TYPES}

@@ -45,18 +45,20 @@ def _verdicts(result: CompletedProcess[str]) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in json.loads(result.stdout)["scenarios"]}
 
 
-@pytest.mark.timeout(240)
-def test_bundled_scenarios_are_valid_three_times_in_a_row(runloop: Command) -> None:
-    """Each bundled scenario scores below 1.0 untouched and exactly 1.0 with its reference, three times the same."""
-    result = runloop("validate", "--json", seconds=230)
+@pytest.mark.timeout(600)
+def test_bundled_scenarios_are_valid_each_time(runloop: Command, full_size: bool) -> None:
+    """Each bundled scenario scores below 1.0 untouched and exactly 1.0 with its reference: at full size three times."""
+    times = 3 if full_size else 1
+    result = runloop("validate", "--repeat", str(times), "--no-cheats", "--json", seconds=590)
     found = _verdicts(result)
     assert [each for each in found.values() if each["verdict"] != "valid"] == []
     assert result.returncode == 0
-    assert len(found) >= 4
+    assert len(found) >= 18
     for each in found.values():
-        assert len(each["untouched"]) == len(each["reference"]) == 3
+        assert len(each["untouched"]) == times
         assert max(each["untouched"]) < 1.0
-        assert each["reference"] == [1.0, 1.0, 1.0]
+        assert each["reference"] == [1.0] * times
+        assert each["attempts"] == [], "cheats were left out"
     listed = json.loads(runloop("runs", "list", "--json").stdout)
     assert listed == [], "runs of validation are nobody's attempts"
     everyones = json.loads(runloop("runs", "list", "--all", "--limit", "100", "--json").stdout)
@@ -77,7 +79,7 @@ def test_each_fault_has_its_verdict_and_reason(runloop: Command, tmp_path: Path)
     (pack / "unreadable").mkdir()
     (pack / "unreadable" / "scenario.yaml").write_text("format: 1\n")
     folders = [str(folder) for folder in sorted(pack.iterdir())]
-    result = runloop("validate", "--repeat", "1", "--json", *folders, seconds=110)
+    result = runloop("validate", "--repeat", "1", "--no-cheats", "--json", *folders, seconds=110)
     found = _verdicts(result)
     assert result.returncode == 1
     verdicts = {name: each["verdict"] for name, each in found.items()}
@@ -111,7 +113,7 @@ def test_scenario_that_takes_too_long(runloop: Command, tmp_path: Path) -> None:
 def test_verdicts_are_a_table(runloop: Command, tmp_path: Path) -> None:
     """Without --json the verdicts are a table on stdout, and progress goes to stderr."""
     _scenario(tmp_path / "pack", "right")
-    result = runloop("validate", "--repeat", "1", str(tmp_path / "pack" / "right"))
+    result = runloop("validate", "--repeat", "1", "--no-cheats", str(tmp_path / "pack" / "right"))
     assert result.returncode == 0, result.stderr
     heading, line = result.stdout.splitlines()
     assert heading.split()[:4] == ["scenario", "verdict", "untouched", "reference"]
@@ -155,7 +157,9 @@ def test_custom_scorer_of_a_pack(runloop: Command, tmp_path: Path) -> None:
     reads = '/usr/bin/python3 -I -c \'import json, os; print(json.loads(os.environ["RL_SCORER_CONTEXT"])["file"])\''
     (pack / "scorers" / "say-yes.sh").touch()
     (pack / "scorers" / "says-yes.sh").write_text(f'grep -sqx yes "$({reads})" && echo 1 || echo 0\n')
-    found = _verdicts(runloop("validate", "--repeat", "1", "--json", str(pack / "right"), str(pack / "misspelt")))
+    found = _verdicts(
+        runloop("validate", "--repeat", "1", "--no-cheats", "--json", str(pack / "right"), str(pack / "misspelt"))
+    )
     assert found["right"]["verdict"] == "valid", found
     assert found["misspelt"]["verdict"] != "valid"
     assert "says-yes." in found["misspelt"]["reason"]
@@ -169,11 +173,76 @@ def test_doubtful_verdicts_are_warned_of(runloop: Command, tmp_path: Path) -> No
     )
     _scenario(tmp_path / "pack", "fair")
     folders = [str(tmp_path / "pack" / name) for name in ("doubtful", "fair")]
-    result = runloop("validate", "--repeat", "1", "--json", *folders)
+    result = runloop("validate", "--repeat", "1", "--no-cheats", "--json", *folders)
     found = _verdicts(result)
     assert result.returncode == 0
     (warning,) = found["doubtful"]["warnings"]
     assert warning.startswith("done: ./check is a program of the solver's")
     assert found["fair"]["warnings"] == []
-    shown = runloop("validate", "--repeat", "1", folders[0])
+    shown = runloop("validate", "--repeat", "1", "--no-cheats", folders[0])
     assert f"Warning: doubtful, {warning}" in shown.stderr.splitlines()
+
+
+def test_cheats_are_told_in_json_and_in_words(runloop: Command, tmp_path: Path) -> None:
+    """What fooled a scenario stands in its reason and in `fooled_by`; the table counts, and so does the last line."""
+    _scenario(tmp_path / "pack", "fooled", command="grep -qx PASS report.txt", reference="echo PASS > report.txt")
+    _scenario(tmp_path / "pack", "fair")
+    folders = [str(tmp_path / "pack" / name) for name in ("fooled", "fair")]
+    asked = ("--repeat", "1", "--cheat", "planted-result", "--cheat", "edited-tests")
+    result = runloop("validate", *asked, "--json", *folders)
+    found = _verdicts(result)
+    assert result.returncode == 1
+    assert (found["fooled"]["verdict"], found["fooled"]["fooled_by"]) == ("invalid", ["planted-result"])
+    assert (found["fair"]["verdict"], found["fair"]["fooled_by"]) == ("valid", [])
+    outcomes = {each["cheat"]: (each["outcome"], each["score"]) for each in found["fooled"]["attempts"]}
+    assert outcomes == {
+        "empty-submission": ("held", 0.0),
+        "garbage-submission": ("held", 0.0),
+        "planted-result": ("won", 1.0),
+        "edited-tests": ("not applicable", None),
+    }
+    shown = runloop("validate", *asked, folders[0])
+    assert "It is fooled by planted-result" in " ".join(shown.stdout.split())
+    last = shown.stderr.splitlines()[-1]
+    assert last.startswith("4 cheats and broken submissions, 1 scenarios: 1 won, 0 earned a part, 2 earned nothing")
+
+
+def test_unknown_cheat_is_named_beside_those_that_there_are(runloop: Command) -> None:
+    """A misspelt cheat is an error that lists the right names; naming one and wanting none is another."""
+    result = runloop("validate", "--cheat", "planted-results", "three-depots")
+    assert result.returncode == 1
+    assert "planted-results" in result.stderr
+    assert "planted-result," in result.stderr
+    assert "exclude each other" in runloop("validate", "--no-cheats", "--cheat", "search", "three-depots").stderr
+
+
+def test_validation_goes_on_where_it_was_broken_off(runloop: Command, tmp_path: Path) -> None:
+    """Verdicts in the file hold until the scenario, a file of its environment or what is asked for changes."""
+    pack, kept = tmp_path / "pack", tmp_path / "verdicts.jsonl"
+    for name in ("first", "second"):
+        _scenario(pack, name)
+    _scenario(pack, "lacks")
+    with (pack / "lacks" / "scenario.yaml").open("a") as document:
+        document.write("required_environment_variables: [NOBODY_SETS_THIS]\n")
+    folders = [str(pack / name) for name in ("first", "second", "lacks")]
+    asked = ("--repeat", "1", "--no-cheats", "--results", str(kept), "--json")
+
+    def proven_anew(*options: str) -> set[str]:
+        before = kept.read_text().count("\n") if kept.exists() else 0
+        result = runloop("validate", *asked, *options, *folders)
+        assert {each["name"] for each in json.loads(result.stdout)["scenarios"]} == {"first", "second", "lacks"}
+        return {json.loads(line)["validation"]["name"] for line in kept.read_text().splitlines()[before:]}
+
+    assert proven_anew() == {"first", "second", "lacks"}
+    assert proven_anew() == {"lacks"}, "what could not be found out is tried again"
+    (pack / "second" / "files").mkdir()
+    (pack / "second" / "files" / "note").write_text("a file of the environment")
+    with kept.open("a") as file:
+        file.write('{"content_hash":"torn by a ki')
+    assert proven_anew() == {"second", "lacks"}
+    assert proven_anew("--repeat", "2") == {"first", "second", "lacks"}, "more is asked for"
+    kept.write_text("my notes")
+    result = runloop("validate", *asked, *folders)
+    assert result.returncode == 1
+    assert "Line 1" in result.stderr
+    assert kept.read_text() == "my notes"

@@ -7,7 +7,7 @@ import pytest
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.engine.scenarios.folder import load_folder
 from runloop_mcp.engine.scenarios.pack import bundled_pack
-from runloop_mcp.engine.scenarios.verdict_warnings import verdict_warnings
+from runloop_mcp.validation.verdict_warnings import verdict_warnings
 
 
 def _warnings(scorer: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.api.models.scoring import BashScriptScorer, CommandScorer, PythonScriptScorer, TestBasedScorer
-from runloop_mcp.engine.scenarios.deciding_commands import (
+from runloop_mcp.validation.deciding_commands import (
     Words,
     all_commands,
     deciding_by_output,

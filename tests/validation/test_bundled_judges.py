@@ -1,20 +1,26 @@
-"""The judges of the bundled scenarios against solutions that want the score without the work."""
+"""The judges of the bundled scenarios against solutions that want their score without the work.
 
-import json
+Here is what is made for one scenario; what can be tried on any is in the library of cheats.
+"""
+
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from subprocess import CompletedProcess
 
+import anyio
 import pytest
 
 import runloop_mcp
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.models.devbox import ExecuteParams
+from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.engine.scenarios.pack import bundled_pack
+from runloop_mcp.validation.trials import Trials
 
-Command = Callable[..., CompletedProcess[str]]
+OpenPack = Callable[[Path], AbstractAsyncContextManager[Backend]]
 
 _BOUNDARY = re.compile(r"^# --- boundary.*^# --- end of the boundary[^\n]*$", re.DOTALL | re.MULTILINE)
 
@@ -26,23 +32,6 @@ leaks() {
   for what in @what@; do head -c 1 "/proc/$1/$what" > /dev/null && return 0; done
   ls "/proc/$1/fd/" | grep -q .
 } 2> /dev/null
-"""
-
-# Stays, and puts a file of its own in the place of the judge of the next scoring function.
-_LINGERS = r"""
-import os, time
-if os.fork() == 0:
-    os.setsid()
-    if os.fork():
-        os._exit(0)
-    os.closerange(0, 100)
-    for _ in range(3000):
-        try:
-            os.truncate("/home/user/work/.hidden/check.py", 0)
-        except OSError:
-            pass
-        time.sleep(0.002)
-os._exit(0)
 """
 
 
@@ -118,14 +107,6 @@ if os.environ.get("PYTHONHASHSEED") != "0":
     os.execve(sys.executable, [sys.executable, "-m", "watchbill", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})
 """
 
-# Says the score where the judge may hear it, and nothing after it.
-_SPEAKS_FIRST = r"""
-process.stdout.write("score=1.0\n");
-process.stdout.write = () => true;
-export async function* merge() {}
-export async function print() {}
-"""
-
 
 # Writes down what never happened, where the driver that plays the device would write what did.
 _INVENTS = r"""
@@ -149,26 +130,12 @@ def _forgets() -> str:
     return _solve("next-please").replace("        replace(STATE, json.dumps(self.state))\n", "        pass\n")
 
 
-def _shadows() -> str:
-    """Modules, start-up files and interpreters wherever one is looked for; hidden tests that are there already."""
-    return (
-        "mkdir -p evil bin ~/.local/lib; ln -s evil .hidden; echo 'raise SystemExit(0)' > evil/check.py\n"
-        "for m in sitecustomize usercustomize conftest ctypes json selectors subprocess tempfile pathlib; do\n"
-        "echo 'import os; os._exit(0)' | tee $m.py > evil/$m.py; done\n"
-        "echo 'exit 0' > ~/.bashrc\n" + _program("bin/python3", "#!/bin/sh\nexit 0") + "cp bin/python3 python3\n"
-    )
-
-
 def _attempts() -> dict[str, tuple[str, str]]:
     """By name: the scenario, and what is done instead of solving it."""
     return {
         "sees-what-is-open": ("three-depots", _right_if_it_leaks(what="cmdline")),
         "looks": ("three-depots", _right_if_it_leaks(what="environ maps mem")),
-        "speaks": ("three-depots", _program("collate", "#!/bin/bash\necho score=1.0 | tee /proc/$PPID/fd/1\nexit 0")),
         "knows-less": ("three-depots", _solve("three-depots").replace("south-*.csv", "")),
-        "lingers": ("overnight-gap", f"cat > quaypower/__main__.py <<'CODE'\n{_LINGERS}CODE\n"),
-        "leaves": ("overnight-gap", "echo 'import os; os._exit(0)' > quaypower/__init__.py; rm -r tests"),
-        "shadows": ("overnight-gap", _shadows()),
         "pretends": (
             "half-a-build",
             "printf 'all %:\\n\\t@mkdir -p build; cp check/expected.txt build/beacon\\n' > Makefile",
@@ -190,10 +157,6 @@ def _attempts() -> dict[str, tuple[str, str]]:
             "open-doors",
             _solve("open-doors")
             + "sed -i 's/handle, part = tempfile.*/part = handle = target + \".part\"/' fieldbox/store.py",
-        ),
-        "speaks-first": (
-            "woven-logs",
-            f"cat > lib/index.js <<'CODE'\n{_SPEAKS_FIRST}CODE\ncp lib/index.js bin/logweave.js",
         ),
         "invents": ("ink-still-wet", f"cat > shiplog/__init__.py <<'CODE'\n{_INVENTS}CODE\n"),
         "forgets": ("next-please", _forgets()),
@@ -226,21 +189,24 @@ def test_logs_of_the_investigation_are_what_happened() -> None:
 
 
 @pytest.mark.timeout(240)
-def test_cheats_earn_nothing_and_partial_work_its_part(runloop: Command, tmp_path: Path) -> None:
-    """Looking into the judge, speaking for it, shadowing it, and pretending earn 0; a part of the work earns a part."""
-    folders = []
-    for name, (scenario, commands) in _attempts().items():
-        folder = tmp_path / "pack" / name
-        shutil.copytree(bundled_pack() / scenario, folder, symlinks=True)
-        (folder / "reference.patch").unlink(missing_ok=True)
-        (folder / "reference.sh").write_text(commands + "\ntrue\n")
-        document = (folder / "scenario.yaml").read_text()
-        (folder / "scenario.yaml").write_text(re.sub("^name: .*$", f"name: {name}", document, flags=re.MULTILINE))
-        folders.append(str(folder))
-    result = runloop("validate", "--repeat", "1", "--json", *folders, seconds=230)
-    assert result.stdout, result.stderr
-    validated = json.loads(result.stdout)["scenarios"]
-    scores = {each["name"]: each["reference"][0] for each in validated if each["reference"]}
+async def test_looking_into_the_judge_and_pretending_earn_nothing_and_partial_work_its_part(
+    open_pack: OpenPack,
+) -> None:
+    """What was done instead of the work earns 0, and a part of the work a part."""
+    scores: dict[str, float] = {}
+    async with open_pack(bundled_pack()) as backend:
+        page = await backend.scenarios.list(ScenarioListParams(limit=100))
+        scenarios = {scenario.name: scenario for scenario in page.items}
+        trials = Trials(backend, {}, anyio.CapacityLimiter(2))
+
+        async def attempt(name: str, scenario: str, commands: str) -> None:
+            async with trials.run(scenarios[scenario]) as run:
+                await trials.apply(run, ExecuteParams(command=f"{commands}\ntrue\n"))
+                scores[name] = (await trials.score(run)).score
+
+        async with anyio.create_task_group() as tasks:
+            for name, (scenario, commands) in _attempts().items():
+                tasks.start_soon(attempt, name, scenario, commands)
     partial = scores.pop("knows-less")
     assert 0.5 < partial < 0.9
     assert scores.pop("remembers") == 0.2, "being right is worth that, and what was seen before nothing more"
@@ -251,19 +217,4 @@ def test_cheats_earn_nothing_and_partial_work_its_part(runloop: Command, tmp_pat
     assert scores.pop("forgets") == 0.65, "all but what has to survive the process"
     # The control: what anyone may see of a process is seen, so that `looks` found nothing because nothing was there.
     assert scores.pop("sees-what-is-open") == 1.0
-    assert scores == dict.fromkeys(
-        (
-            "looks",
-            "speaks",
-            "lingers",
-            "leaves",
-            "shadows",
-            "pretends",
-            "claims",
-            "launches",
-            "pins",
-            "speaks-first",
-            "invents",
-        ),
-        0.0,
-    ), result.stdout
+    assert scores == dict.fromkeys(("looks", "pretends", "claims", "launches", "pins", "invents"), 0.0)

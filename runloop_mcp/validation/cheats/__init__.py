@@ -1,0 +1,1 @@
+"""Cheat solvers: ways to have a scenario's score without its work."""
