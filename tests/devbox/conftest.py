@@ -9,12 +9,28 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from boxes import Workshop, entered
-from driver_cases import CASES, DriverCase
+from driver_cases import CASES, NOT_HERE, DriverCase
 
 from runloop_mcp.devbox.port import Capability, Devbox, Driver
 
 # Root runs everything a second time as a user without privileges; such a user has nothing to add.
 collect_ignore = [] if os.geteuid() == 0 else ["test_unprivileged.py"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves tests of a driver that the default suite has no time for to --full-size."""
+    for item in items:
+        case = getattr(item, "callspec", None) and item.callspec.params.get("driver_case")
+        if isinstance(case, DriverCase) and case.default is not None and item.originalname not in case.default:
+            item.add_marker("proof")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says which drivers are not tested, and why."""
+    for name, reason in NOT_HERE.items():
+        terminalreporter.write_line(f"not tested: the {name} driver, because {reason}")
+
 
 _probed: dict[str, Capability] = {}
 
