@@ -22,6 +22,8 @@ class DriverCase:
     """How isolated the driver must say that its devboxes are."""
     processes_on_host: bool = True
     """Whether the host can see the processes of devboxes, and so the tests can watch them from there."""
+    whole_seconds: bool = False
+    """Whether snapshots keep times to the second only."""
     default: frozenset[str] | None = None
     """The tests that run without --full-size, by name; None: all."""
 
@@ -47,8 +49,12 @@ def _containers(engine: str, state: Path) -> Driver:
 
 _SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces")
 _CONTAINERS = (
-    DriverCase("docker", partial(_containers, "docker"), "container", default=frozenset(selection.DOCKER)),
-    DriverCase("podman", partial(_containers, "podman"), "container", default=frozenset(selection.PODMAN)),
+    DriverCase(
+        "docker", partial(_containers, "docker"), "container", whole_seconds=True, default=frozenset(selection.DOCKER)
+    ),
+    DriverCase(
+        "podman", partial(_containers, "podman"), "container", whole_seconds=True, default=frozenset(selection.PODMAN)
+    ),
 )
 
 NOT_HERE = {case.name: reason for case in _CONTAINERS if (reason := engines.why_not(case.name))}

@@ -217,7 +217,9 @@ class DockerDriver(Driver):
         labels = ready.names.labels(names.DEVBOX, devbox_id, spec=spec_to_json(spec), files=keys)
         lock = await anyio.to_thread.run_sync(ready.locks.hold, devbox_id)
         try:
-            request = configuration(image, spec, labels, ready.host)
+            request = configuration(
+                image, spec, labels, processors=ready.host.get("NCPU"), podman=ready.engine.is_podman
+            )
             await ready.engine.post("/containers/create", request, name=container)
         except BaseException as error:
             if isinstance(error, Refused) and error.status == 409:  # another server was faster

@@ -46,7 +46,11 @@ class Engine:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=8),
         )
         timeout = httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS, pool=None)
-        self._client = httpx.AsyncClient(transport=transport, base_url=address.base_url, timeout=timeout)
+        # Not compressed: what goes from one container to another would be for nothing.
+        headers = {"Accept-Encoding": "identity"}
+        self._client = httpx.AsyncClient(
+            transport=transport, base_url=address.base_url, timeout=timeout, headers=headers
+        )
         self._prefix = ""
         self.version: dict[str, Any] = {}
         """What the engine says of itself; empty before `greet`."""
@@ -59,6 +63,11 @@ class Engine:
         chosen = max(oldest, min(newest, _WANTED_VERSION))
         self._prefix = f"/v{chosen[0]}.{chosen[1]}"
         self.version = about
+
+    @property
+    def is_podman(self) -> bool:
+        """Whether it is Podman, which behaves a little differently here and there."""
+        return any("podman" in str(each.get("Name")).lower() for each in self.version.get("Components") or ())
 
     async def close(self) -> None:
         """Ends its connections."""

@@ -22,7 +22,7 @@ from runloop_mcp.api.errors import InvalidRequest, NotFound, Unavailable
 from runloop_mcp.devbox.port import HOME, DevboxSpec, Files
 
 from . import archives, names
-from .containers import scratch
+from .containers import PIPES, scratch
 from .engine import Engine, Refused
 from .locks import Locks
 from .names import Names
@@ -136,7 +136,8 @@ class Environments:
         lock = await anyio.to_thread.run_sync(self._locks.hold, container)
         try:
             name = self._names.container(container)
-            request = scratch(image, self._names.labels(names.SCRATCH, container), command)
+            labels = self._names.labels(names.SCRATCH, container)
+            request = scratch(image, labels, podman=self._engine.is_podman, command=command)
             try:
                 await self._engine.post("/containers/create", request, name=name)
                 yield name
@@ -214,6 +215,8 @@ def _pack_system(packer: archives.Packer, spec: DevboxSpec, there: set[str], acc
         packer.text(f"/etc/{name}", "\n".join([*others, lines[name], ""]).encode())
     if _PYTHON not in there and (other := next((path for path in _OTHER_PYTHONS if path in there), None)):
         packer.link(_PYTHON, other)
+    # Where it is mounted later: the second mount takes over the mode of what lies under it.
+    packer.directory(PIPES, 0, 0o1777)
     made = set(there)
     for place in (HOME, spec.working_directory, *spec.read_only):
         for parent in _parents(place):
