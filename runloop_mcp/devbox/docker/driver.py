@@ -21,7 +21,7 @@ from runloop_mcp.devbox.sandbox.records import spec_from_json, spec_to_json
 from runloop_mcp.devbox.sandbox.watchdog import Watchdog
 from runloop_mcp.devbox.to_the_end import to_the_end
 
-from . import names
+from . import DEFAULT_IMAGE, names
 from .address import find
 from .bootstrap import modules
 from .build import build_image
@@ -34,9 +34,6 @@ from .locks import Locks
 from .names import Names, unpacked
 from .programs import Programs
 from .snapshots import Snapshots
-
-DEFAULT_IMAGE = "python:3.12-bookworm"
-"""Has Python, bash, git, gcc, make and sqlite3."""
 
 _BOOT_SECONDS = 60.0
 _NO_PYTHON = ("executable file not found", "no such file or directory")
@@ -356,6 +353,8 @@ class DockerDriver(Driver):
     # What is kept
 
     async def kept(self) -> Sequence[Kept]:  # noqa: D102 - see the port
+        if not await anyio.to_thread.run_sync(Names.are_given, self._state):
+            return []  # nothing was ever made: no engine need be there
         return await (await self._ready()).inventory.listed()
 
     async def kept_bytes(self, kept: Kept) -> int:  # noqa: D102 - see the port

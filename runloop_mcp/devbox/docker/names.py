@@ -29,6 +29,7 @@ ENVIRONMENT = "environment"
 SCRATCH = "scratch"
 """A container that something is copied out of or into."""
 
+_ID_FILE = "id"
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -60,8 +61,8 @@ class Names:
     @classmethod
     def of(cls, folder: Path) -> "Names":
         """The names of a state directory, which gets its id here at its first use; blocks."""
-        kept = folder / "id"
-        if not kept.exists():
+        kept = folder / _ID_FILE
+        if not cls.are_given(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             fresh = folder / f"id-{os.getpid()}-{secrets.token_hex(4)}"
             fresh.write_text(secrets.token_hex(8), encoding="ascii")
@@ -72,6 +73,11 @@ class Names:
             finally:
                 fresh.unlink()
         return cls(kept.read_text(encoding="ascii").strip())
+
+    @staticmethod
+    def are_given(folder: Path) -> bool:
+        """Whether a state directory has an id yet; blocks."""
+        return (folder / _ID_FILE).exists()
 
     def container(self, devbox_id: str) -> str:
         """The name of a devbox's container."""
