@@ -82,8 +82,9 @@ async def _examine(settings: Settings) -> tuple[Capability, Sequence[Finding]]:
         capability = await _capability(settings)
         findings.append(await _scenarios(settings))
     else:
-        capability = Capability("sandbox", "none", [Finding("devboxes", ok=False, detail="not tried: no state")])
-    findings += [_program(name, use) for name, use in _OPTIONAL_PROGRAMS.items()]
+        capability = Capability(settings.devbox, "none", [Finding("devboxes", ok=False, detail="not tried: no state")])
+    if settings.devbox == "sandbox":  # which shows this machine's programs
+        findings += [_program(name, use) for name, use in _OPTIONAL_PROGRAMS.items()]
     findings += [_scorers_program(name, use) for name, use in _SCORERS_PROGRAMS.items()]
     return capability, findings
 

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.cli.capacity import devboxes_at_once
+from runloop_mcp.devbox.docker import DEFAULT_IMAGE
 from runloop_mcp.devbox.port import Network
 
 PREFIX = "RUNLOOP_MCP_"
@@ -31,6 +32,14 @@ class Settings(BaseSettings):
     )
     backend: Literal["local", "cloud"] = Field(
         default="local", description="Who keeps scenarios, runs and scores: `local` or `cloud`."
+    )
+    devbox: Literal["sandbox", "docker"] = Field(
+        default="sandbox",
+        description="What local devboxes are: `sandbox` (namespaces, Linux only) or `docker` (containers of Docker,"
+        " Podman or another engine with Docker's API; `DOCKER_HOST` names it).",
+    )
+    docker_image: str = Field(
+        default=DEFAULT_IMAGE, min_length=1, description="The image that containers are made from; it needs python3."
     )
     devbox_network: Network = Field(
         default=Network.NONE, description="What local devboxes reach: `none` (their own loopback) or `host`."

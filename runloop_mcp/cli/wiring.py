@@ -39,6 +39,10 @@ def keeping_state_in(folder: Path) -> Iterator[None]:
 
 def driver_for(settings: "Settings") -> "Driver":
     """The driver that devboxes run with; enter it before use."""
+    if settings.devbox == "docker":
+        from runloop_mcp.devbox.docker.driver import DockerDriver
+
+        return DockerDriver(settings.state_dir, settings.docker_image)
     from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
     return SandboxDriver(settings.state_dir)

@@ -100,6 +100,9 @@ class DevboxSpec:
     network: Network = Network.NONE
     user: User = field(default_factory=User)
     """The home is `HOME`, whatever its name."""
+    image: str | None = None
+    """The image that it is made from, by its name in a container engine; None: the driver's own choice. A driver that
+    knows no images refuses one."""
 
 
 @dataclass(frozen=True, slots=True)

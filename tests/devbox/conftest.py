@@ -10,22 +10,37 @@ import pytest
 import pytest_asyncio
 from attack_catalogue import is_limit
 from boxes import Workshop, entered
-from driver_cases import CASES, DriverCase
+from driver_cases import CASES, NOT_HERE, DriverCase
 
 from runloop_mcp.devbox.port import Capability, Devbox, Driver
 
 # Root runs everything a second time as a user without privileges; such a user has nothing to add.
 collect_ignore = [] if os.geteuid() == 0 else ["test_unprivileged.py"]
 
-_probed: dict[str, Capability] = {}
 
-
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out attacks that a driver is known not to block; the table of attacks says which, and why."""
+    """Leaves out attacks that a driver is known not to block (the table of attacks says which, and why).
+
+    Tests of a driver that the default suite has no time for are left to --full-size.
+    """
+    for item in items:
+        case = getattr(item, "callspec", None) and item.callspec.params.get("driver_case")
+        if isinstance(case, DriverCase) and case.default is not None and item.originalname not in case.default:
+            item.add_marker("proof")
     left_out = [item for item in items if _is_limit(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says which drivers are not tested, and why."""
+    for name, reason in NOT_HERE.items():
+        terminalreporter.write_line(f"not tested: the {name} driver, because {reason}")
+
+
+_probed: dict[str, Capability] = {}
 
 
 def _is_limit(item: pytest.Item) -> bool:

@@ -2,7 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import engines
+import selection
 
 from runloop_mcp.devbox.port import Driver
 
@@ -18,6 +22,10 @@ class DriverCase:
     """How isolated the driver must say that its devboxes are."""
     processes_on_host: bool = True
     """Whether the host can see the processes of devboxes, and so the tests can watch them from there."""
+    whole_seconds: bool = False
+    """Whether snapshots keep times to the second only."""
+    default: frozenset[str] | None = None
+    """The tests that run without --full-size, by name; None: all."""
 
 
 def _sandbox(state: Path) -> Driver:
@@ -26,7 +34,33 @@ def _sandbox(state: Path) -> Driver:
     return SandboxDriver(state)
 
 
-CASES = (DriverCase("sandbox", _sandbox, tier="namespaces"),)
+def _containers(engine: str, state: Path) -> Driver:
+    from runloop_mcp.devbox.docker.driver import DockerDriver  # noqa: PLC0415 - likewise
+
+    # What a server in another process finds, which is to use the same engine.
+    note = state / f"{engine}.address"
+    if not note.exists():
+        address = engines.engine(engine).address
+        if not state.is_dir():
+            return DockerDriver(state, engines.IMAGE, {"DOCKER_HOST": address})
+        note.write_text(address)
+    return DockerDriver(state, engines.IMAGE, {"DOCKER_HOST": note.read_text()})
+
+
+_SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces")
+_CONTAINERS = (
+    DriverCase(
+        "docker", partial(_containers, "docker"), "container", whole_seconds=True, default=frozenset(selection.DOCKER)
+    ),
+    DriverCase(
+        "podman", partial(_containers, "podman"), "container", whole_seconds=True, default=frozenset(selection.PODMAN)
+    ),
+)
+
+NOT_HERE = {case.name: reason for case in _CONTAINERS if (reason := engines.why_not(case.name))}
+"""The drivers that can't be tested here, and why."""
+
+CASES = (_SANDBOX, *(case for case in _CONTAINERS if case.name not in NOT_HERE))
 
 
 def case_named(name: str) -> DriverCase:

@@ -8,8 +8,10 @@ import posixpath
 import signal
 import socket
 import stat
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
 
 import anyio
 import anyio.to_thread
@@ -28,7 +30,7 @@ from runloop_mcp.devbox.port import (
 )
 
 from .arguments import as_bytes, environment_bytes, start_failure
-from .channel import Channel
+from .channel import Channel, OnAnswer
 from .disk_watch import ENTRY_BYTES
 from .feed import Feed
 from .files import file_failure, read, write
@@ -55,20 +57,28 @@ _MAX_FOUND = 64 << 20
 Answer = tuple[str, int, int | None]
 
 
-class SandboxDevbox(Devbox):
-    """A box whose supervisor answers on a socket; made by the driver, which boots it."""
+class Line(Protocol):
+    """What a box's supervisor is spoken to by."""
 
-    def __init__(
-        self,
-        devbox_id: str,
-        spec: DevboxSpec,
-        supervisor: socket.socket,
-        keeper: Keeper,
-        spawn: Spawn,
-    ) -> None:
+    open: bool
+
+    def send(self, request: Any, descriptors: Sequence[int] = ()) -> None:
+        """Sends a request; the caller keeps its descriptors and can close them at once."""
+
+    def close(self) -> None:
+        """Closes this end, once."""
+
+
+Connect = Callable[[OnAnswer, Callable[[], None]], Line]
+"""Opens the line to a supervisor, given what takes its answers and what is called when it has closed."""
+
+
+class SupervisedDevbox(Devbox, ABC):
+    """A box whose supervisor answers on a line; made by its driver, which boots it."""
+
+    def __init__(self, devbox_id: str, spec: DevboxSpec, connect: Connect, spawn: Spawn) -> None:
         self.id = devbox_id
         self.spec = spec
-        self.keeper = keeper
         self.limits = LimitHits()
         """What it has run into."""
         self._spawn = spawn
@@ -88,7 +98,7 @@ class SandboxDevbox(Devbox):
         self._freezing = anyio.Lock()
         self._frozen = 0
         self._boot_failure = ""
-        self._channel = Channel(supervisor, self._on_answer, self._on_closed)
+        self._channel = connect(self._on_answer, self._on_closed)
 
     async def ready(self) -> None:
         """Waits until the supervisor stands in the box.
@@ -138,11 +148,9 @@ class SandboxDevbox(Devbox):
             return "It ran out of memory, and the kernel ended its supervisor."
         return "Its supervisor ended unexpectedly."
 
+    @abstractmethod
     async def _clean_up(self) -> None:
-        await self.keeper.end()
-        if (group := self.limits.group) is not None:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(group.remove)
+        """Leaves nothing of an ended box but its disk; called at least once, maybe several times at once."""
 
     def _gone(self) -> Unavailable:
         return Unavailable(f"The devbox has ended. {self._reason}", hint="Resume it on its disk, or make a new one.")
@@ -299,6 +307,14 @@ class SandboxDevbox(Devbox):
         """Has the names of pipes deleted with the next request for one."""
         self._gone_fifos += map(as_bytes, names)
 
+    def writing_end(self, descriptor: int) -> int:
+        """Another end of a pipe that was made `both_ways`, which can only be written to; the caller owns it.
+
+        Raises:
+            OSError: This server has too many files open.
+        """
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
     async def make_fifo(self, name: str, *, both_ways: bool) -> int:
         """Makes a pipe with a name in the box.
 
@@ -332,26 +348,6 @@ class SandboxDevbox(Devbox):
         self._keep_count(process)
 
     # Files
-
-    async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> FileData:  # noqa: D102 - see the port
-        opened = await self._open("read", path)
-        return await anyio.to_thread.run_sync(read, opened, path, offset, limit)
-
-    async def write_file(self, path: str, data: bytes, *, mode: int | None = None) -> None:  # noqa: D102 - see the port
-        async with self._gate.change():
-            opened = await self._open("write", path)
-            await anyio.to_thread.run_sync(write, opened, path, data, mode)
-
-    async def _open(self, operation: str, path: str) -> int:
-        word, number, opened = await self._ask(operation, self._path(path))
-        if word != "opened" or opened is None:
-            if opened is not None:
-                os.close(opened)
-            raise file_failure(number, path, operation)
-        if not stat.S_ISREG(os.fstat(opened).st_mode):  # the box is not trusted to have looked
-            os.close(opened)
-            raise file_failure(errno.ENXIO, path, operation)
-        return opened
 
     async def remove_file(self, path: str) -> None:  # noqa: D102 - see the port
         async with self._gate.change():
@@ -436,6 +432,60 @@ class SandboxDevbox(Devbox):
         self.end("It was stopped.")
         await self._clean_up()
 
+    @property
+    def alive(self) -> bool:  # noqa: D102 - see the port
+        return self._channel.open
+
+    async def wait_ended(self) -> str:  # noqa: D102 - see the port
+        await self._ended.wait()
+        return self._reason
+
+
+class SandboxDevbox(SupervisedDevbox):
+    """A box on this machine, whose supervisor answers on a socket and passes descriptors of what it has opened.
+
+    Args:
+        devbox_id: Its id.
+        spec: What it is made of.
+        supervisor: The socket, owned from now on.
+        keeper: The process beside it.
+        spawn: Runs what must go on when nobody waits.
+    """
+
+    def __init__(
+        self, devbox_id: str, spec: DevboxSpec, supervisor: socket.socket, keeper: Keeper, spawn: Spawn
+    ) -> None:
+        self.keeper = keeper
+        super().__init__(devbox_id, spec, partial(Channel, supervisor), spawn)
+
+    async def _clean_up(self) -> None:
+        await self.keeper.end()
+        if (group := self.limits.group) is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(group.remove)
+
+    # Files
+
+    async def read_file(self, path: str, *, offset: int = 0, limit: int | None = None) -> FileData:  # noqa: D102 - see the port
+        opened = await self._open("read", path)
+        return await anyio.to_thread.run_sync(read, opened, path, offset, limit)
+
+    async def write_file(self, path: str, data: bytes, *, mode: int | None = None) -> None:  # noqa: D102 - see the port
+        async with self._gate.change():
+            opened = await self._open("write", path)
+            await anyio.to_thread.run_sync(write, opened, path, data, mode)
+
+    async def _open(self, operation: str, path: str) -> int:
+        word, number, opened = await self._ask(operation, self._path(path))
+        if word != "opened" or opened is None:
+            if opened is not None:
+                os.close(opened)
+            raise file_failure(number, path, operation)
+        if not stat.S_ISREG(os.fstat(opened).st_mode):  # the box is not trusted to have looked
+            os.close(opened)
+            raise file_failure(errno.ENXIO, path, operation)
+        return opened
+
     async def disk_bytes(self) -> int:
         """What its own changes, home, working directory and temporary files, take on the disk; 0 once it has ended.
 
@@ -446,14 +496,6 @@ class SandboxDevbox(Devbox):
             return await self.keeper.request(("size", parts, ENTRY_BYTES))
         except (Refused, Unavailable):
             return 0
-
-    @property
-    def alive(self) -> bool:  # noqa: D102 - see the port
-        return self._channel.open
-
-    async def wait_ended(self) -> str:  # noqa: D102 - see the port
-        await self._ended.wait()
-        return self._reason
 
 
 async def _nowhere(_: bytes) -> None:

@@ -8,6 +8,7 @@ still while it is measured, however long that takes.
 import contextlib
 import math
 import os
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +82,12 @@ class DiskWatch:
     """Looks after the disks of boxes for as long as `run` runs.
 
     Args:
-        folder: Where all of them lie.
+        taken: Tells how many bytes of the file system are taken that they lie on; called in a thread. Where nobody
+            knows, one more with every call: then each is measured as often as that takes little of the time.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, taken: Callable[[], int]) -> None:
+        self._taken = taken
         self._watches: list[_Watch] = []
         self._new = anyio.Event()
 
@@ -107,7 +109,7 @@ class DiskWatch:
             self._watches = [watch for watch in self._watches if watch.box.alive]
             pause = math.inf
             if self._watches:
-                taken = await anyio.to_thread.run_sync(_taken, self._folder)
+                taken = await anyio.to_thread.run_sync(self._taken)
                 for watch in list(self._watches):
                     await self._look(watch, taken)
                 least = min(watch.headroom(taken) for watch in self._watches)
@@ -142,7 +144,7 @@ class DiskWatch:
 
     async def _measure(self, watch: _Watch) -> None:
         began = anyio.current_time()
-        watch.taken = await anyio.to_thread.run_sync(_taken, self._folder)
+        watch.taken = await anyio.to_thread.run_sync(self._taken)
         watch.box.limits.look()
         watch.used = used = await watch.box.disk_bytes()
         watch.looked = anyio.current_time()
@@ -158,7 +160,7 @@ class DiskWatch:
             watch.allowed = watch.used + _SLACK
 
 
-def _taken(folder: Path) -> int:
+def taken_below(folder: Path) -> int:
     """How many bytes of a file system are taken, its files counted as in a box."""
     about = os.statvfs(folder)
     return (about.f_blocks - about.f_bfree) * about.f_frsize + (about.f_files - about.f_ffree) * ENTRY_BYTES

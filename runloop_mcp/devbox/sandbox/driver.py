@@ -1,16 +1,15 @@
 """Devboxes of namespaces and overlays on this machine, with nothing to install and no daemon."""
 
-import asyncio
 import contextlib
 import dataclasses
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import anyio
 import anyio.abc
@@ -18,6 +17,7 @@ import anyio.to_thread
 
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, Unavailable
 from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Finding, Kept, KeptKind, Limits
+from runloop_mcp.devbox.to_the_end import to_the_end
 
 if sys.platform == "linux":
     from . import cgroups
@@ -25,7 +25,7 @@ if sys.platform == "linux":
     from .devbox import ENVIRONMENT, SandboxDevbox
     from .diagnosis import explain
     from .disk import Disk, Mounts, disk_failure
-    from .disk_watch import DiskWatch
+    from .disk_watch import DiskWatch, taken_below
     from .inventory import Inventory
     from .launch import Keeper, Refused
     from .plan import System, check_read_only, check_user, check_working_directory
@@ -43,8 +43,6 @@ NOT_LINUX = Finding(
     detail="Local devboxes need Linux.",
     remedy="Run the server on Linux: in a virtual machine, or in a container as the README shows.",
 )
-
-T = TypeVar("T")
 
 
 class SandboxDriver(Driver):
@@ -70,7 +68,7 @@ class SandboxDriver(Driver):
             self._disk = Disk(state, self._owner)
             self._inventory = Inventory(self._disk)
             self._watchdog = Watchdog()
-            self._disk_watch = DiskWatch(self._disk.state)
+            self._disk_watch = DiskWatch(partial(taken_below, self._disk.state))
             self._controllers: cgroups.Controllers | None = None
 
     async def __aenter__(self) -> Self:
@@ -167,13 +165,18 @@ class SandboxDriver(Driver):
         return await anyio.to_thread.run_sync(missing_programs, names, path, (await self._prepared()).tools)
 
     async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:  # noqa: D102
-        return await _to_the_end(self._create(devbox_id, spec), lambda box: self.remove(box.id))
+        return await to_the_end(self._create(devbox_id, spec), lambda box: self.remove(box.id))
 
     async def _create(self, devbox_id: str, spec: DevboxSpec) -> "SandboxDevbox":
         await self._prepared()
         if spec.files is not None and spec.work_snapshot is not None:
             raise InvalidRequest(
                 "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
+            )
+        if spec.image is not None:
+            raise InvalidRequest(
+                f"A sandbox devbox can't be made from the image {spec.image}: it shows this machine's system.",
+                hint="Start the server with --devbox docker.",
             )
         environment_bytes(spec.environment)
         check_user(spec.user)
@@ -191,7 +194,7 @@ class SandboxDriver(Driver):
             raise
 
     async def resume(self, devbox_id: str) -> Devbox:  # noqa: D102
-        return await _to_the_end(self._resume(devbox_id), lambda box: box.stop())
+        return await to_the_end(self._resume(devbox_id), lambda box: box.stop())
 
     async def _resume(self, devbox_id: str) -> "SandboxDevbox":
         if (known := self._boxes.get(devbox_id)) is not None:
@@ -248,7 +251,7 @@ class SandboxDriver(Driver):
         return group
 
     async def snapshot(self, devbox_id: str, snapshot_id: str) -> None:  # noqa: D102
-        await _to_the_end(self._snapshot(devbox_id, snapshot_id), lambda _: self.remove_snapshot(snapshot_id))
+        await to_the_end(self._snapshot(devbox_id, snapshot_id), lambda _: self.remove_snapshot(snapshot_id))
 
     async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
         await self._prepared()
@@ -350,16 +353,3 @@ def _exists(user: int) -> bool:
 async def _stop_and_settle(box: "SandboxDevbox") -> None:
     await box.stop()
     await box.settle()
-
-
-async def _to_the_end(work: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[None]]) -> T:
-    """Carries work to its end even when its caller is cancelled, and undoes it then: nothing half made stays."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait({task})
-            if not task.cancelled() and task.exception() is None:
-                await undo(task.result())
-        raise

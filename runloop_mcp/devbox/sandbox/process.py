@@ -1,10 +1,11 @@
 """A process in a box, seen from outside: its output is drained for ever, with bounded memory."""
 
 import asyncio
+import fcntl
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
-from fcntl import F_SETPIPE_SZ, fcntl
 from typing import Any
 
 from runloop_mcp.api.errors import InvalidState
@@ -74,8 +75,11 @@ class Stream:
 
     def _grow(self) -> None:
         """Makes room for a program that writes much: fewer, bigger reads."""
+        if sys.platform != "linux":  # containers are driven from elsewhere too
+            self._size = _BIG
+            return
         try:
-            self._size = fcntl(self._descriptor, F_SETPIPE_SZ, _BIG)
+            self._size = fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, _BIG)
         except OSError:  # this user holds as much memory in pipes as allowed
             self._size = _CHUNK - 1
 

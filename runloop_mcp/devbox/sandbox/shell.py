@@ -24,7 +24,7 @@ from .feed import Feed
 from .process import SandboxProcess
 
 if TYPE_CHECKING:
-    from .devbox import SandboxDevbox
+    from .devbox import SupervisedDevbox
 
 _BASH = ("bash", "--norc", "--noprofile", "--noediting", "-i")
 _REPORTS = 29  # below the least limit on open files, above what scripts and bash itself choose
@@ -62,7 +62,7 @@ class _Current:
 class SandboxShell(Shell):
     """A shell of a box; made by `opened`."""
 
-    def __init__(self, box: "SandboxDevbox", number: int) -> None:
+    def __init__(self, box: "SupervisedDevbox", number: int) -> None:
         self._box = box
         self._name = f"{_PIPES}/{number}"
         self._bash: SandboxProcess
@@ -77,7 +77,7 @@ class SandboxShell(Shell):
         """The next command's outputs."""
 
     @classmethod
-    async def opened(cls, box: "SandboxDevbox", number: int, environment: Mapping[str, str]) -> "SandboxShell":
+    async def opened(cls, box: "SupervisedDevbox", number: int, environment: Mapping[str, str]) -> "SandboxShell":
         """Opens one; `number` tells it apart from the box's others."""
         shell = cls(box, number)
         command = Command(_BASH, environment=environment, stdin=_BEGIN.encode(), attach_stdin=True)
@@ -201,13 +201,12 @@ class SandboxShell(Shell):
             self._last_status = status & 0xFF
             self._end(current, self._last_status)
 
-    @staticmethod
-    def _connect(stdin: Feed) -> None:
+    def _connect(self, stdin: Feed) -> None:
         """The shell has opened the pipe for reading: from now on our end only writes, so that it can be ended."""
         if stdin.descriptor is None:
             return
         try:
-            end = os.open(f"/proc/self/fd/{stdin.descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            end = self._box.writing_end(stdin.descriptor)
         except OSError:  # this server has too many files open: better no input than one without an end
             stdin.close()
         else:

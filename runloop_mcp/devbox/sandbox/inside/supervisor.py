@@ -283,7 +283,7 @@ class Supervisor:
         self._pass_out(token, os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))
 
     def _write(self, token: int, _: list[int], path: bytes) -> None:
-        _make_directories(os.path.dirname(path))
+        make_directories(os.path.dirname(path))
         flags = os.O_NONBLOCK | os.O_NOCTTY
         try:
             opened, existed = os.open(path, os.O_WRONLY | flags), 1
@@ -334,7 +334,8 @@ class Supervisor:
         self._answer("done", token)
 
 
-def _make_directories(path: bytes) -> None:
+def make_directories(path: bytes) -> None:
+    """Makes a directory and those that it needs; what comes in between is for whoever opens a file there to find."""
     missing = []
     while not os.path.isdir(path):
         missing.append(path)

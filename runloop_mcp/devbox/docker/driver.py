@@ -1,0 +1,429 @@
+"""Devboxes as containers of a Docker-compatible engine, driven through its API alone."""
+
+import contextlib
+import dataclasses
+import itertools
+import os
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Kept
+from runloop_mcp.devbox.sandbox.arguments import environment_bytes
+from runloop_mcp.devbox.sandbox.disk_watch import DiskWatch
+from runloop_mcp.devbox.sandbox.launch import Refused as BootRefused
+from runloop_mcp.devbox.sandbox.plan import check_read_only, check_user, check_working_directory
+from runloop_mcp.devbox.sandbox.records import spec_from_json, spec_to_json
+from runloop_mcp.devbox.to_the_end import to_the_end
+
+from . import DEFAULT_IMAGE, names
+from .address import find
+from .bootstrap import modules
+from .build import build_image
+from .containers import ContainerEnd, configuration, kill
+from .devbox import DockerDevbox
+from .engine import Engine, Refused
+from .environments import Environments, commit, files_of
+from .inventory import Inventory
+from .locks import Locks
+from .names import Names, unpacked
+from .programs import Programs
+from .snapshots import Snapshots
+
+_BOOT_SECONDS = 60.0
+_NO_PYTHON = ("executable file not found", "no such file or directory")
+
+
+class _Connected:
+    """What a driver has once it has spoken to its engine."""
+
+    def __init__(self, engine: Engine, host: Mapping[str, Any], called: Names, state: Path) -> None:
+        self.engine = engine
+        self.host = host
+        """What the engine says of the machine that it runs on."""
+        self.names = called
+        self.locks = Locks(state / "locks")
+        self.environments = Environments(engine, called, self.locks)
+        self.snapshots = Snapshots(engine, called, self.environments)
+        self.inventory = Inventory(engine, called, self.locks, self.snapshots)
+
+
+class DockerDriver(Driver):
+    """Makes devboxes out of containers.
+
+    Args:
+        state: A private folder, which several servers may share; disks are the engine's and carry its id.
+        image: What devboxes are made from that name no image.
+        environment: Names the engine: `DOCKER_HOST` and the variables beside it.
+    """
+
+    name = "docker"
+
+    def __init__(self, state: Path, image: str = DEFAULT_IMAGE, environment: Mapping[str, str] = os.environ) -> None:
+        self._state = state / "docker"
+        self.image = image
+        self._environment = environment
+        self._boxes: dict[str, DockerDevbox] = {}
+        self._being_made: set[str] = set()
+        self._connected: _Connected | None = None
+        self._connecting = anyio.Lock()
+        self._probing = anyio.Lock()
+        self._capability: Capability | None = None
+        self._programs = Programs(self._state / "programs")
+        self._disk_watch = DiskWatch(itertools.count().__next__)  # the engine may be elsewhere, and so its disk
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._left = False
+
+    async def __aenter__(self) -> Self:
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._tasks is not None  # noqa: S101 - entered before it is left
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as stopping:
+                for box in list(self._boxes.values()):
+                    stopping.start_soon(_stop_and_settle, box)
+            self._left = True
+            if self._connected is not None:
+                await self._connected.engine.close()
+                self._connected = None
+        self._tasks.cancel_scope.cancel()
+        await self._tasks.__aexit__(None, None, None)
+
+    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        if self._tasks is None:
+            raise RuntimeError("enter the driver before use")
+        if not self._left:
+            self._tasks.start_soon(work)
+        return not self._left
+
+    async def _ready(self) -> _Connected:
+        """Speaks to the engine, at the first time.
+
+        Raises:
+            Unavailable: It does not answer, or the state folder can't be used.
+        """
+        async with self._connecting:
+            if self._connected is None:
+                engine = Engine(find(self._environment))
+                try:
+                    await engine.greet()
+                    host = await engine.get("/info")
+                    called = await anyio.to_thread.run_sync(Names.of, self._state)
+                except BaseException as error:
+                    await engine.close()
+                    raise _connect_failure(error) from error
+                self._connected = _Connected(engine, host, called, self._state)
+                self._spawn(self._disk_watch.run)
+            return self._connected
+
+    async def probe(self) -> Capability:  # noqa: D102 - see the port
+        async with self._probing:
+            if self._capability is None:
+                from .probe import examine  # noqa: PLC0415 - only who asks pays for it
+
+                self._capability = await examine(self)
+            return self._capability
+
+    async def engine(self) -> tuple[Engine, Mapping[str, Any]]:
+        """The engine, and what it says of the machine that it runs on.
+
+        Raises:
+            Unavailable: It does not answer.
+        """
+        ready = await self._ready()
+        return ready.engine, ready.host
+
+    async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102 - see the port
+        return [name for name in names if name not in (await self.programs()).names]
+
+    async def programs(self) -> "Programs.Found":
+        """What the default image has on its PATH, and the version of its Python.
+
+        Raises:
+            Unavailable: No devbox can run here.
+        """
+        ready = await self._ready()
+        try:
+            about = await ready.environments.base(self.image)
+        except NotFound as error:
+            raise Unavailable(error.message, hint=error.hint) from error
+        return await self._programs.of(about["Id"], self)
+
+    async def build_image(
+        self,
+        dockerfile: str,
+        *,
+        context: Path | None = None,
+        arguments: Mapping[str, str] | None = None,
+        network: bool = True,
+        on_output: Callable[[str], None] = lambda _: None,
+    ) -> str:
+        """Builds an image for `DevboxSpec.image`, with the engine's own cache.
+
+        Args:
+            dockerfile: What the Dockerfile says.
+            context: A folder whose files it can copy; None for none.
+            arguments: Values of its ARGs.
+            network: Whether its commands reach what the host reaches.
+            on_output: Told of each line of the build's log, as it comes.
+
+        Returns:
+            The image's id.
+
+        Raises:
+            InvalidRequest: The build failed; the message has the end of its log.
+            Unavailable: The engine can't be reached.
+        """
+        ready = await self._ready()
+        labels = {names.STATE: ready.names.state, names.KIND: "built"}
+        return await build_image(ready.engine, dockerfile, context, arguments or {}, labels, network, on_output)
+
+    # Devboxes
+
+    async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:  # noqa: D102 - see the port
+        names.check_id(devbox_id)
+        if devbox_id in self._being_made or devbox_id in self._boxes:
+            raise _taken(devbox_id)
+        self._being_made.add(devbox_id)
+        try:
+            return await to_the_end(self._create(devbox_id, _checked(spec)), lambda box: self.remove(box.id))
+        finally:
+            self._being_made.discard(devbox_id)
+
+    async def _create(self, devbox_id: str, spec: DevboxSpec) -> DockerDevbox:
+        ready = await self._ready()
+        for snapshot_id in (spec.home_snapshot, spec.work_snapshot):
+            if snapshot_id is not None:
+                await ready.snapshots.about(snapshot_id)
+        container = ready.names.container(devbox_id)
+        if await ready.engine.exists(f"/containers/{container}/json"):
+            raise _taken(devbox_id)
+        whole = await ready.snapshots.whole(spec)
+        image = whole[0] if whole else await ready.environments.image_for(spec, spec.image or self.image)
+        keys = sorted({*(whole[1] if whole else ()), *(files.key for files in files_of(spec))})
+        labels = ready.names.labels(names.DEVBOX, devbox_id, spec=spec_to_json(spec), files=keys)
+        lock = await anyio.to_thread.run_sync(ready.locks.hold, devbox_id)
+        try:
+            request = configuration(
+                image, spec, labels, processors=ready.host.get("NCPU"), podman=ready.engine.is_podman
+            )
+            await ready.engine.post("/containers/create", request, name=container)
+        except BaseException as error:
+            if isinstance(error, Refused) and error.status == 409:  # another server was faster
+                os.close(lock)
+                raise _taken(devbox_id) from error
+            ready.locks.give_up(devbox_id, lock)
+            raise _create_failure(error) from error
+        try:
+            if not whole:
+                await ready.snapshots.fill(container, spec)
+        except BaseException:
+            os.close(lock)
+            await self._delete(ready, devbox_id)
+            raise
+        try:
+            return await self._boot(ready, devbox_id, spec, lock, used_before=False)
+        except BaseException:
+            await self._delete(ready, devbox_id)
+            raise
+
+    async def resume(self, devbox_id: str) -> Devbox:  # noqa: D102 - see the port
+        return await to_the_end(self._resume(names.check_id(devbox_id)), lambda box: box.stop())
+
+    async def _resume(self, devbox_id: str) -> DockerDevbox:
+        if (known := self._boxes.get(devbox_id)) is not None:
+            if known.alive:
+                raise Conflict(f"The devbox {devbox_id} runs already.", hint="Use it as it is.", retryable=False)
+            await known.stop()  # what ended a moment ago may still hold the disk
+        ready = await self._ready()
+        spec = await self._spec_of(ready, devbox_id)
+        lock = await anyio.to_thread.run_sync(ready.locks.hold, devbox_id)
+        try:
+            await kill(ready.engine, ready.names.container(devbox_id))  # a dead server's may be about to end
+        except BaseException:
+            os.close(lock)
+            raise
+        return await self._boot(ready, devbox_id, spec, lock, used_before=True)
+
+    async def _spec_of(self, ready: _Connected, devbox_id: str) -> DevboxSpec:
+        try:
+            about = await ready.engine.get(f"/containers/{ready.names.container(devbox_id)}/json")
+            return spec_from_json(unpacked(about["Config"]["Labels"], names.SPEC))
+        except Refused as refused:
+            if refused.status != 404:
+                raise Unavailable(f"The engine can't tell of the devbox {devbox_id}: {refused.message}") from refused
+            raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.") from refused
+
+    async def _boot(
+        self, ready: _Connected, devbox_id: str, spec: DevboxSpec, lock: int, *, used_before: bool
+    ) -> DockerDevbox:
+        container = ready.names.container(devbox_id)
+        end = ContainerEnd(ready.engine, container, lock)
+        try:
+            about = await ready.engine.get(f"/containers/{container}/json")
+            attachment = await ready.engine.attach(container)
+        except BaseException as error:
+            await end.end()
+            raise _boot_failure(error, b"") from error
+        variables = about["Config"].get("Env") or []
+        box = DockerDevbox(devbox_id, spec, ready.engine, container, variables, attachment, end, self._spawn)
+        try:
+            with anyio.fail_after(_BOOT_SECONDS):
+                await ready.engine.post(f"/containers/{container}/start")
+                attachment.write(modules())
+                await box.ready()
+        except BaseException as error:
+            await box.stop()
+            raise _boot_failure(error, attachment.said) from error
+        if spec.limits.disk_bytes is not None:
+            self._disk_watch.watch(box, spec.limits.disk_bytes, used_before=used_before)
+        self._boxes[devbox_id] = box
+        return box
+
+    async def remove(self, devbox_id: str) -> None:  # noqa: D102 - see the port
+        names.check_id(devbox_id)
+        if (box := self._boxes.get(devbox_id)) is not None:
+            await box.stop()
+            self._boxes.pop(devbox_id, None)
+        ready = await self._ready()
+        if not await ready.engine.exists(f"/containers/{ready.names.container(devbox_id)}/json"):
+            return
+        os.close(await anyio.to_thread.run_sync(ready.locks.hold, devbox_id))
+        await self._delete(ready, devbox_id)
+        await ready.snapshots.sweep()
+
+    async def _delete(self, ready: _Connected, devbox_id: str) -> None:
+        with anyio.CancelScope(shield=True):
+            try:
+                await ready.engine.delete(f"/containers/{ready.names.container(devbox_id)}", force=True, v=True)
+            except Refused as refused:
+                raise Unavailable(f"The devbox {devbox_id} can't be removed: {refused.message}") from refused
+            ready.locks.forget(devbox_id)
+
+    # Snapshots
+
+    async def snapshot(self, devbox_id: str, snapshot_id: str) -> None:  # noqa: D102 - see the port
+        names.check_id(snapshot_id)
+        await to_the_end(
+            self._snapshot(names.check_id(devbox_id), snapshot_id), lambda _: self.remove_snapshot(snapshot_id)
+        )
+
+    async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
+        ready = await self._ready()
+        if await ready.snapshots.there(snapshot_id):
+            raise Conflict(f"There is a snapshot {snapshot_id} already.", hint="Choose another id.", retryable=False)
+        spec = await self._spec_of(ready, devbox_id)
+        async with contextlib.AsyncExitStack() as still:
+            box = self._boxes.get(devbox_id)
+            if box is not None and box.alive:
+                await still.enter_async_context(box.frozen())
+            else:
+                if box is not None:
+                    await box.stop()  # what ended a moment ago may still write
+                lock = await anyio.to_thread.run_sync(ready.locks.hold, devbox_id)
+                still.callback(os.close, lock)
+            await self._commit(ready, devbox_id, snapshot_id, spec)
+
+    async def _commit(self, ready: _Connected, devbox_id: str, snapshot_id: str, spec: DevboxSpec) -> None:
+        container = ready.names.container(devbox_id)
+        try:
+            about = await ready.engine.get(f"/containers/{container}/json")
+            keys = unpacked(about["Config"]["Labels"], names.FILES) or []
+            labels = ready.names.labels(names.SNAPSHOT, snapshot_id, spec=spec_to_json(spec), files=keys)
+            await commit(ready.engine, container, ready.names.snapshot(snapshot_id), labels)
+        except Refused as refused:
+            hint = "Free some space on the engine's disk."
+            raise Unavailable(f"The snapshot failed: {refused.message}", hint=hint) from refused
+
+    async def has_snapshot(self, snapshot_id: str) -> bool:  # noqa: D102 - see the port
+        return await (await self._ready()).snapshots.there(snapshot_id)
+
+    async def remove_snapshot(self, snapshot_id: str) -> None:  # noqa: D102 - see the port
+        await (await self._ready()).snapshots.remove(snapshot_id)
+
+    # What is kept
+
+    async def kept(self) -> Sequence[Kept]:  # noqa: D102 - see the port
+        if not await anyio.to_thread.run_sync(Names.are_given, self._state):
+            return []  # nothing was ever made: no engine need be there
+        return await (await self._ready()).inventory.listed()
+
+    async def kept_bytes(self, kept: Kept) -> int:  # noqa: D102 - see the port
+        return await (await self._ready()).inventory.size(kept)
+
+    async def discard(self, kept: Kept) -> bool:  # noqa: D102 - see the port
+        gone = await (await self._ready()).inventory.discard(kept)
+        if gone:
+            self._boxes.pop(kept.id, None)
+        return gone
+
+
+def _checked(spec: DevboxSpec) -> DevboxSpec:
+    """A spec without detours in its paths.
+
+    Raises:
+        InvalidRequest: There can be no such devbox.
+    """
+    if spec.files is not None and spec.work_snapshot is not None:
+        raise InvalidRequest(
+            "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
+        )
+    environment_bytes(spec.environment)
+    check_user(spec.user)
+    work = check_working_directory(spec.working_directory)
+    places = {check_read_only(at, work): source for at, source in spec.read_only.items()}
+    return dataclasses.replace(spec, working_directory=work, read_only=places)
+
+
+def _taken(devbox_id: str) -> Conflict:
+    return Conflict(f"There is a devbox {devbox_id} already.", hint="Resume it, or choose another id.", retryable=False)
+
+
+def _connect_failure(error: BaseException) -> BaseException:
+    if isinstance(error, Refused):
+        return Unavailable(f"The container engine refuses to be used: {error.message}", hint="Look at its log.")
+    if isinstance(error, OSError):
+        return Unavailable(
+            f"The state folder cannot be used: {error.strerror} ({error.filename}).",
+            hint="Choose a folder that the server can write: --state-dir.",
+        )
+    return error
+
+
+def _create_failure(error: BaseException) -> BaseException:
+    if isinstance(error, Refused):
+        return Unavailable(f"The container cannot be made: {error.message}", hint="Look at the engine's log.")
+    return error
+
+
+def _boot_failure(error: BaseException, said: bytes) -> BaseException:
+    """What is told of a boot that failed."""
+    text = said.decode(errors="replace").strip()[-500:]
+    if isinstance(error, Refused):
+        if any(words in error.message for words in _NO_PYTHON) and "python3" in error.message:
+            return Unavailable(
+                "The image has no python3 on its PATH, which devboxes need.",
+                hint="Install Python 3.9 or newer in it, or name another image: --docker-image.",
+            )
+        return Unavailable(f"The container cannot be started: {error.message}", hint="Look at the engine's log.")
+    if isinstance(error, BootRefused):
+        return Unavailable(f"The devbox cannot be booted: {text or error}.", hint="Look into its image.")
+    if isinstance(error, TimeoutError):
+        return Unavailable(f"The devbox did not boot within {_BOOT_SECONDS:.0f} s. {text}".strip(), retryable=True)
+    return error
+
+
+async def _stop_and_settle(box: DockerDevbox) -> None:
+    await box.stop()
+    await box.settle()
