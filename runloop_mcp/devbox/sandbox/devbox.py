@@ -22,6 +22,8 @@ from runloop_mcp.devbox.port import (
     DevboxSpec,
     FileData,
     LimitHit,
+    Network,
+    Observation,
     OutputSink,
     Process,
     Shell,
@@ -35,6 +37,7 @@ from .gate import Gate
 from .launch import Keeper, Refused
 from .limits import NONE, LimitHits
 from .process import SandboxProcess, Spawn
+from .results import Results
 from .shell import SandboxShell
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -54,6 +57,7 @@ _KILL_SECONDS = 10.0
 _SETTLE_SECONDS = 1.0
 _MISSED_SECONDS = 0.1
 _MAX_FOUND = 64 << 20
+_MAX_CHANGED = 10_000
 
 Answer = tuple[str, int, int | None]
 
@@ -402,6 +406,34 @@ class SandboxDevbox(Devbox):
         return sorted(os.fsdecode(path) for path in bytes(found).split(b"\0") if path)
 
     # The whole
+
+    async def observe(self, *, since_ns: int) -> Observation:  # noqa: D102 - see the port
+        with Results() as results:
+            word, _, _ = await self._ask("observe", descriptors=[results.descriptor])
+            seen = await anyio.to_thread.run_sync(results.strings)
+        unreachable, lookups, *names = seen if word == "done" and len(seen) > 1 else ["", ""]
+        counted = word == "done" and self.spec.network is Network.NONE
+        home, work = f"devboxes/{self.id}/home", f"devboxes/{self.id}/work"
+        inside = posixpath.relpath(self.spec.working_directory, HOME)
+        in_home, more_in_home = await self._changed(home, since_ns, inside)
+        in_work, more_in_work = await self._changed(work, since_ns, "")
+        return Observation(
+            processes=names if word == "done" else None,
+            unreachable=int(unreachable) if counted else None,
+            lookups=int(lookups) if counted else None,
+            changed_in_home=in_home,
+            changed_in_work=in_work,
+            truncated=more_in_home or more_in_work,
+        )
+
+    async def _changed(self, folder: str, since_ns: int, passed_over: str) -> tuple[list[str] | None, bool]:
+        with Results() as results:
+            try:
+                request = ("changed", folder, since_ns, _MAX_CHANGED, passed_over)
+                more = await self.keeper.request(request, [results.descriptor])
+            except Refused:
+                return None, False
+            return await anyio.to_thread.run_sync(results.strings), bool(more)
 
     @contextlib.asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:  # noqa: D102 - see the port

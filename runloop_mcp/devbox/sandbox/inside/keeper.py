@@ -14,7 +14,7 @@ import os
 import select
 import sys
 
-from . import kernel, root, supervisor, trees
+from . import kernel, observing, root, supervisor, trees
 
 TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
 if TYPE_CHECKING:
@@ -119,13 +119,16 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
     while True:
         if channel.fileno() not in dict(poll.poll()):
             break
-        request, _ = _receive(channel)
+        request, descriptors = _receive(channel)
         if request is None:
             break
         try:
-            answer = _do(request)
+            answer = _do(request, descriptors)
         except OSError as error:
             answer = b"failed 0 %d " % (error.errno or errno.EIO) + _text(error)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
         _send(channel, answer)
     if child is not None:
         os.kill(child, _signal.SIGKILL)
@@ -133,9 +136,11 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
     os._exit(0)
 
 
-def _do(request: Any) -> bytes:
+def _do(request: Any, descriptors: list[int]) -> bytes:
     if request[0] == "size":
         return b"done 0 %d" % sum(map(_size, request[1]))
+    if request[0] == "changed":
+        return b"done 0 %d" % _changed(descriptors[0], *request[1:])
     _, parts, staging = request
     for source, target, layers in parts:
         if layers:
@@ -151,6 +156,17 @@ def _size(name: str) -> int:
         return trees.size(directory)
     finally:
         os.close(directory)
+
+
+def _changed(results: int, name: str, since_ns: int, limit: int, passed_over: str) -> int:
+    """Writes the paths of what was changed below a directory; returns whether there was more."""
+    directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        found, more = trees.changed(directory, since_ns, limit, passed_over)
+    finally:
+        os.close(directory)
+    observing.write(results, [os.fsencode(path) for path in found])
+    return int(more)
 
 
 def _copy(source: str, target: str, staging: str) -> None:

@@ -92,6 +92,16 @@ def _runs(pid: int) -> bool:
     return about is not None and about[0] not in b"ZX"
 
 
+def names() -> list[bytes]:
+    """The names of the processes that run."""
+    found = []
+    for pid in _all():
+        about, _, rest = _read(pid, "stat").rpartition(b")")
+        if rest[1:2] not in b"ZX":
+            found.append(about.partition(b"(")[2])
+    return found
+
+
 def send_signal(pid: int, number: int) -> None:
     """Sends a signal to a process, which may have ended."""
     try:
