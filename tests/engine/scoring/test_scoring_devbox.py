@@ -10,7 +10,7 @@ from runloop_mcp.api.errors import NotFound, Unavailable
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.devbox.port import Network
-from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox
+from runloop_mcp.engine.scoring.scoring_devbox import ScoredDisk, fresh_devboxes
 
 
 async def test_what_each_mode_carries_over(state: Path) -> None:
@@ -72,17 +72,15 @@ async def test_the_disk_when_the_score_was_asked_for_counts(state: Path) -> None
 async def test_a_snapshot_that_is_gone_is_our_failure(state: Path) -> None:
     """Where the scoring devbox can't be made, nothing is scored, and the error says so."""
     async with solver(state) as box:
-        with pytest.raises(Unavailable, match="scoring devbox could not be made"):
-            async with scoring_devbox(
-                box.driver,
-                box.devbox,
-                mode=ScoringMode.CLEAN,
-                frozen_snapshot_id=new_id(IdPrefix.SNAPSHOT),
-                pristine_home_snapshot_id="snp_removed",
-                protected_names=[],
-                pristine={},
-            ):
-                pytest.fail("there is nothing to score in")
+        disk = ScoredDisk(
+            frozen_snapshot_id=new_id(IdPrefix.SNAPSHOT),
+            pristine_home_snapshot_id="snp_removed",
+            protected_names=[],
+            pristine={},
+        )
+        async with fresh_devboxes(box.driver, box.devbox.spec, disk, ScoringMode.CLEAN) as devboxes:
+            with pytest.raises(Unavailable, match="scoring devbox could not be made"):
+                await devboxes.next(further=False)
 
 
 @pytest.mark.parametrize("mode", ScoringMode)
@@ -93,7 +91,7 @@ async def test_test_files_never_stay_with_the_solver(mode: ScoringMode, state: P
             "touch ../started; until [ -e ../go ]; do sleep 0.02; done", {"tests/check.sh": "hidden-72"}
         )
         look = "grep -rl hidden-72 / --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr 2>/dev/null | grep ."
-        async with box.prepared(mode) as prepared, scoring(prepared.devbox, scorer, mode=mode) as under_way:
+        async with box.prepared(mode) as prepared, scoring(prepared.devbox, scorer) as under_way:
             during = await box.run(look)
             await run(prepared.devbox, "touch ../go")
             result = await under_way.task
