@@ -118,6 +118,9 @@ class Command:
     """All of its standard input; with `attach_stdin` the beginning of it."""
     attach_stdin: bool = False
     """Whether more can be sent to its standard input, which stays open until it is ended."""
+    guarded: bool = False
+    """Whether other processes of the devbox, which are the same user's, are to be kept from reading its memory, using
+    its descriptors and tracing it. Honoured for /bin/bash, where the driver can; what it starts is not guarded."""
 
 
 @dataclass(frozen=True, slots=True)

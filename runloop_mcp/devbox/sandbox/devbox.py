@@ -36,6 +36,7 @@ from .files import file_failure, read, write
 from .gate import Gate
 from .launch import Keeper, Refused
 from .limits import NONE, LimitHits
+from .plan import GUARDED_PLACE
 from .process import SandboxProcess, Spawn
 from .results import Results
 from .shell import SandboxShell
@@ -48,6 +49,9 @@ ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 }
 """What every command of a box begins with, beside the name of its user."""
+
+GUARDED: Mapping[str, str] = {"/bin/bash": f"/{GUARDED_PLACE}/bash"}
+"""Programs with a copy that nobody may read: the kernel lets nobody look into what runs such a one."""
 
 MARKER = "RUNLOOP_PROCESS"
 """The variable by which all that a command has started is found when it is to be killed."""
@@ -210,7 +214,10 @@ class SandboxDevbox(Devbox):
         environment[MARKER.encode()] = str(token).encode()
         process = SandboxProcess(lambda: self._kill(token, marker), lambda: self._interrupt(token), self._spawn)
         try:
-            what = (argv, directory, environment, terminal) if terminal else (argv, directory, environment)
+            program = GUARDED.get(command.argv[0], "") if command.guarded else ""
+            what: tuple[Any, ...] = (argv, directory, environment)
+            if terminal or program:
+                what = (*what, terminal, as_bytes(program))
             call = self._send_start(process, command, what, stdout, stderr)
         except OSError as error:
             raise Unavailable(

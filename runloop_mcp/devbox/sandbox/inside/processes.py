@@ -28,9 +28,15 @@ _MASKS = (b"SigBlk", b"SigIgn", b"SigCgt")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-def spawn(argv: list[bytes], environment: dict[bytes, bytes], stdin: int, stdout: int, stderr: int) -> int:
-    """Starts a program in the current directory and a session of its own; returns its process id."""
-    program = _find_program(argv[0], environment.get(b"PATH", _DEFAULT_PATH))
+def spawn(
+    argv: list[bytes], environment: dict[bytes, bytes], stdin: int, stdout: int, stderr: int, program: bytes = b""
+) -> int:
+    """Starts a program in the current directory and a session of its own; returns its process id.
+
+    It is the one that the first argument names, unless another is given that is there.
+    """
+    if not program or not os.access(program, os.X_OK):
+        program = _find_program(argv[0], environment.get(b"PATH", _DEFAULT_PATH))
     actions = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
     try:
         return _spawn(program, argv, environment, actions)

@@ -199,6 +199,7 @@ class Supervisor:
         directory: bytes,
         environment: dict[bytes, bytes],
         terminal: bool = False,
+        program: bytes = b"",
     ) -> None:
         standard_input = descriptors[2] if len(descriptors) > 2 else 0
         try:
@@ -209,7 +210,7 @@ class Supervisor:
         if terminal:
             pid = self._spawn_on_terminal(argv, environment, standard_input, descriptors[0], descriptors[1])
         else:
-            pid = processes.spawn(argv, environment, standard_input, descriptors[0], descriptors[1])
+            pid = processes.spawn(argv, environment, standard_input, descriptors[0], descriptors[1], program)
         self._tokens[pid] = token
         self._answer("started", token)
 
