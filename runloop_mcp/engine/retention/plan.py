@@ -9,7 +9,7 @@ from runloop_mcp.api.models.run import RunState
 from runloop_mcp.devbox.port import Kept, KeptKind
 from runloop_mcp.engine.retention.survey import Survey
 from runloop_mcp.engine.runs.states import WITH_SCORE
-from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox_ids
+from runloop_mcp.engine.scoring.scoring_devbox import Purpose, scoring_devbox_ids
 from runloop_mcp.engine.store.retention import DevboxRecord
 
 _DAY_MS = 24 * 3600 * 1000
@@ -117,7 +117,12 @@ class _Sorting:
         records = survey.records.values()
         self._pristine = {each.pristine_home_snapshot: each for each in records}
         self._frozen = {each.frozen_snapshot: each for each in records if each.frozen_snapshot}
-        self._scoring = {name: each for frozen, each in self._frozen.items() for name in scoring_devbox_ids(frozen)}
+        self._scoring = {
+            name: each
+            for frozen, each in self._frozen.items()
+            for purpose in Purpose
+            for name in scoring_devbox_ids(frozen, purpose)
+        }
 
     def result(self) -> Sorted:
         for record in self._survey.records.values():

@@ -20,7 +20,7 @@ from runloop_mcp.engine.runs.scored import masked, scored_disk
 from runloop_mcp.engine.runs.states import WITH_SCORE, next_calls
 from runloop_mcp.engine.scenarios.checks import refuse_faults
 from runloop_mcp.engine.scoring.contract import run_contract, unscorable
-from runloop_mcp.engine.scoring.scoring_devbox import ScoredDiskFailure, fresh_devboxes, scoring_devbox_ids
+from runloop_mcp.engine.scoring.scoring_devbox import Purpose, ScoredDiskFailure, fresh_devboxes, scoring_devbox_ids
 from runloop_mcp.engine.scoring.sealing import contract_hash, refuse_changed
 from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.store import devboxes, rescorings, runs, versions
@@ -54,10 +54,11 @@ async def rescore(engine: EngineContext, run_id: str, params: RescoreParams, pri
     bound = {variable: values[name] for variable, name in frozen.run.data.secrets.items() if name in values}
     tools = await engine.toolbox.tools_for(contract)
     disk = scored_disk(frozen.devbox, frozen.snapshot_id, frozen.scenario, tools)
+    like = spec_of(frozen.devbox, engine.settings.network)
     began = time.monotonic()
     async with (
         _alone(engine, frozen.snapshot_id),
-        fresh_devboxes(engine.driver, spec_of(frozen.devbox, engine.settings.network), disk, mode) as boxes,
+        fresh_devboxes(engine.driver, like, disk, mode, purpose=Purpose.RESCORING) as boxes,
     ):
         try:
             result = await run_contract(
@@ -143,7 +144,9 @@ async def _alone(engine: EngineContext, snapshot_id: str) -> AsyncIterator[None]
     Raises:
         Conflict: One is at it.
     """
-    lock = engine.keeper.lock(scoring_devbox_ids(snapshot_id)[0], taken="This run is just being rescored")
+    lock = engine.keeper.lock(
+        scoring_devbox_ids(snapshot_id, Purpose.RESCORING)[0], taken="This run is just being rescored"
+    )
     await to_thread.run_sync(lock.acquire)
     try:
         yield

@@ -25,7 +25,7 @@ from runloop_mcp.engine.runs.rescoring import rescore
 from runloop_mcp.engine.runs.scoring_job import ScoringJobs
 from runloop_mcp.engine.runs.states import ENDED, WITH_SCORE, Move, next_state
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
-from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox_ids
+from runloop_mcp.engine.scoring.scoring_devbox import Purpose, scoring_devbox_ids
 from runloop_mcp.engine.store import devboxes, events, runs
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.idempotency import RequestKey
@@ -338,7 +338,7 @@ class EngineRuns(Runs):
         # A run is told of its score before its scoring devbox is gone; with its end all of it is.
         with anyio.move_on_after(_SETTLE_SECONDS):
             await self._jobs.settled(row.run_id)
-        for devbox_id in scoring_devbox_ids(frozen):
+        for devbox_id in scoring_devbox_ids(frozen, Purpose.SCORING):
             await self._engine.driver.remove(devbox_id)
         if state not in WITH_SCORE:
             await self._engine.driver.remove_snapshot(frozen)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 import anyio
 
@@ -17,8 +18,17 @@ from runloop_mcp.engine.scoring.environment import harmless
 from runloop_mcp.engine.scoring.protected import restore_protected
 
 _REMOVE_SECONDS = 30.0
-_SLOTS = ("scoring", "scoring-next")
+_SLOTS = ("first", "second")
 """No more than two are there at once: the one at work, and the one that the next function gets."""
+
+
+class Purpose(StrEnum):
+    """What devboxes are there for."""
+
+    SCORING = "scoring"
+    """The score of the run."""
+    RESCORING = "rescoring"
+    """A later one."""
 
 
 class ScoredDiskFailure(Unavailable):
@@ -97,11 +107,12 @@ class FreshDevboxes(ScoringDevboxes):
         like: The solver's devbox, whose limits, user and working directory they have.
         disk: What is scored.
         mode: What they are made of; not `live`.
+        purpose: Whether the run's own score comes of it or a later one: those devboxes may be there at the same time.
     """
 
     tries = 3
 
-    def __init__(self, driver: Driver, like: DevboxSpec, disk: ScoredDisk, mode: ScoringMode) -> None:
+    def __init__(self, driver: Driver, like: DevboxSpec, disk: ScoredDisk, mode: ScoringMode, purpose: Purpose) -> None:
         super().__init__(mode)
         self._driver = driver
         self._disk = disk
@@ -115,25 +126,35 @@ class FreshDevboxes(ScoringDevboxes):
             environment=harmless(like.environment),
             network=Network.NONE,
         )
-        self._ids = scoring_devbox_ids(frozen)
+        self._ids = scoring_devbox_ids(frozen, purpose)
         self._given = 0
         self._coming: asyncio.Task[Devbox] | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     async def next(self, *, further: bool) -> Devbox:
         """See `ScoringDevboxes.next`."""
         coming = self._coming or self._begin()
         devbox = await asyncio.shield(coming)  # who is cancelled here leaves it to `close`
+        self._coming = None
         self._given += 1
-        # What the function before has left is gone as soon as this one begins.
-        self._coming = self._begin() if further else None
+        if further:
+            self._begin()
+        else:
+            self._leaving = asyncio.create_task(self._driver.remove(self._next_id))
         return devbox
 
+    @property
+    def _next_id(self) -> str:
+        return self._ids[self._given % len(self._ids)]
+
     def _begin(self) -> asyncio.Task[Devbox]:
-        self._coming = asyncio.create_task(self._make(self._ids[self._given % len(self._ids)]))
+        self._coming = asyncio.create_task(self._make(self._next_id))
         return self._coming
 
     async def _make(self, devbox_id: str) -> Devbox:
-        """Takes away what has this id, and makes it anew."""
+        """Takes away what the function before has left, which has this id, and makes it anew."""
+        if self._leaving is not None:
+            await asyncio.shield(self._leaving)
         with _preparing():
             await self._driver.remove(devbox_id)
             devbox = await self._driver.create(devbox_id, self._spec)
@@ -142,11 +163,12 @@ class FreshDevboxes(ScoringDevboxes):
 
     async def close(self) -> None:
         """Takes all of them away."""
-        if (coming := self._coming) is not None:
-            coming.cancel()
-            await asyncio.wait({coming})
-            if not coming.cancelled():
-                coming.exception()  # looked at: nobody else may have
+        if self._coming is not None:
+            self._coming.cancel()
+        for task in filter(None, (self._coming, self._leaving)):
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()  # looked at: nobody else may have
         for devbox_id in self._ids:
             await self._driver.remove(devbox_id)
 
@@ -160,13 +182,13 @@ async def _restore(devbox: Devbox, disk: ScoredDisk) -> list[str]:
 
 @asynccontextmanager
 async def fresh_devboxes(
-    driver: Driver, like: DevboxSpec, disk: ScoredDisk, mode: ScoringMode
+    driver: Driver, like: DevboxSpec, disk: ScoredDisk, mode: ScoringMode, *, purpose: Purpose = Purpose.SCORING
 ) -> AsyncIterator[FreshDevboxes]:
     """Devboxes to score in; they are gone after the block, and the frozen snapshot stays.
 
     What an attempt that was interrupted has left of them is taken away by the next.
     """
-    devboxes = FreshDevboxes(driver, like, disk, mode)
+    devboxes = FreshDevboxes(driver, like, disk, mode, purpose)
     try:
         yield devboxes
     finally:
@@ -174,9 +196,9 @@ async def fresh_devboxes(
             await devboxes.close()
 
 
-def scoring_devbox_ids(frozen_snapshot_id: str) -> tuple[str, ...]:
+def scoring_devbox_ids(frozen_snapshot_id: str, purpose: Purpose) -> tuple[str, ...]:
     """The devboxes that a frozen disk is scored in: the same for every attempt, so that what one left is found."""
-    return tuple(stable_id(IdPrefix.DEVBOX, slot, frozen_snapshot_id) for slot in _SLOTS)
+    return tuple(stable_id(IdPrefix.DEVBOX, purpose, slot, frozen_snapshot_id) for slot in _SLOTS)
 
 
 async def freeze(driver: Driver, solver: Devbox, snapshot_id: str) -> bool:
