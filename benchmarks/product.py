@@ -15,6 +15,19 @@ scoring_contract:
     - {name: nothing, weight: 1, scorer: {type: command_scorer, command: 'true'}}
 """
 
+SEVERAL = "bench-several"
+"""A scenario whose contract has several functions, each of which takes a moment."""
+_SEVERAL = """\
+format: 1
+name: bench-several
+input_context: {problem_statement: Do nothing.}
+scoring_contract:
+  scoring_function_parameters:
+    - {name: one, weight: 0.3, scorer: {type: command_scorer, command: sleep 0.05}}
+    - {name: two, weight: 0.3, scorer: {type: command_scorer, command: sleep 0.05}}
+    - {name: three, weight: 0.4, scorer: {type: command_scorer, command: sleep 0.05}}
+"""
+
 
 def product(state: Path, pack: Path) -> list[str]:
     """The command that serves the product over stdio."""
@@ -23,9 +36,10 @@ def product(state: Path, pack: Path) -> list[str]:
 
 
 def make_pack(folder: Path) -> Path:
-    """A pack with one scenario that needs no solving."""
-    (folder / "pack" / "bench").mkdir(parents=True)
-    (folder / "pack" / "bench" / "scenario.yaml").write_text(_SCENARIO)
+    """A pack of scenarios that need no solving."""
+    for name, text in (("bench", _SCENARIO), (SEVERAL, _SEVERAL)):
+        (folder / "pack" / name).mkdir(parents=True)
+        (folder / "pack" / name / "scenario.yaml").write_text(text)
     return folder / "pack"
 
 
@@ -46,9 +60,9 @@ def call(peer: StdioPeer, tool: str, **arguments: object) -> dict[str, Any]:
     return result
 
 
-def start_run(peer: StdioPeer) -> str:
-    """Starts a run of the pack's scenario; gives its id once its devbox is ready."""
+def start_run(peer: StdioPeer, name: str = "bench") -> str:
+    """Starts a run of one of the pack's scenarios; gives its id once its devbox is ready."""
     listed = call(peer, "list_scenarios", query="bench")["structuredContent"]
-    scenario = next(item for item in listed["scenarios"] if item["name"] == "bench")
+    scenario = next(item for item in listed["scenarios"] if item["name"] == name)
     text = text_of(call(peer, "start_run", scenario_id=scenario["scenario_id"]))
     return next(word.strip("`.,") for word in text.split() if word.strip("`.,").startswith("scr_"))

@@ -40,6 +40,7 @@ from runloop_mcp.api.models.scorer import (
     ScorerView,
 )
 from runloop_mcp.api.models.secret import SecretCreateParams, SecretUpdateParams, SecretView
+from runloop_mcp.api.models.trust import RescoreParams, Rescoring
 from runloop_mcp.api.trace import ToolCall, Trace
 
 
@@ -145,6 +146,20 @@ class Runs(ABC):
             InvalidRequest: The key was used for another run.
             InvalidState: The run ended without a score.
             Conflict: Another server holds its devbox, or it is still queued or booting after 20 s.
+        """
+
+    @abstractmethod
+    async def rescore(self, run_id: str, params: RescoreParams, *, principal: Principal = LOCAL_OPERATOR) -> Rescoring:
+        """Scores the frozen disk of a scored run again, for an operator; answers when that is done.
+
+        The result is kept beside the run's own, which stays the run's score for ever. Solvers never learn of it.
+
+        Raises:
+            NotFound: There is none with this id, or its frozen disk is no longer kept.
+            InvalidRequest: The contract is not valid.
+            InvalidState: The run has no score, or was scored in place, so that nothing was frozen.
+            Conflict: It is just being rescored.
+            Unavailable: Our own machinery broke.
         """
 
     @abstractmethod

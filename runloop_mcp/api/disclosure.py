@@ -159,12 +159,22 @@ def run_for_solver(run: ScenarioRunView) -> ScenarioRunView:
 
 
 def _details_for_solver(details: RunDetails) -> RunDetails:
-    """The details; which files scoring put back tells of the scorers, so that is shown where they are named."""
+    """The details without what is an operator's: rescorings, and the hashes, against which guesses could be tried.
+
+    Which files scoring put back tells of the scorers, so that is shown where they are named; the tamper report tells
+    where their files go, so that is shown where all is.
+    """
     named = details.disclosure in {Disclosure.NAMED, Disclosure.FULL}
     return RunDetails.model_validate(
-        {name: getattr(details, name) for name in RunDetails.model_fields}
-        | {"restored_files": details.restored_files if named else []}
+        {name: getattr(details, name) for name in RunDetails.model_fields if name not in _OPERATORS_DETAILS}
+        | {
+            "restored_files": details.restored_files if named else [],
+            "tamper_report": details.tamper_report if details.disclosure is Disclosure.FULL else None,
+        }
     )
+
+
+_OPERATORS_DETAILS: Final = frozenset({"sealed", "rescorings", "tamper_report", "restored_files"})
 
 
 def event_for_solver(event: RunEvent, disclosure: Disclosure) -> RunEvent | None:

@@ -36,6 +36,8 @@ class EventKind(StrEnum):
     """Scorers began."""
     SCORE = "score"
     """What the scorers gave."""
+    RESCORE = "rescore"
+    """An operator scored the frozen disk again; a solver never sees this."""
     NOTE = "note"
     """What else there is to know."""
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.run import RunDetails, RunListParams, ScenarioRunView
+from runloop_mcp.api.models.trust import Rescoring, SealedHashes, TamperReport
 from runloop_mcp.cli.lookup import find_scenario, scenario_name
 from runloop_mcp.cli.options import backend_options
 from runloop_mcp.cli.settings import Settings, load_settings
@@ -61,6 +62,12 @@ class RunResult(BaseModel):
     scoring_mode: str | None
     isolation: str | None
     restored_files: list[str]
+    sealed: SealedHashes | None
+    """What the score depends on, named at the start."""
+    tamper_report: TamperReport | None
+    """What the solver did beside its answer."""
+    rescorings: list[Rescoring]
+    """Later scorings of the frozen disk; none of them is the run's score."""
     notes: list[str]
     start_time_ms: int | None
     end_time_ms: int | None
@@ -146,6 +153,9 @@ def _result(run: ScenarioRunView, scenario: str) -> RunResult:
         scoring_mode=details.scoring_mode,
         isolation=details.isolation,
         restored_files=details.restored_files,
+        sealed=details.sealed,
+        tamper_report=details.tamper_report,
+        rescorings=details.rescorings,
         notes=details.notes,
         start_time_ms=run.start_time_ms,
         end_time_ms=details.end_time_ms,

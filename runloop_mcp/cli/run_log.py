@@ -137,6 +137,11 @@ def _score(data: _Data) -> str:
     return f"{score_text(data.get('score', 0))} ({each})"
 
 
+def _rescore(data: _Data) -> str:
+    contract = "the same contract" if data.get("same_contract") else "another contract"
+    return f"{_score(data)} with {contract}, by {data.get('principal')}; the run's score stays"
+
+
 _TELLING: dict[str, Callable[[_Data], str]] = {
     EventKind.STATE: _state,
     EventKind.DEVBOX: _devbox,
@@ -146,6 +151,7 @@ _TELLING: dict[str, Callable[[_Data], str]] = {
     EventKind.FILE: lambda data: f"{data.get('path')}, {amount(data.get('bytes', 0), 'byte')}",
     EventKind.SCORING: lambda data: f"{amount(data.get('functions', 0), 'function')}, {data.get('mode')}",
     EventKind.SCORE: _score,
+    EventKind.RESCORE: _rescore,
     EventKind.NOTE: lambda data: str(data.get("text")),
 }
 

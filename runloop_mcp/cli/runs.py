@@ -1,4 +1,4 @@
-"""`runloop-mcp runs list|show|log|export`."""
+"""`runloop-mcp runs list|show|log|export|rescore`."""
 
 from datetime import UTC, datetime
 
@@ -10,6 +10,8 @@ from runloop_mcp.cli.lookup import scenario_name
 from runloop_mcp.cli.options import backend_options, json_option
 from runloop_mcp.cli.run_export import export_command
 from runloop_mcp.cli.run_log import log_command
+from runloop_mcp.cli.run_rescore import rescore_command
+from runloop_mcp.cli.run_trust import trust_rows
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import console, print_json, print_table, say
 from runloop_mcp.cli.wiring import backend_for
@@ -34,6 +36,7 @@ def runs() -> None:
 
 runs.add_command(log_command)
 runs.add_command(export_command)
+runs.add_command(rescore_command)
 
 
 @runs.command("list")
@@ -100,6 +103,7 @@ def show_command(*, flags: dict[str, object], run_id: str, as_json: bool) -> Non
         ("devbox", f"{run.devbox_id}  {_devbox(run)}".rstrip()),
         ("isolation", (details and details.isolation) or "-"),
         ("notes", " ".join(details.notes) if details and details.notes else "-"),
+        *trust_rows(run),
     ]
     print_table(("run", run.id), rows)
     if run.scoring_contract_result:

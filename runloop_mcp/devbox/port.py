@@ -121,6 +121,9 @@ class Command:
     """All of its standard input; with `attach_stdin` the beginning of it."""
     attach_stdin: bool = False
     """Whether more can be sent to its standard input, which stays open until it is ended."""
+    guarded: bool = False
+    """Whether other processes of the devbox, which are the same user's, are to be kept from reading its memory, using
+    its descriptors and tracing it. Honoured for /bin/bash, where the driver can; what it starts is not guarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +251,24 @@ class FileData:
     """Its permission bits."""
 
 
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is going on in a devbox, and what was changed on its disk. None: the driver can't tell."""
+
+    processes: Sequence[str] | None = None
+    """The names of the processes that run, one for each; what is no UTF-8 in them as surrogates."""
+    unreachable: int | None = None
+    """How often something was sent to an address that there is no way to, since the last boot."""
+    lookups: int | None = None
+    """How many packets went to ports of its own where nobody listens, as look-ups of names do, since the last boot."""
+    changed_in_home: Sequence[str] | None = None
+    """Files changed or deleted there and not in the working directory, by their path in the home."""
+    changed_in_work: Sequence[str] | None = None
+    """Files changed or deleted in the working directory, by their path there."""
+    truncated: bool = False
+    """Whether more was changed than is told."""
+
+
 class Devbox(ABC):
     """One booted devbox. Whoever created or resumed it owns it and stops it."""
 
@@ -318,6 +339,19 @@ class Devbox(ABC):
 
         What is started, written or deleted meanwhile waits for the end of the block: whoever is in it must do neither.
         """
+
+    async def observe(self, *, since_ns: int) -> Observation:  # noqa: ARG002 - for those that can tell
+        """What is going on, and what was changed on the disk since a moment; takes a second or two at most.
+
+        A driver leaves out what it can't tell. In a `frozen` block, what it says is of one instant.
+
+        Args:
+            since_ns: The moment, in UTC nanoseconds. Change times are the kernel's, which no program can set.
+
+        Raises:
+            Unavailable: The devbox has ended.
+        """
+        return Observation()
 
     @abstractmethod
     async def stop(self) -> None:

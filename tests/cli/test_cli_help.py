@@ -17,7 +17,7 @@ UPDATE = "UPDATE_GOLDEN"
 
 COMMANDS = [
     *["", "serve", "demo", "validate", "eval", "doctor", "scenarios", "scenarios list", "scenarios new"],
-    *["runs", "runs list", "runs log", "runs export", "secrets", "secrets set", "gc", "config"],
+    *["runs", "runs list", "runs log", "runs export", "runs rescore", "secrets", "secrets set", "gc", "config"],
 ]
 
 

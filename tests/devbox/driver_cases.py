@@ -26,6 +26,8 @@ class DriverCase:
     """Whether snapshots keep times to the second only."""
     default: frozenset[str] | None = None
     """The tests that run without --full-size, by name; None: all."""
+    observes: bool = False
+    """Whether its devboxes can tell what goes on in them and what was changed on their disks."""
 
 
 def _sandbox(state: Path) -> Driver:
@@ -47,7 +49,7 @@ def _containers(engine: str, state: Path) -> Driver:
     return DockerDriver(state, engines.IMAGE, {"DOCKER_HOST": note.read_text()})
 
 
-_SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces")
+_SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces", observes=True)
 _CONTAINERS = (
     DriverCase(
         "docker", partial(_containers, "docker"), "container", whole_seconds=True, default=frozenset(selection.DOCKER)

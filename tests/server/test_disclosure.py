@@ -1,6 +1,7 @@
 """What a caller may know of a scenario's scoring, at each level, and what nobody who calls over MCP may."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,20 @@ from mcp_agent import Agent, Serve, scenario_folder, scorer
 from runloop_mcp.api.disclosure import disclosure_of, functions_for_solver, run_for_solver, scenario_for_solver
 from runloop_mcp.api.models.run import ScenarioRunView
 from runloop_mcp.api.models.scenario import ScenarioView
+from runloop_mcp.api.models.scoring import ScoringContract
+from runloop_mcp.api.models.trust import RescoreParams
 
 CANARY = "canary-7f3a9"
 """Planted in all that no caller may see."""
 PARTS = ("parses-dates", "handles-leap-years")
 SCORER_OUTPUT = "scorer-says-hello"
+CHANGED = "changed-outside"
+"""A file that stands in the tamper report, and nowhere else."""
+MEDDLES = "touch ~/$(printf %s changed- outside)"
+LATER = ScoringContract.model_validate(
+    {"scoring_function_parameters": [scorer(f"later-{CANARY}", 1.0, f"echo {CANARY}; false")]}
+)
+"""What an operator scores by later."""
 
 
 def secretive(pack: Path, disclosure: str) -> Path:
@@ -66,14 +76,23 @@ async def everything_shown(agent: Agent) -> tuple[str, str, str]:
     before = "\n".join(seen)
 
     seen.clear()
+    await see("exec_on_devbox", run_id=run_id, command=MEDDLES)
     await see("score_run", run_id=run_id)
     score = "\n".join(seen)
+    await agent.backend.runs.rescore(run_id, RescoreParams(contract=LATER))
+    operators = (await agent.backend.runs.retrieve(run_id)).model_dump_json()
+    assert CHANGED in operators
+    assert CANARY in operators
     for tool in ("get_score", "get_run", "score_run", "complete_run", "get_score", "get_run"):
         await see(tool, run_id=run_id)
     await see("list_runs")
+    sealed = re.findall(r'"(?:contract|reference|contract_hash)":"([0-9a-f]{64})"', operators)
+    assert len(set(sealed)) == 3
     run = f"runloop://runs/{run_id}"
     seen += [await agent.read(uri) for uri in (run, f"{run}/score", f"{run}/log")]
-    return before, score, "\n".join(seen)
+    after = "\n".join(seen)
+    assert not [each for each in sealed if each in after]
+    return before, score, after
 
 
 @pytest.mark.parametrize("level", ["sealed", "summary", "named", "full"])
@@ -91,6 +110,8 @@ async def test_a_caller_learns_what_is_disclosed_and_no_more(tmp_path: Path, ser
     assert ("0.5" in after.replace("0.50", "")) is (level != "sealed")
     assert ("kept sealed" in score) is (level == "sealed")
     assert (SCORER_OUTPUT in after) is (level == "full")
+    if level != "full":
+        assert CHANGED not in after
     assert SCORER_OUTPUT not in before
 
 
@@ -138,7 +159,24 @@ def test_the_values_themselves_hold_nothing_to_hide() -> None:
                     {"scoring_function_name": "a", "score": 0.5, "state": "complete", "output": CANARY, "odd": CANARY}
                 ],
             },
-            "x_runloop_mcp": {"disclosure": "named", "restored_files": ["conftest.py"], "odd": CANARY},
+            "x_runloop_mcp": {
+                "disclosure": "named",
+                "restored_files": ["conftest.py"],
+                "odd": CANARY,
+                "sealed": {"environment": CANARY, "contract": CANARY, "reference": CANARY},
+                "tamper_report": {"changed_outside": [CANARY]},
+                "rescorings": [
+                    {
+                        "time_ms": 1,
+                        "principal": CANARY,
+                        "contract_hash": CANARY,
+                        "same_contract": True,
+                        "mode": "clean",
+                        "duration_ms": 1,
+                        "result": {"score": 1, "scoring_function_results": []},
+                    }
+                ],
+            },
         }
     )
     assert CANARY not in scenario_for_solver(scenario).model_dump_json()

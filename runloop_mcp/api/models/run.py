@@ -7,6 +7,7 @@ from pydantic import Field
 from runloop_mcp.api.models.base import PageParams, WireModel
 from runloop_mcp.api.models.devbox import QueuePlace
 from runloop_mcp.api.models.scoring import Disclosure, ScoringContractResult, ScoringMode
+from runloop_mcp.api.models.trust import Rescoring, SealedHashes, TamperReport
 
 
 class RunState(StrEnum):
@@ -72,6 +73,12 @@ class RunDetails(WireModel):
     """What happened to the run that its state does not say: why it failed, that its devbox was booted again, …"""
     restored_files: list[str] = Field(default_factory=list)
     """Protected files that the solver had changed and scoring put back, relative to the working directory."""
+    sealed: SealedHashes | None = None
+    """What the score depends on, as it was at the start."""
+    tamper_report: TamperReport | None = None
+    """What the solver did beside its answer, once the run was scored."""
+    rescorings: list[Rescoring] = Field(default_factory=list)
+    """Later scorings by an operator, in order; none of them is the run's score."""
 
 
 class ScenarioRunView(WireModel):

@@ -11,7 +11,7 @@ import stat
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import anyio
 import anyio.to_thread
@@ -24,6 +24,8 @@ from runloop_mcp.devbox.port import (
     DevboxSpec,
     FileData,
     LimitHit,
+    Network,
+    Observation,
     OutputSink,
     Process,
     Shell,
@@ -37,7 +39,9 @@ from .files import file_failure, read, write
 from .gate import Gate
 from .launch import Keeper, Refused
 from .limits import NONE, LimitHits
+from .plan import GUARDED_PLACE
 from .process import SandboxProcess, Spawn
+from .results import Results
 from .shell import SandboxShell
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -53,6 +57,7 @@ _ANSWER_SECONDS = 30.0
 _KILL_SECONDS = 10.0
 _SETTLE_SECONDS = 1.0
 _MAX_FOUND = 64 << 20
+_MAX_CHANGED = 10_000
 
 Answer = tuple[str, int, int | None]
 
@@ -75,6 +80,9 @@ Connect = Callable[[OnAnswer, Callable[[], None]], Line]
 
 class SupervisedDevbox(Devbox, ABC):
     """A box whose supervisor answers on a line; made by its driver, which boots it."""
+
+    guarded: ClassVar[Mapping[str, str]] = {}
+    """Programs with a copy that nobody may read: the kernel lets nobody look into what runs such a one."""
 
     def __init__(self, devbox_id: str, spec: DevboxSpec, connect: Connect, spawn: Spawn) -> None:
         self.id = devbox_id
@@ -209,7 +217,10 @@ class SupervisedDevbox(Devbox, ABC):
         token = self._last_token + 1
         process = SandboxProcess(lambda: self._kill(token), lambda: self._interrupt(token), self._spawn)
         try:
-            what = (argv, directory, environment, terminal) if terminal else (argv, directory, environment)
+            program = self.guarded.get(command.argv[0], "") if command.guarded else ""
+            what: tuple[Any, ...] = (argv, directory, environment)
+            if terminal or program:
+                what = (*what, terminal, as_bytes(program))
             call = self._send_start(process, command, what, stdout, stderr)
         except OSError as error:
             raise Unavailable(
@@ -452,6 +463,8 @@ class SandboxDevbox(SupervisedDevbox):
         spawn: Runs what must go on when nobody waits.
     """
 
+    guarded: ClassVar = {"/bin/bash": f"/{GUARDED_PLACE}/bash"}
+
     def __init__(
         self, devbox_id: str, spec: DevboxSpec, supervisor: socket.socket, keeper: Keeper, spawn: Spawn
     ) -> None:
@@ -496,6 +509,34 @@ class SandboxDevbox(SupervisedDevbox):
             return await self.keeper.request(("size", parts, ENTRY_BYTES))
         except (Refused, Unavailable):
             return 0
+
+    async def observe(self, *, since_ns: int) -> Observation:  # noqa: D102 - see the port
+        with Results() as results:
+            word, _, _ = await self._ask("observe", descriptors=[results.descriptor])
+            seen = await anyio.to_thread.run_sync(results.strings)
+        unreachable, lookups, *names = seen if word == "done" and len(seen) > 1 else ["", ""]
+        counted = word == "done" and self.spec.network is Network.NONE
+        home, work = f"devboxes/{self.id}/home", f"devboxes/{self.id}/work"
+        inside = posixpath.relpath(self.spec.working_directory, HOME)
+        in_home, more_in_home = await self._changed(home, since_ns, inside)
+        in_work, more_in_work = await self._changed(work, since_ns, "")
+        return Observation(
+            processes=names if word == "done" else None,
+            unreachable=int(unreachable) if counted else None,
+            lookups=int(lookups) if counted else None,
+            changed_in_home=in_home,
+            changed_in_work=in_work,
+            truncated=more_in_home or more_in_work,
+        )
+
+    async def _changed(self, folder: str, since_ns: int, passed_over: str) -> tuple[list[str] | None, bool]:
+        with Results() as results:
+            try:
+                request = ("changed", folder, since_ns, _MAX_CHANGED, passed_over)
+                more = await self.keeper.request(request, [results.descriptor])
+            except Refused:
+                return None, False
+            return await anyio.to_thread.run_sync(results.strings), bool(more)
 
 
 async def _nowhere(_: bytes) -> None:

@@ -19,6 +19,8 @@ from .disk import Disk, Mounts
 if TYPE_CHECKING:
     from .tools import Tools
 
+GUARDED_PLACE = "run/guarded"
+"""Where the programs that nobody may read lie in a box."""
 _SHARED_MEMORY = 64 << 20
 _LEAST_OPEN_FILES = 32  # the supervisor lives under this limit too
 _MAX_PATH = 2000
@@ -136,7 +138,7 @@ class System:
             "files": [(name, text.encode()) for name, text in files],
             "overlays": [(name, [layer]) for name, layer in self.tools.overlays],
             "disks": mounts.disks,
-            "read_only": mounts.read_only,
+            "read_only": [*mounts.read_only, (GUARDED_PLACE, [self.tools.guarded])],
             "own_network": own_network,
             "limits": _limits(spec, limit + _SPARE_PROCESSES if limit is not None and processes_in_group else limit),
             "drop_to": drop_to,

@@ -2,6 +2,7 @@
 
 Built once for each combination of versions into `tools/<key>/` of the driver's folder:
 
+    guarded/      bash, which nobody may read, so that nobody in a box can look into one that runs
     inside/       the keeper's and the supervisor's code, compiled for the Python that boxes run
     local/…       laid over the host's /usr/local, or over the directories that this Python looks in
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     import importlib.metadata
 
 _DISTRIBUTIONS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
-_LAYOUT = "1"
+_LAYOUT = "2"
+_BASH = Path("/bin/bash")
 _BUILD_SECONDS = 120
 _ASK = (
     "import sys, site, json; "
@@ -53,6 +55,8 @@ class Tools:
     """The folder that holds `inside`."""
     overlays: tuple[tuple[str, str], ...]
     """Which directories of the box get a layer on top: (name without leading slash, layer in the driver's folder)."""
+    guarded: str
+    """The folder of programs that can be run and not be read, in the driver's folder."""
     python: str
     """The version of the Python that boxes run."""
     held: int
@@ -103,7 +107,7 @@ def build(folder: Path) -> Tools:
                     hint="Look for space and rights in the state folder.",
                 ) from error
     overlays = [] if problem else [(name, f"tools/{key}/{layer}") for name, layer in places["overlays"].items()]
-    return Tools(target, tuple(overlays), ".".join(map(str, version)), held, problem)
+    return Tools(target, tuple(overlays), f"tools/{key}/guarded", ".".join(map(str, version)), held, problem)
 
 
 def current_key(folder: Path) -> str:
@@ -201,6 +205,9 @@ def _key(version: list[int], tag: str, site: list[str], found: dict[str, "import
         content.update(f"{name}\0{distribution.version}\0{distribution.read_text('RECORD')}".encode())
     for path in _sources():
         content.update(path.read_bytes())
+    if _BASH.is_file():
+        about = _BASH.stat()
+        content.update(f"{about.st_size} {about.st_mtime_ns}".encode())
     return content.hexdigest()[:32]
 
 
@@ -219,6 +226,12 @@ def _build_into(
     for path in _sources():
         shutil.copyfile(path, code / path.name)
     _compile(code, str(fresh), str(target))
+    guarded = fresh / "guarded"
+    guarded.mkdir()
+    if _BASH.is_file():
+        shutil.copyfile(_BASH, guarded / "bash")
+        (guarded / "bash").chmod(0o111)
+    guarded.chmod(0o711)
     if not places:
         return
     inside = places["inside"]

@@ -100,11 +100,11 @@ class DevboxKeeper:
         self.tasks: TaskGroup
         """The engine's task group; set before the first use."""
 
-    def lock(self, devbox_id: str) -> FileLock:
-        """The lock of a devbox."""
+    def lock(self, devbox_id: str, *, taken: str = "This devbox is held by another runloop-mcp server") -> FileLock:
+        """The lock of a devbox; `taken` is what they are told who come second."""
         return FileLock(
             self._folder / f"{devbox_id}.lock",
-            taken="This devbox is held by another runloop-mcp server",
+            taken=taken,
             hint="Go on with the run there, or stop that server and call again.",
         )
 

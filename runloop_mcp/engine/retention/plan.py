@@ -9,7 +9,7 @@ from runloop_mcp.api.models.run import RunState
 from runloop_mcp.devbox.port import Kept, KeptKind
 from runloop_mcp.engine.retention.survey import Survey
 from runloop_mcp.engine.runs.states import WITH_SCORE
-from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox_id
+from runloop_mcp.engine.scoring.scoring_devbox import Purpose, scoring_devbox_ids
 from runloop_mcp.engine.store.retention import DevboxRecord
 
 _DAY_MS = 24 * 3600 * 1000
@@ -117,7 +117,12 @@ class _Sorting:
         records = survey.records.values()
         self._pristine = {each.pristine_home_snapshot: each for each in records}
         self._frozen = {each.frozen_snapshot: each for each in records if each.frozen_snapshot}
-        self._scoring = {scoring_devbox_id(frozen): each for frozen, each in self._frozen.items()}
+        self._scoring = {
+            name: each
+            for frozen, each in self._frozen.items()
+            for purpose in Purpose
+            for name in scoring_devbox_ids(frozen, purpose)
+        }
 
     def result(self) -> Sorted:
         for record in self._survey.records.values():
@@ -137,7 +142,8 @@ class _Sorting:
         if kept.kind is KeptKind.DEVBOX:
             scored = self._scoring.get(kept.id)
             if scored is not None:
-                if scored.state is not RunState.SCORING:
+                # One that is young may have been made by a rescoring just now.
+                if scored.state is not RunState.SCORING and kept.changed_ms <= self._young:
                     self._end(item, scored)
             else:
                 record = self._survey.records.get(kept.id)
@@ -149,7 +155,8 @@ class _Sorting:
                 self._others.append(Step(Why.UNUSED, [item], tools=key))
         elif kept.kind is KeptKind.SNAPSHOT:
             record = self._frozen.get(kept.id) or self._pristine.get(kept.id)
-            limited = kept.id in self._frozen and record is not None and record.state in WITH_SCORE
+            # The home from before the solver came goes with the frozen disk, for both to be scored again.
+            limited = record is not None and record.state in WITH_SCORE
             self._sort(item, record, kept.changed_ms, limited=limited)
         elif not kept.in_use and kept.changed_ms <= self._young and kept.id not in self._survey.file_keys:
             self._others.append(Step(Why.UNKNOWN if kept.kind is KeptKind.FILES else Why.LEFT, [item]))

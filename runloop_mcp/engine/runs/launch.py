@@ -2,19 +2,23 @@
 
 import base64
 import platform
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import anyio
+import anyio.to_thread
 
 from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound, Unavailable
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioView
-from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, User, WorkOf
+from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, Network, User, WorkOf
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.devboxes.output import decode
 from runloop_mcp.engine.devboxes.sizes import failure_reason, hit_notes, limits_of
 from runloop_mcp.engine.scenarios.launch_checks import launch_faults
 from runloop_mcp.engine.scoring.protected import capture_protected, protected_names
+from runloop_mcp.engine.scoring.tampering import visible_tests
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.engine.store.devboxes import DevboxRow, PristineFile
 
@@ -62,6 +66,22 @@ def user_of(launch: LaunchParameters) -> User:
     return User() if user is None else User(user.username, user.uid)
 
 
+def spec_of(row: DevboxRow, network: Network) -> DevboxSpec:
+    """What a run's devbox is made of, but for files and what lies read-only in it.
+
+    Args:
+        row: The devbox.
+        network: What it reaches.
+    """
+    launch = row.data.launch_parameters
+    return DevboxSpec(
+        working_directory=row.data.working_directory,
+        limits=limits_of(launch),
+        network=network,
+        user=user_of(launch),
+    )
+
+
 class LaunchFailed(InvalidState):
     """A launch command failed, so that the devbox can't be used."""
 
@@ -101,14 +121,7 @@ class Launcher:
         launch = row.data.launch_parameters
         held.box = box = await self._driver.create(
             row.id,
-            DevboxSpec(
-                working_directory=row.data.working_directory,
-                files=files,
-                read_only=read_only,
-                limits=limits_of(launch),
-                network=self._settings.network,
-                user=user_of(launch),
-            ),
+            replace(spec_of(row, self._settings.network), files=files, read_only=read_only),
         )
         await self.run_launch_commands(box, launch.launch_commands or [], held.environment)
         captured = await capture_protected(box, protected_names(scenario.metadata))
@@ -118,6 +131,11 @@ class Launcher:
         }
         if row.data.pristine_home_snapshot is not None:
             await self._driver.snapshot(box.id, row.data.pristine_home_snapshot)
+        # Before launch commands ran nothing was there but the files, so what is there now is what they made.
+        made = (await box.observe(since_ns=0)).changed_in_work if launch.launch_commands else None
+        source = files.source if files else None
+        row.data.test_files = await anyio.to_thread.run_sync(visible_tests, source, made or ())
+        row.data.launched_ns = time.time_ns()
         row.status = DevboxStatus.RUNNING
 
     async def resume(self, held: Held, row: DevboxRow, *, news: str) -> None:

@@ -15,15 +15,17 @@ from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
+from runloop_mcp.api.models.trust import RescoreParams, Rescoring
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.runs.archive import write_archive
+from runloop_mcp.engine.runs.rescoring import rescore
 from runloop_mcp.engine.runs.scoring_job import ScoringJobs
 from runloop_mcp.engine.runs.states import ENDED, WITH_SCORE, Move, next_state
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
-from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox_id
+from runloop_mcp.engine.scoring.scoring_devbox import Purpose, scoring_devbox_ids
 from runloop_mcp.engine.store import devboxes, events, runs
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.idempotency import RequestKey
@@ -101,6 +103,10 @@ class EngineRuns(Runs):
             held = await self._engine.keeper.ready(record.row.devbox_id, seconds=_BOOT_SECONDS)
             await self._begin_scoring(run_id, held, key)
         return await self.wait(run_id, leaving={RunState.SCORING}, wait_seconds=wait_seconds)
+
+    async def rescore(self, run_id: str, params: RescoreParams, *, principal: Principal = LOCAL_OPERATOR) -> Rescoring:
+        """See `Runs.rescore`."""
+        return await rescore(self._engine, run_id, params, principal)
 
     async def _look_up(self, run_id: str, key: RequestKey | None) -> tuple[RunRecord, bool]:
         """The run, and whether this very request was carried out before.
@@ -312,15 +318,16 @@ class EngineRuns(Runs):
             if row.status in _LIVING:
                 await engine.keeper.stop(held)
                 if not keep_disk:
-                    await self._remove_disk(row)
+                    await self._remove_disk(row, state)
                 await self._remove_scoring(row, state)
                 await engine.database.write(lambda connection: _mark_ended(connection, held.id, reason))
             await engine.keeper.release(held, forget=True)
         engine.changes.notify(row.run_id, held.id)
 
-    async def _remove_disk(self, row: DevboxRow) -> None:
+    async def _remove_disk(self, row: DevboxRow, state: RunState) -> None:
+        """Removes the disk, and the home as it was before the solver came, unless that may be scored with again."""
         await self._engine.driver.remove(row.id)
-        if row.data.pristine_home_snapshot is not None:
+        if row.data.pristine_home_snapshot is not None and state not in WITH_SCORE:
             await self._engine.driver.remove_snapshot(row.data.pristine_home_snapshot)
 
     async def _remove_scoring(self, row: DevboxRow, state: RunState) -> None:
@@ -331,7 +338,8 @@ class EngineRuns(Runs):
         # A run is told of its score before its scoring devbox is gone; with its end all of it is.
         with anyio.move_on_after(_SETTLE_SECONDS):
             await self._jobs.settled(row.run_id)
-        await self._engine.driver.remove(scoring_devbox_id(frozen))
+        for devbox_id in scoring_devbox_ids(frozen, Purpose.SCORING):
+            await self._engine.driver.remove(devbox_id)
         if state not in WITH_SCORE:
             await self._engine.driver.remove_snapshot(frozen)
 

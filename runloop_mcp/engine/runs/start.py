@@ -22,6 +22,7 @@ from runloop_mcp.engine.runs.launch import refuse_unsupported
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
 from runloop_mcp.engine.scenarios.library import ScenarioRecord
 from runloop_mcp.engine.scenarios.requirements import missing_programs
+from runloop_mcp.engine.scoring.sealing import seal
 from runloop_mcp.engine.store import devboxes, events, idempotency, places, runs, versions
 from runloop_mcp.engine.store.devboxes import DevboxData, DevboxRow
 from runloop_mcp.engine.store.runs import RunData, RunRow
@@ -50,6 +51,8 @@ async def start_run(
     await _refuse_missing_programs(engine, record.view)
     kept = await engine.custom_scorers.with_scripts(record.view, record.root)
     row, devbox = _rows(engine, params, profile, principal, record, launch, capability)
+    row.data.files_key = record.files.key if record.files else None
+    row.data.sealed = seal(kept, row.data.files_key)
 
     def work(connection: Connection) -> RunRecord:
         # Looked up once more inside the transaction: the same key may have come to another server meanwhile.
@@ -100,6 +103,7 @@ def _insert(connection: Connection, row: RunRow, devbox: DevboxRow, queue: Place
         "devbox_id": row.devbox_id,
         "isolation": row.data.isolation,
         "environment_hash": row.data.environment_hash,
+        "sealed": row.data.sealed and row.data.sealed.model_dump(exclude_none=True),
     }
     events.append(connection, row.id, EventKind.STATE, row.start_time_ms, started)
     if not has_place:

@@ -5,8 +5,10 @@ from sqlite3 import Connection
 
 from runloop_mcp.api.models.devbox import DevboxStatus, QueuePlace
 from runloop_mcp.api.models.run import Budget, RunDetails, RunState, ScenarioRunView
+from runloop_mcp.api.models.trust import Rescoring
 from runloop_mcp.engine.clock import now_ms
-from runloop_mcp.engine.store import devboxes, executions, places, runs
+from runloop_mcp.engine.runs.states import WITH_SCORE
+from runloop_mcp.engine.store import devboxes, executions, places, rescorings, runs
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunRow
 
@@ -20,6 +22,7 @@ class RunRecord:
     attempts: int
     commands: int
     queue: QueuePlace | None
+    rescorings: list[Rescoring]
 
     @property
     def state(self) -> RunState:
@@ -46,6 +49,7 @@ def surround(connection: Connection, row: RunRow) -> RunRecord:
         attempts=runs.count_attempts(connection, row.scenario_id, row.principal) if data.attempts_limit else 0,
         commands=executions.count(connection, row.devbox_id) if data.commands_limit else 0,
         queue=places.place_of(connection, devbox.id) if devbox.status is DevboxStatus.QUEUED else None,
+        rescorings=rescorings.of_run(connection, row.id) if row.state in WITH_SCORE else [],
     )
 
 
@@ -81,6 +85,9 @@ def view(record: RunRecord) -> ScenarioRunView:
             end_time_ms=row.end_time_ms,
             notes=data.notes,
             restored_files=data.restored_files,
+            sealed=data.sealed,
+            tamper_report=data.tamper if row.result else None,
+            rescorings=record.rescorings,
         ),
     )
 

@@ -27,6 +27,7 @@ from runloop_mcp.engine.runs.launch import refuse_unsupported, user_of
 from runloop_mcp.engine.scorers.catalogue import refuse_bad
 from runloop_mcp.engine.scorers.pack_scripts import FOLDER
 from runloop_mcp.engine.scoring.contract import run_contract
+from runloop_mcp.engine.scoring.scoring_devbox import OneDevbox
 from runloop_mcp.engine.store import custom_scorers
 from runloop_mcp.engine.store.custom_scorers import CREATED, ScorerRow
 
@@ -101,8 +102,9 @@ class EngineScorers(Scorers):
         async with self._trial_devbox(params.environment_parameters or ScenarioEnvironment()) as devbox:
             result = await run_contract(
                 ScoringContract(scoring_function_parameters=[function]),
-                devbox,
+                OneDevbox(devbox),
                 timeout_seconds=self._engine.settings.scorer_timeout_seconds,
+                losses_count=False,
             )
         return ScorerValidation(
             name=scorer.type,

@@ -18,6 +18,10 @@ from runloop_mcp.engine.scoring.captured import CapturedOutput
 from runloop_mcp.engine.scoring.running import BASH, GRACE_SECONDS, run_to_end
 from runloop_mcp.engine.scoring.tools import ScorerTools
 
+_EVALUATE = 'eval "$(/bin/cat)"'
+"""Reads a script whole before any of it runs, so that nothing of it can be read from standard input, which is at its
+end then."""
+
 Score = Callable[[Any, "Workplace"], Awaitable[float]]
 """Scores: takes the scorer's parameters and a place to work, and gives a score in 0..1.
 
@@ -80,8 +84,9 @@ class Workplace:
             ScorerFailed: It timed out, or can't be started.
             Unavailable: The devbox was lost.
         """
-        async with self.script(script, suffix=".sh") as path:
-            return await self.run([*BASH, path], environment=environment, stdout=stdout)
+        async with self.name_for(".sh") as path:
+            argv = [*BASH, "-c", _EVALUATE, path]
+            return await self.run(argv, stdin=script, guarded=True, environment=environment, stdout=stdout)
 
     async def run(
         self,
@@ -90,8 +95,13 @@ class Workplace:
         environment: Mapping[str, str] | None = None,
         stdout: Callable[[bytes], None] | None = None,
         working_directory: str | None = None,
+        stdin: str = "",
+        guarded: bool = False,
     ) -> Exit:
-        """Runs a program, in the working directory unless told otherwise; arguments and errors as for `bash`."""
+        """Runs a program, in the working directory unless told otherwise; the rest and errors as for `bash`.
+
+        With `guarded` other processes of the devbox can't look into it, as `Command.guarded` says.
+        """
 
         async def keep(data: bytes) -> None:
             self.output.feed(data)
@@ -106,6 +116,8 @@ class Workplace:
             working_directory=working_directory,
             environment={**self._environment, **(environment or {})},
             timeout_seconds=self.seconds_left,
+            stdin=stdin.encode(errors="replace"),
+            guarded=guarded,
         )
         try:
             exit_ = await run_to_end(self.devbox, command, stdout=keep_stdout, stderr=keep)
@@ -118,16 +130,17 @@ class Workplace:
         return exit_
 
     @asynccontextmanager
-    async def script(self, text: str, *, suffix: str) -> AsyncIterator[str]:
-        """A script in the devbox, gone afterwards.
+    async def name_for(self, suffix: str) -> AsyncIterator[str]:
+        """The path that a script is told as its own: of an empty file, gone afterwards.
 
-        In a file, because an argument holds 128 kB at most. Not in the working directory, which is the solver's answer;
+        The script itself is in no file, where what it runs could read it, and comes by standard input. But scripts are
+        used to having a file, which careful ones delete. Not in the working directory, which is the solver's answer;
         and in no directory of its own, because a file can be removed without a trace.
         """
         folder = HOME if self.devbox.spec.working_directory == "/tmp" else "/tmp"  # noqa: S108 - the devbox's own
         path = f"{folder}/.scorer-{secrets.token_hex(16)}{suffix}"
         try:
-            await self.devbox.write_file(path, text.encode(errors="replace"), mode=0o600)
+            await self.devbox.write_file(path, b"", mode=0o600)
             try:
                 yield path
             finally:

@@ -1,8 +1,12 @@
-"""The devbox that a run is scored in. Why it is made so: docs/decisions/0003-scoring.md."""
+"""The devboxes that a run is scored in. Why they are made so: docs/decisions/0003-scoring.md."""
 
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 import anyio
 
@@ -14,90 +18,203 @@ from runloop_mcp.engine.scoring.environment import harmless
 from runloop_mcp.engine.scoring.protected import restore_protected
 
 _REMOVE_SECONDS = 30.0
+_SLOTS = ("first", "second")
+"""No more than two are there at once: the one at work, and the one that the next function gets."""
+
+
+class Purpose(StrEnum):
+    """What devboxes are there for."""
+
+    SCORING = "scoring"
+    """The score of the run."""
+    RESCORING = "rescoring"
+    """A later one."""
+
+
+class ScoredDiskFailure(Unavailable):
+    """What lies on the scored disk, or what its code does, kept a function from being scored: not the solver's gain."""
+
+
+class ScoringDevboxes(ABC):
+    """Where the functions of a contract are scored, one after the other."""
+
+    mode: ScoringMode
+    tries: int
+    """How often a function is tried whose devbox is lost under it."""
+
+    def __init__(self, mode: ScoringMode) -> None:
+        self.mode = mode
+        self.restored_files: list[str] = []
+        """Protected files that were not as they had been and were put back, relative to the working directory."""
+
+    @abstractmethod
+    async def next(self, *, further: bool) -> Devbox:
+        """The devbox for the next function, or for another try.
+
+        Args:
+            further: Whether another one will be asked for after it.
+
+        Raises:
+            ScoredDiskFailure: What lies on the scored disk keeps it from being prepared.
+            Unavailable: It can't be made, so nothing is scored.
+        """
+
+
+class OneDevbox(ScoringDevboxes):
+    """One devbox for all functions: one that no solver has been in, or, with what is to be scored of it, a solver's.
+
+    Args:
+        devbox: The devbox.
+        disk: What is known of a solver's devbox, which is scored in place.
+    """
+
+    tries = 1
+
+    def __init__(self, devbox: Devbox, disk: "ScoredDisk | None" = None) -> None:
+        super().__init__(ScoringMode.CLEAN if disk is None else ScoringMode.LIVE)
+        self._devbox = devbox
+        self._disk = disk
+
+    async def next(self, *, further: bool) -> Devbox:  # noqa: ARG002 - always the same
+        """See `ScoringDevboxes.next`."""
+        if (disk := self._disk) is not None:
+            self._disk = None
+            self.restored_files = await _restore(self._devbox, disk)
+        return self._devbox
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedScoring:
-    """A devbox that scorers can run in."""
+class ScoredDisk:
+    """What is scored, and what is known of it from before the solver came."""
 
-    devbox: Devbox
-    restored_files: list[str]
-    """Protected files that were not as they had been and were put back, relative to the working directory."""
-    mode: ScoringMode
+    frozen_snapshot_id: str
+    """The solver's disk at the instant when its score was asked for."""
+    pristine_home_snapshot_id: str | None
+    """The snapshot with the home as it was before the solver came; None: an empty one."""
+    protected_names: Sequence[str]
+    """The base names of the protected files."""
+    pristine: Mapping[str, FileData]
+    """Those files as they were before the solver came, by path relative to the working directory."""
+    read_only: Mapping[str, Files | WorkOf] = field(default_factory=dict)
+    """What lies in a scoring devbox for its scorers; in `live` mode it was there from the start."""
+
+
+class FreshDevboxes(ScoringDevboxes):
+    """A fork of the frozen disk for each function; the next is made while one is at work.
+
+    Args:
+        driver: Makes them.
+        like: The solver's devbox, whose limits, user and working directory they have.
+        disk: What is scored.
+        mode: What they are made of; not `live`.
+        purpose: Whether the run's own score comes of it or a later one: those devboxes may be there at the same time.
+    """
+
+    tries = 3
+
+    def __init__(self, driver: Driver, like: DevboxSpec, disk: ScoredDisk, mode: ScoringMode, purpose: Purpose) -> None:
+        super().__init__(mode)
+        self._driver = driver
+        self._disk = disk
+        frozen = disk.frozen_snapshot_id
+        self._spec = replace(
+            like,
+            files=None,
+            home_snapshot=disk.pristine_home_snapshot_id if mode is ScoringMode.CLEAN else frozen,
+            work_snapshot=frozen,
+            read_only=disk.read_only,
+            environment=harmless(like.environment),
+            network=Network.NONE,
+        )
+        self._ids = scoring_devbox_ids(frozen, purpose)
+        self._given = 0
+        self._coming: asyncio.Task[Devbox] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+
+    async def next(self, *, further: bool) -> Devbox:
+        """See `ScoringDevboxes.next`."""
+        coming = self._coming or self._begin()
+        devbox = await asyncio.shield(coming)  # who is cancelled here leaves it to `close`
+        self._coming = None
+        self._given += 1
+        if further:
+            self._begin()
+        else:
+            self._leaving = asyncio.create_task(self._driver.remove(self._next_id))
+        return devbox
+
+    @property
+    def _next_id(self) -> str:
+        return self._ids[self._given % len(self._ids)]
+
+    def _begin(self) -> asyncio.Task[Devbox]:
+        self._coming = asyncio.create_task(self._make(self._next_id))
+        return self._coming
+
+    async def _make(self, devbox_id: str) -> Devbox:
+        """Takes away what the function before has left, which has this id, and makes it anew."""
+        if self._leaving is not None:
+            await asyncio.shield(self._leaving)
+        with _preparing():
+            await self._driver.remove(devbox_id)
+            devbox = await self._driver.create(devbox_id, self._spec)
+        self.restored_files = await _restore(devbox, self._disk)
+        return devbox
+
+    async def close(self) -> None:
+        """Takes all of them away."""
+        if self._coming is not None:
+            self._coming.cancel()
+        for task in filter(None, (self._coming, self._leaving)):
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()  # looked at: nobody else may have
+        for devbox_id in self._ids:
+            await self._driver.remove(devbox_id)
+
+
+async def _restore(devbox: Devbox, disk: ScoredDisk) -> list[str]:
+    try:
+        return await restore_protected(devbox, disk.protected_names, disk.pristine)
+    except Unavailable as error:
+        raise ScoredDiskFailure(error.message, hint="Score the run again.", retryable=True) from error
 
 
 @asynccontextmanager
-async def scoring_devbox(
-    driver: Driver,
-    solver: Devbox,
-    *,
-    mode: ScoringMode,
-    frozen_snapshot_id: str,
-    pristine_home_snapshot_id: str | None,
-    protected_names: Sequence[str],
-    pristine: Mapping[str, FileData],
-    read_only: Mapping[str, Files | WorkOf] | None = None,
-) -> AsyncIterator[PreparedScoring]:
-    """Prepares a devbox for scoring; it is gone after the block, and the frozen snapshot stays.
+async def fresh_devboxes(
+    driver: Driver, like: DevboxSpec, disk: ScoredDisk, mode: ScoringMode, *, purpose: Purpose = Purpose.SCORING
+) -> AsyncIterator[FreshDevboxes]:
+    """Devboxes to score in; they are gone after the block, and the frozen snapshot stays.
 
-    Args:
-        driver: Makes it.
-        solver: The solver's devbox, booted or stopped.
-        mode: What it is made of.
-        frozen_snapshot_id: Names the solver's disk at the instant when its score was asked for. Where there is such a
-            snapshot already, an interrupted scoring begins again, and that snapshot is what counts.
-        pristine_home_snapshot_id: The snapshot with the home as it was before the solver came; None: an empty one.
-        protected_names: The base names of the protected files.
-        pristine: Those files as they were before the solver came, by path relative to the working directory.
-        read_only: What lies in it for its scorers; in `live` mode it was there from the start.
-
-    Raises:
-        Unavailable: It can't be prepared, so nothing is scored.
+    What an attempt that was interrupted has left of them is taken away by the next.
     """
-    if mode is ScoringMode.LIVE:
-        restored = await restore_protected(solver, protected_names, pristine)
-        yield PreparedScoring(solver, restored, mode)
-        return
-    devbox_id = scoring_devbox_id(frozen_snapshot_id)
+    devboxes = FreshDevboxes(driver, like, disk, mode, purpose)
     try:
-        with _preparing():
-            await _freeze(driver, solver, frozen_snapshot_id)
-            home = pristine_home_snapshot_id if mode is ScoringMode.CLEAN else frozen_snapshot_id
-            spec = replace(
-                solver.spec,
-                files=None,
-                home_snapshot=home,
-                work_snapshot=frozen_snapshot_id,
-                read_only=read_only or {},
-                environment=harmless(solver.spec.environment),
-                network=Network.NONE,
-            )
-            devbox = await _create_anew(driver, devbox_id, spec)
-            restored = await restore_protected(devbox, protected_names, pristine)
-        yield PreparedScoring(devbox, restored, mode)
+        yield devboxes
     finally:
         with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
-            await driver.remove(devbox_id)
+            await devboxes.close()
 
 
-def scoring_devbox_id(frozen_snapshot_id: str) -> str:
-    """The devbox that a frozen disk is scored in: the same for every attempt, so that what is left of one is found."""
-    return stable_id(IdPrefix.DEVBOX, "scoring", frozen_snapshot_id)
+def scoring_devbox_ids(frozen_snapshot_id: str, purpose: Purpose) -> tuple[str, ...]:
+    """The devboxes that a frozen disk is scored in: the same for every attempt, so that what one left is found."""
+    return tuple(stable_id(IdPrefix.DEVBOX, purpose, slot, frozen_snapshot_id) for slot in _SLOTS)
 
 
-async def _freeze(driver: Driver, solver: Devbox, snapshot_id: str) -> None:
-    try:
+async def freeze(driver: Driver, solver: Devbox, snapshot_id: str) -> bool:
+    """Keeps the solver's disk as it is now, unless that was done when the score was asked for: that counts.
+
+    Returns:
+        Whether it was done now.
+
+    Raises:
+        Unavailable: It can't be kept, so nothing is scored.
+    """
+    done = False
+    with _preparing(), contextlib.suppress(Conflict):
         await driver.snapshot(solver.id, snapshot_id)
-    except Conflict:  # it was taken when the score was asked for; what was changed since does not count
-        return
-
-
-async def _create_anew(driver: Driver, devbox_id: str, spec: DevboxSpec) -> Devbox:
-    try:
-        return await driver.create(devbox_id, spec)
-    except Conflict:
-        await driver.remove(devbox_id)
-        return await driver.create(devbox_id, spec)
+        done = True
+    return done
 
 
 @contextmanager

@@ -45,6 +45,10 @@ class DevboxData(BaseModel):
     isolation: str = ""
     pristine: dict[str, PristineFile] = Field(default_factory=dict)
     """Protected files by their path in the working directory."""
+    test_files: list[str] = Field(default_factory=list)
+    """Files of the environment that look like tests, by their path in the working directory."""
+    launched_ns: int = 0
+    """When the solver could first change anything, in UTC nanoseconds."""
     pristine_home_snapshot: str | None = None
     """The home as launch commands left it, once they have run; None where there are none, so that it is empty."""
     frozen_snapshot: str | None = None

@@ -13,6 +13,7 @@ from runloop_mcp.engine.store import (
     schema_idle,
     schema_places,
     schema_record,
+    schema_rescorings,
     schema_retention,
     schema_scorers,
 )
@@ -24,6 +25,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     schema_places.STATEMENTS,
     schema_record.STATEMENTS,
     schema_idle.STATEMENTS,
+    schema_rescorings.STATEMENTS,
 )
 """The statements of each migration, in order. Never change one that has been released: add another."""
 

@@ -9,6 +9,7 @@ from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunListParams, RunState
 from runloop_mcp.api.models.scoring import Disclosure, ScoringContractResult, ScoringMode
+from runloop_mcp.api.models.trust import SealedHashes, TamperReport
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.engine.runs.states import Move, next_state
 from runloop_mcp.engine.store import events
@@ -50,6 +51,14 @@ class RunData(BaseModel):
     """The mode in which it was scored."""
     notes: list[str] = Field(default_factory=list)
     restored_files: list[str] = Field(default_factory=list)
+    sealed: SealedHashes | None = None
+    """What the score depends on, as it was at the start; None for a run of before there were such."""
+    files_key: str | None = None
+    """Names the files that the environment laid out."""
+    tamper: TamperReport | None = None
+    """What the solver did beside its answer, seen when the disk was frozen that is scored."""
+    broken_scorings: int = 0
+    """How often what is scored kept it from being scored."""
 
 
 class RunRow(BaseModel):
@@ -170,6 +179,13 @@ def move(
     return row
 
 
+def keep_tamper(connection: sqlite3.Connection, run_id: str, report: TamperReport) -> None:
+    """Keeps what was seen when a run's disk was frozen."""
+    row = get(connection, run_id)
+    row.data.tamper = report
+    connection.execute("UPDATE runs SET data = ? WHERE id = ?", (row.data.model_dump_json(), run_id))
+
+
 def begin(connection: sqlite3.Connection, run_id: str, *, now_ms: int) -> None:
     """Begins the time of a run, unless it has begun."""
     row = get(connection, run_id)
@@ -199,6 +215,7 @@ def _told(result: ScoringContractResult, data: RunData) -> dict[str, object]:
         "mode": data.scoring_mode,
         "functions": functions,
         "restored_files": data.restored_files,
+        "tamper_report": data.tamper.model_dump(mode="json", exclude_none=True) if data.tamper else None,
     }
 
 

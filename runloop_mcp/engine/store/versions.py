@@ -3,7 +3,7 @@
 import hashlib
 import sqlite3
 
-from runloop_mcp.api.errors import Unavailable
+from runloop_mcp.api.errors import InvalidState, Unavailable
 from runloop_mcp.api.models.scenario import ScenarioView
 
 
@@ -20,8 +20,14 @@ def get(connection: sqlite3.Connection, version: str) -> ScenarioView:
 
     Raises:
         Unavailable: The version is not in the database, which then is damaged.
+        InvalidState: It is not what it was when it was kept.
     """
     row = connection.execute("SELECT view FROM scenario_versions WHERE id = ?", (version,)).fetchone()
     if row is None:
         raise Unavailable("The scenario that this run started from is missing in the store.", hint="Start a new run.")
+    if hashlib.sha256(row[0].encode()).hexdigest() != version:
+        raise InvalidState(
+            "The scenario that this run started from is not what it was: it was changed in the store.",
+            hint="Nothing of it is used. Start a new run.",
+        )
     return ScenarioView.model_validate_json(row[0])

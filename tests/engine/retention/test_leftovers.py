@@ -14,7 +14,7 @@ from runloop_mcp.devbox.port import DevboxSpec
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.runs.states import Move
-from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox_id
+from runloop_mcp.engine.scoring.scoring_devbox import Purpose, scoring_devbox_ids
 from runloop_mcp.engine.store import built_tools, devboxes, runs
 
 _FROZEN = "snp_000000000000000000000"
@@ -33,7 +33,7 @@ async def _killed_while_scoring(state: Path) -> ScenarioRunView:
         run = await started(engine, await scenario(engine))
     async with SandboxDriver(state) as driver:
         await driver.snapshot(run.devbox_id, _FROZEN)
-        await driver.create(scoring_devbox_id(_FROZEN), DevboxSpec(work_snapshot=_FROZEN))
+        await driver.create(scoring_devbox_ids(_FROZEN, Purpose.SCORING)[0], DevboxSpec(work_snapshot=_FROZEN))
     with _store(state) as connection:
         runs.move(connection, run.id, Move.SCORE, now_ms=now_ms())
         row = devboxes.get(connection, run.devbox_id)

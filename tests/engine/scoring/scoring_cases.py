@@ -21,12 +21,36 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.scoring.contract import run_contract
 from runloop_mcp.engine.scoring.protected import DEFAULT_PROTECTED, capture_protected
-from runloop_mcp.engine.scoring.scoring_devbox import PreparedScoring, scoring_devbox
+from runloop_mcp.engine.scoring.scoring_devbox import (
+    OneDevbox,
+    ScoredDisk,
+    ScoringDevboxes,
+    freeze,
+    fresh_devboxes,
+)
 from runloop_mcp.engine.scoring.toolbox import Toolbox
 from runloop_mcp.engine.scoring.tools import ScorerTools
 from runloop_mcp.engine.store.database import Database
 
 PATIENCE_SECONDS = 30
+
+
+@dataclass
+class Prepared:
+    """What scorers run in: the first of the devboxes."""
+
+    devbox: Devbox
+    devboxes: ScoringDevboxes
+
+    @property
+    def mode(self) -> ScoringMode:
+        """What it is made of."""
+        return self.devboxes.mode
+
+    @property
+    def restored_files(self) -> list[str]:
+        """Which protected files were put back."""
+        return self.devboxes.restored_files
 
 
 @dataclass
@@ -50,23 +74,31 @@ class Solver:
         return output
 
     @asynccontextmanager
-    async def prepared(
+    async def devboxes(
         self, mode: ScoringMode = ScoringMode.CLEAN, *, frozen: str = "", tools: ScorerTools | None = None
-    ) -> AsyncIterator[PreparedScoring]:
-        """The scoring devbox."""
+    ) -> AsyncIterator[ScoringDevboxes]:
+        """Where its disk is scored, as it is now or, where it was frozen under this name before, was then."""
         frozen = frozen or new_id(IdPrefix.SNAPSHOT)
-        self.snapshots.append(frozen)
-        async with scoring_devbox(
-            self.driver,
-            self.devbox,
-            mode=mode,
+        disk = ScoredDisk(
             frozen_snapshot_id=frozen,
             pristine_home_snapshot_id=None,
             protected_names=DEFAULT_PROTECTED,
             pristine=self.pristine,
             read_only=(tools or ScorerTools()).read_only,
-        ) as prepared:
-            yield prepared
+        )
+        if mode is ScoringMode.LIVE:
+            yield OneDevbox(self.devbox, disk)
+            return
+        self.snapshots.append(frozen)
+        await freeze(self.driver, self.devbox, frozen)
+        async with fresh_devboxes(self.driver, self.devbox.spec, disk, mode) as devboxes:
+            yield devboxes
+
+    @asynccontextmanager
+    async def prepared(self, mode: ScoringMode = ScoringMode.CLEAN, *, frozen: str = "") -> AsyncIterator[Prepared]:
+        """The scoring devbox that one function gets."""
+        async with self.devboxes(mode, frozen=frozen) as devboxes:
+            yield Prepared(await devboxes.next(further=False), devboxes)
 
     async def tools_for(self, *scorers: dict[str, Any]) -> ScorerTools:
         """What these scorers need, as a server that has just started gets it."""
@@ -80,8 +112,8 @@ class Solver:
         """Scores with these scorers, of equal weight."""
         with anyio.fail_after(PATIENCE_SECONDS):
             tools = await self.tools_for(*scorers)
-            async with self.prepared(mode, tools=tools) as prepared:
-                return await run_contract(contract(*scorers), prepared.devbox, mode=mode, tools=tools, **options)
+            async with self.devboxes(mode, tools=tools) as devboxes:
+                return await run_contract(contract(*scorers), devboxes, tools=tools, **options)
 
 
 @asynccontextmanager
@@ -117,13 +149,13 @@ class Scoring:
 
 
 @asynccontextmanager
-async def scoring(devbox: Devbox, scorer: dict[str, Any], *, mode: ScoringMode) -> AsyncIterator[Scoring]:
+async def scoring(devbox: Devbox, scorer: dict[str, Any]) -> AsyncIterator[Scoring]:
     """A contract that is being scored, once its scorer has made `started` beside the working directory."""
     scope = anyio.CancelScope()
 
     async def work() -> ScoringContractResult | None:
         with scope:
-            return await run_contract(contract(scorer), devbox, mode=mode)
+            return await run_contract(contract(scorer), OneDevbox(devbox), losses_count=False)
         return None
 
     under_way = Scoring(asyncio.create_task(work()), scope)

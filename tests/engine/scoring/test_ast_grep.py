@@ -11,6 +11,7 @@ from scoring_cases import contract, only, solver
 
 from runloop_mcp.engine.scoring.ast_grep import unescaped
 from runloop_mcp.engine.scoring.contract import run_contract
+from runloop_mcp.engine.scoring.scoring_devbox import OneDevbox
 
 BEFORE = "mkdir src; echo 'def f(a): return g(a, 1)' > src/x.py; touch src/empty.txt"
 
@@ -79,6 +80,6 @@ async def test_what_is_no_search_is_an_error(state: Path, scorer: dict[str, Any]
 async def test_without_ast_grep_the_result_says_how_to_get_it(state: Path) -> None:
     """Where the program is not installed the function ends in error, and the others go on."""
     async with solver(state, before=BEFORE) as box, box.prepared() as prepared:
-        function = only(await run_contract(contract(pattern("g($A, 1)")), prepared.devbox))
+        function = only(await run_contract(contract(pattern("g($A, 1)")), OneDevbox(prepared.devbox)))
     assert function.state == "error"
     assert "pip install 'runloop-mcp[scorers]'" in function.output

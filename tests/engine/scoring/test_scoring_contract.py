@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scoring_cases import PATIENCE_SECONDS, command, contract, only, scoring, script, solver, with_files
 
 from runloop_mcp.api.errors import Unavailable
-from runloop_mcp.api.models.scoring import ScoringFunctionResult, ScoringMode
+from runloop_mcp.api.models.scoring import ScoringFunctionResult
 from runloop_mcp.engine.scoring.contract import run_contract, weighted_sum
+from runloop_mcp.engine.scoring.scoring_devbox import OneDevbox
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.floats(0, 1)), min_size=1, max_size=12))
@@ -114,14 +115,16 @@ async def test_a_devbox_lost_before_a_function_is_no_score(state: Path) -> None:
             await box.devbox.stop()
 
         with pytest.raises(Unavailable, match=r"was lost.*Score the run again"):
-            await run_contract(contract(command("true"), command("true")), box.devbox, progress=end)
+            await run_contract(
+                contract(command("true"), command("true")), OneDevbox(box.devbox), progress=end, losses_count=False
+            )
 
 
 async def test_a_devbox_lost_under_a_scorer_is_no_score(state: Path) -> None:
     """When the devbox ends while a scorer runs, nothing is scored, and the error says what happened."""
     async with solver(state) as box:
         slow = command("touch ../started; sleep 100")
-        async with scoring(box.devbox, slow, mode=ScoringMode.LIVE) as under_way:
+        async with scoring(box.devbox, slow) as under_way:
             await box.devbox.stop()
             with anyio.fail_after(PATIENCE_SECONDS), pytest.raises(Unavailable, match="was lost"):
                 await under_way.task
@@ -132,7 +135,7 @@ async def test_cancelled_scoring_leaves_nothing_in_the_solvers_devbox(state: Pat
     async with solver(state, before="mkdir tests; echo mine > tests/check.sh") as box:
         before = await box.does("find . /tmp")
         scorer = with_files("touch ../started; sleep 123", {"tests/check.sh": "secret", "new/hidden.py": "secret"})
-        async with scoring(box.devbox, scorer, mode=ScoringMode.LIVE) as under_way:
+        async with scoring(box.devbox, scorer) as under_way:
             assert await box.does("cat tests/check.sh") == "secret"
             await under_way.cancel()
         assert await box.does("find . /tmp") == before

@@ -3,14 +3,23 @@
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
-from scoring_cases import only, run, scoring, solver, with_files
+from scoring_cases import PATIENCE_SECONDS, command, contract, only, run, scoring, solver, with_files
 
 from runloop_mcp.api.errors import NotFound, Unavailable
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.scoring import ScoringMode
-from runloop_mcp.devbox.port import Network
-from runloop_mcp.engine.scoring.scoring_devbox import scoring_devbox
+from runloop_mcp.devbox.port import Devbox, Driver, Network
+from runloop_mcp.engine.scoring.contract import run_contract
+from runloop_mcp.engine.scoring.scoring_devbox import (
+    Purpose,
+    ScoredDisk,
+    ScoredDiskFailure,
+    ScoringDevboxes,
+    fresh_devboxes,
+    scoring_devbox_ids,
+)
 
 
 async def test_what_each_mode_carries_over(state: Path) -> None:
@@ -72,17 +81,15 @@ async def test_the_disk_when_the_score_was_asked_for_counts(state: Path) -> None
 async def test_a_snapshot_that_is_gone_is_our_failure(state: Path) -> None:
     """Where the scoring devbox can't be made, nothing is scored, and the error says so."""
     async with solver(state) as box:
-        with pytest.raises(Unavailable, match="scoring devbox could not be made"):
-            async with scoring_devbox(
-                box.driver,
-                box.devbox,
-                mode=ScoringMode.CLEAN,
-                frozen_snapshot_id=new_id(IdPrefix.SNAPSHOT),
-                pristine_home_snapshot_id="snp_removed",
-                protected_names=[],
-                pristine={},
-            ):
-                pytest.fail("there is nothing to score in")
+        disk = ScoredDisk(
+            frozen_snapshot_id=new_id(IdPrefix.SNAPSHOT),
+            pristine_home_snapshot_id="snp_removed",
+            protected_names=[],
+            pristine={},
+        )
+        async with fresh_devboxes(box.driver, box.devbox.spec, disk, ScoringMode.CLEAN) as devboxes:
+            with pytest.raises(Unavailable, match="scoring devbox could not be made"):
+                await devboxes.next(further=False)
 
 
 @pytest.mark.parametrize("mode", ScoringMode)
@@ -93,7 +100,7 @@ async def test_test_files_never_stay_with_the_solver(mode: ScoringMode, state: P
             "touch ../started; until [ -e ../go ]; do sleep 0.02; done", {"tests/check.sh": "hidden-72"}
         )
         look = "grep -rl hidden-72 / --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr 2>/dev/null | grep ."
-        async with box.prepared(mode) as prepared, scoring(prepared.devbox, scorer, mode=mode) as under_way:
+        async with box.prepared(mode) as prepared, scoring(prepared.devbox, scorer) as under_way:
             during = await box.run(look)
             await run(prepared.devbox, "touch ../go")
             result = await under_way.task
@@ -103,3 +110,72 @@ async def test_test_files_never_stay_with_the_solver(mode: ScoringMode, state: P
             assert await run(prepared.devbox, "cat tests/check.sh; stat -c %a tests/check.sh") == (0, "mine\n700\n")
         assert (during == 0) == (mode is ScoringMode.LIVE)
         assert await box.run(look) != 0
+
+
+LEAVES = "echo left > left; echo left > ~/left; echo left > /tmp/left; (sleep 432 & disown) > /dev/null 2>&1"
+FINDS = "cat left ~/left /tmp/left; pgrep -f 'sleep 432'"
+
+
+@pytest.mark.parametrize("mode", ScoringMode)
+async def test_no_function_meets_what_another_left_behind(mode: ScoringMode, state: Path) -> None:
+    """Each has a devbox of its own, made of the same disk; scored in place they share one, as that mode says."""
+    async with solver(state) as box:
+        result = await box.score(command(LEAVES), command(FINDS), command(f"! ({FINDS})"), mode=mode)
+        left, found, not_found = (function.score for function in result.scoring_function_results)
+        live = mode is ScoringMode.LIVE
+        assert (left, found, not_found) == (1.0, float(live), float(not live))
+        await box.run("pkill -f 'sleep 432'")
+
+
+async def test_the_next_devbox_is_made_while_a_function_runs(state: Path) -> None:
+    """One ahead and no more, and none after the last; what was used is gone by then."""
+    frozen = new_id(IdPrefix.SNAPSHOT)
+    ids = set(scoring_devbox_ids(frozen, Purpose.SCORING))
+
+    async def there(driver: Driver) -> set[str]:
+        return ids & {kept.id for kept in await driver.kept()}
+
+    async with solver(state) as box, box.devboxes(frozen=frozen) as devboxes:
+        first = await devboxes.next(further=True)
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while await there(box.driver) != ids:  # noqa: ASYNC110 - a folder tells no event
+                await anyio.sleep(0.005)
+        assert first.alive
+        second = await devboxes.next(further=False)
+        assert (second.alive, second.id) == (True, next(iter(ids - {first.id})))
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while await there(box.driver) != {second.id}:  # noqa: ASYNC110 - likewise
+                await anyio.sleep(0.005)
+
+
+class Breaking(ScoringDevboxes):
+    """Devboxes some of which end as soon as a function has begun."""
+
+    tries = 3
+
+    def __init__(self, devboxes: ScoringDevboxes, *broken: bool) -> None:
+        super().__init__(devboxes.mode)
+        self._devboxes = devboxes
+        self._broken = iter(broken)
+
+    async def next(self, *, further: bool) -> Devbox:
+        """See `ScoringDevboxes.next`."""
+        devbox = await self._devboxes.next(further=further)
+        if next(self._broken):
+            await devbox.stop()
+        return devbox
+
+
+async def test_a_function_whose_devbox_is_lost_is_tried_again_and_not_for_ever(state: Path) -> None:
+    """Three times in all; then it ends in error, and the others go on. Where losses don't count, nothing is scored."""
+    right = contract(command("true"), command("true"))
+    async with solver(state) as box, box.devboxes() as fresh:
+        healed = await run_contract(right, Breaking(fresh, True, True, False, False))
+        assert (healed.score, healed.x_complete) == (1.0, True)
+        broken = await run_contract(right, Breaking(fresh, True, True, True, False))
+        lost, good = broken.scoring_function_results
+        assert (lost.state, lost.score, good.state, good.score) == ("error", 0.0, "complete", 1.0)
+        assert "In each of 3 tries" in lost.output
+        assert "was lost" in lost.output
+        with pytest.raises(ScoredDiskFailure, match="was lost"):
+            await run_contract(right, Breaking(fresh, *[True] * 3), losses_count=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scoring_cases import command, only, solver, with_files
+from scoring_cases import command, only, script, solver, with_files
 
 from runloop_mcp.api.models.scoring import ScoringMode
 
@@ -97,6 +97,71 @@ async def test_a_clean_score_is_not_fooled(attack: Attack, state: Path) -> None:
         result = only(await box.score(attack.scorer, environment=attack.environment))
         assert (result.score, result.state) == (0.0, "complete"), result.output
         assert await box.run(naive(attack), environment=attack.environment) == 0
+
+
+MARKS = "echo planted >> /tmp/planted"
+PLANTS = "\n".join(
+    [
+        *(put(f"~/{name}", MARKS) for name in (".bashrc", ".bash_profile", ".bash_login", ".profile", ".bash_logout")),
+        put("start-up.sh", MARKS),
+        put("start-up.py", f"import os; os.system('{MARKS}')"),
+        *(
+            f"cp start-up.py {name}.py"
+            for name in ("sitecustomize", "usercustomize", "conftest", "json", "ctypes", "os")
+        ),
+        'site="$(/usr/bin/python3 -I -m site --user-site)"; mkdir -p "$site"; cp start-up.py "$site/usercustomize.py"',
+        f'cp start-up.py "$site/sitecustomize.py"; echo "import os; os.system(\'{MARKS}\')" > "$site/start-up.pth"',
+        put("pytest.ini", "[pytest]\naddopts = -p conftest"),
+        *(put(f"bin/{name}", f"{MARKS}; exit 0") for name in ("cat", "env", "git", "grep", "python3", "sh", "true")),
+        "git init -q . && git config core.fsmonitor ./start-up.sh && git config core.hooksPath ./hooks",
+        *(put(f"{place}/pre-commit", MARKS) for place in ("hooks", ".git/hooks")),
+        "git config --global core.fsmonitor ./start-up.sh",
+        "mkdir -p ~/.config/git; cp ~/.gitconfig ~/.config/git/config",
+        "rm -f /tmp/planted",
+    ]
+)
+CHOSEN = {
+    "PATH": "/home/user/work/bin:/usr/bin:/bin",
+    "LD_PRELOAD": "/home/user/work/preload.so",
+    "BASH_ENV": "/home/user/work/start-up.sh",
+    "ENV": "/home/user/work/start-up.sh",
+    "PYTHONPATH": "/home/user/work",
+    "PYTHONSTARTUP": "/home/user/work/start-up.py",
+    "PYTHONHOME": "/home/user/work",
+    "PROMPT_COMMAND": MARKS,
+    "GIT_CONFIG_GLOBAL": "/home/user/.gitconfig",
+    "BASH_FUNC_cat%%": "() { echo planted >> /tmp/planted; }",
+}
+WORKS = """
+bash -c true; sh -c true; true | cat | grep x
+git status > /dev/null; git -c user.name=a -c user.email=a@b commit -qm x --allow-empty
+/usr/bin/python3 -I -c 'import json, ctypes'; python3 -I -c 'import json'
+"""
+WORKER = f"""
+import ctypes, json, subprocess
+subprocess.run(["bash", "-c", {WORKS!r}], stdin=subprocess.DEVNULL)
+subprocess.run("cat /tmp/planted", shell=True)
+print("score=0")
+"""
+WORKERS: dict[str, dict[str, Any]] = {
+    "command": command(f"{WORKS}\ncat /tmp/planted; exit 1"),
+    "bash": script(f"{WORKS}\ncat /tmp/planted; echo score=0"),
+    "python": {"type": "python_script_scorer", "python_script": WORKER},
+}
+
+
+@pytest.mark.parametrize("mode", ScoringMode)
+async def test_nothing_that_a_solver_planted_starts_by_itself_in_a_scorer(mode: ScoringMode, state: Path) -> None:
+    """Start-up files, modules, hooks, programs on the path and variables: none of it takes part, whatever the mode."""
+    async with solver(state) as box:
+        await box.does(PLANTS)
+        result = await box.score(*WORKERS.values(), mode=mode, environment=CHOSEN)
+        for function in result.scoring_function_results:
+            assert (function.score, function.state) == (0.0, "complete"), function.output
+            assert "planted" not in function.output.replace("/tmp/planted", "")
+            assert "preload" not in function.output
+        await box.run(f"rm -f /tmp/planted; {WORKS}", environment=CHOSEN)
+        assert await box.run("test -s /tmp/planted") == 0  # it was at work
 
 
 async def test_a_process_of_the_solvers_does_not_reach_a_clean_score(state: Path) -> None:

@@ -14,7 +14,7 @@ import os
 import select
 import sys
 
-from . import kernel, nameless, root, supervisor, trees
+from . import kernel, nameless, observing, root, supervisor, trees
 
 TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
 if TYPE_CHECKING:
@@ -119,13 +119,16 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
     while True:
         if channel.fileno() not in dict(poll.poll()):
             break
-        request, _ = _receive(channel)
+        request, descriptors = _receive(channel)
         if request is None:
             break
         try:
-            answer = _do(request, child)
+            answer = _do(request, child, descriptors)
         except OSError as error:
             answer = b"failed 0 %d " % (error.errno or errno.EIO) + _text(error)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
         _send(channel, answer)
     if child is not None:
         os.kill(child, _signal.SIGKILL)
@@ -133,11 +136,13 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
     os._exit(0)
 
 
-def _do(request: Any, child: int | None) -> bytes:
+def _do(request: Any, child: int | None, descriptors: list[int]) -> bytes:
     if request[0] == "size":
         _, names, entry_bytes = request
         held = nameless.size(child) if child is not None else 0
         return b"done 0 %d" % (held + sum(_size(name, entry_bytes) for name in names))
+    if request[0] == "changed":
+        return b"done 0 %d" % _changed(descriptors[0], *request[1:])
     _, parts, staging = request
     for source, target, layers in parts:
         if layers:
@@ -153,6 +158,17 @@ def _size(name: str, entry_bytes: int) -> int:
         return trees.size(directory, entry_bytes=entry_bytes)
     finally:
         os.close(directory)
+
+
+def _changed(results: int, name: str, since_ns: int, limit: int, passed_over: str) -> int:
+    """Writes the paths of what was changed below a directory; returns whether there was more."""
+    directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        found, more = trees.changed(directory, since_ns, limit, passed_over)
+    finally:
+        os.close(directory)
+    observing.write(results, [os.fsencode(path) for path in found])
+    return int(more)
 
 
 def _copy(source: str, target: str, staging: str) -> None:

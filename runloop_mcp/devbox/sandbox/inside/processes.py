@@ -37,9 +37,15 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-def spawn(argv: list[bytes], environment: dict[bytes, bytes], stdin: int, stdout: int, stderr: int) -> int:
-    """Starts a program in the current directory and a session of its own; returns its process id."""
-    program = _find_program(argv[0], environment.get(b"PATH", _DEFAULT_PATH))
+def spawn(
+    argv: list[bytes], environment: dict[bytes, bytes], stdin: int, stdout: int, stderr: int, program: bytes = b""
+) -> int:
+    """Starts a program in the current directory and a session of its own; returns its process id.
+
+    It is the one that the first argument names, unless another is given that is there.
+    """
+    if not program or not os.access(program, os.X_OK):
+        program = _find_program(argv[0], environment.get(b"PATH", _DEFAULT_PATH))
     actions = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
     try:
         return _spawn(program, argv, environment, actions)
@@ -103,6 +109,16 @@ def _label(pid: int) -> int | None:
 
 def _runs(pid: int) -> bool:
     return _state(pid) not in b"ZX"
+
+
+def names() -> list[bytes]:
+    """The names of the processes that run."""
+    found = []
+    for pid in _all():
+        about, _, rest = _read(pid, "stat").rpartition(b")")
+        if rest[1:2] not in b"ZX":
+            found.append(about.partition(b"(")[2])
+    return found
 
 
 def send_signal(pid: int, number: int) -> None:

@@ -16,7 +16,7 @@ import select
 import stat
 import sys
 
-from . import kernel, processes, root
+from . import kernel, observing, processes, root
 
 TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class Supervisor:
             "write": self._write,
             "remove": self._remove,
             "find": self._find,
+            "observe": self._observe,
             "freeze": self._freeze,
             "thaw": self._thaw,
         }
@@ -197,6 +198,7 @@ class Supervisor:
         directory: bytes,
         environment: dict[bytes, bytes],
         terminal: bool = False,
+        program: bytes = b"",
     ) -> None:
         standard_input = descriptors[2] if len(descriptors) > 2 else 0
         try:
@@ -208,7 +210,7 @@ class Supervisor:
         if terminal:
             pid = self._spawn_on_terminal(argv, environment, standard_input, descriptors[0], descriptors[1])
         else:
-            pid = processes.spawn(argv, environment, standard_input, descriptors[0], descriptors[1])
+            pid = processes.spawn(argv, environment, standard_input, descriptors[0], descriptors[1], program)
         self._tokens[pid] = token
         self._answer("started", token)
 
@@ -322,6 +324,11 @@ class Supervisor:
                 os._exit(status)
         self._tokens[pid] = token
         self._answer("started", token)
+
+    def _observe(self, token: int, descriptors: list[int]) -> None:
+        """Writes what runs and what was tried over the network to a file of the engine's."""
+        observing.write(descriptors[0], observing.going_on())
+        self._answer("done", token)
 
     def _freeze(self, token: int, _: list[int]) -> None:
         self._stopped |= processes.freeze()

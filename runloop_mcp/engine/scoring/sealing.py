@@ -1,0 +1,53 @@
+"""What a score depends on, named when its run starts and looked at again before anything is scored."""
+
+import hashlib
+
+from runloop_mcp.api.errors import InvalidState
+from runloop_mcp.api.models.scenario import ScenarioView
+from runloop_mcp.api.models.scoring import ScoringContract
+from runloop_mcp.api.models.trust import SealedHashes
+from runloop_mcp.engine.scenarios.environment import environment_hash
+
+
+def contract_hash(contract: ScoringContract) -> str:
+    """Names a contract: its functions, with the scripts of custom scorers."""
+    return hashlib.sha256(contract.model_dump_json(exclude_none=True).encode()).hexdigest()
+
+
+def seal(scenario: ScenarioView, files_key: str | None) -> SealedHashes:
+    """The hashes of what a run of a scenario will be scored by.
+
+    Args:
+        scenario: The scenario as its run keeps it, with the scripts of its custom scorers.
+        files_key: Names the files that it lays out.
+    """
+    reference = scenario.reference_output
+    return SealedHashes(
+        environment=environment_hash(scenario.environment, files_key),
+        contract=contract_hash(scenario.scoring_contract),
+        reference=None if reference is None else hashlib.sha256(reference.encode(errors="replace")).hexdigest(),
+    )
+
+
+def refuse_changed(sealed: SealedHashes | None, scenario: ScenarioView, files_key: str | None) -> None:
+    """Refuses to score by what is not what the run started with.
+
+    Args:
+        sealed: The hashes of the start; None for a run of a version that kept none.
+        scenario: What would be scored by.
+        files_key: Names the files that it lays out.
+
+    Raises:
+        InvalidState: Something is not what it was; the message names it.
+    """
+    if sealed is None:
+        return
+    now = seal(scenario, files_key)
+    changed = [name for name in SealedHashes.model_fields if getattr(now, name) != getattr(sealed, name)]
+    if changed:
+        name = changed[0]
+        raise InvalidState(
+            f"The {name} of the scenario is not what it was when the run started: its hash was "
+            f"{getattr(sealed, name)} and is {getattr(now, name)}.",
+            hint="Nothing was scored by it. Start a new run.",
+        )
