@@ -3,6 +3,7 @@
     devboxes/<id>/devbox.json    what it is made of: its spec, and the layers under its two parts
     devboxes/<id>/home, work     what it has changed since (an overlay's upper directories, owned by the box's user)
     devboxes/<id>/tmp            its temporary files
+    devboxes/<id>/sealing.json   while its own layers become a snapshot's
     snapshots/<id>.json          the layers of a snapshot, its own on top
     removed/<id>.json            the same of a removed snapshot, while others are built on its layers
     layers/snapshot-<id>/        a snapshot's own layers: home and work
@@ -42,6 +43,7 @@ from .records import (
     spec_to_json,
     write_json,
 )
+from .sealing import INTENTION, bring_to_end
 
 PARTS = ("home", "work")
 _FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
@@ -123,7 +125,7 @@ class Disk:
             (at, (files[of.key],) if isinstance(of, Files) else self._snapshot_chains(of.snapshot_id).work)
             for at, of in spec.read_only.items()
         )
-        chains = Chains(home, (files[spec.files.key],) if spec.files else work, read_only)
+        chains = Chains(home, (files[spec.files.key], *work) if spec.files else work, read_only)
         try:
             folder.mkdir(mode=0o711)
         except FileExistsError as error:
@@ -158,11 +160,14 @@ class Disk:
             if about is None:
                 raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.")
             lock = self.hold(devbox_id)
-            try:
+        try:
+            bring_to_end(self, folder)
+            with self.locked(fcntl.LOCK_SH):
+                about = read_json(folder / "devbox.json") or about
                 return self._mounts(folder, spec_from_json(about["spec"]), chains_from_json(about), lock)
-            except BaseException:
-                os.close(lock)
-                raise
+        except BaseException:
+            os.close(lock)
+            raise
 
     def hold(self, devbox_id: str) -> int:
         """Takes a devbox's disk, which one server at a time may use; returns the lock.
@@ -226,18 +231,15 @@ class Disk:
         Returns:
             The request to a keeper that fills it, and its lock: open until the snapshot is valid or given up.
         """
-        target = self._snapshot_layers(snapshot_id)
-        below = self._chains_below(devbox_id)
-        lock = -1
+        below = self.chains_below(devbox_id)
+        target, lock = self.new_layers(snapshot_id)
         try:
-            lock = self._new_layers(target, snapshot_id)
             target.chmod(0o711)
             for name in (*PARTS, "staging"):
                 self.make_owned(target / name, 0o700)
         except OSError as error:
-            if lock >= 0:
-                self.drop_snapshot(snapshot_id)
-                os.close(lock)
+            self.drop_snapshot(snapshot_id)
+            os.close(lock)
             raise disk_failure(error, "The snapshot cannot be made") from error
         from_, to = f"devboxes/{devbox_id}", f"layers/{target.name}"
         parts = [
@@ -246,11 +248,24 @@ class Disk:
         ]
         return ("copy", parts, f"{to}/staging"), lock
 
-    def _new_layers(self, target: Path, snapshot_id: str) -> int:
-        """Makes a snapshot's folder, in the place of one that a server was killed over; gives its lock."""
+    def new_layers(self, snapshot_id: str) -> tuple[Path, int]:
+        """Makes a snapshot's folder, in the place of one that a server was killed over; gives it, and its lock.
+
+        Raises:
+            Conflict: There is a snapshot with this id already.
+            Unavailable: The disk refuses.
+        """
+        target = self._snapshot_layers(snapshot_id)
+        try:
+            return target, self._make_layers(target, snapshot_id)
+        except OSError as error:
+            raise disk_failure(error, "The snapshot cannot be made") from error
+
+    def _make_layers(self, target: Path, snapshot_id: str) -> int:
         with self.locked(fcntl.LOCK_EX):
             records = (self._record(kind, snapshot_id) for kind in ("snapshots", "removed"))
-            if any(record.exists() for record in records) or is_locked(target):
+            sealed = any(each["snapshot_id"] == snapshot_id for each in self._intentions())
+            if any(record.exists() for record in records) or is_locked(target) or sealed:
                 raise Conflict(
                     f"There is a snapshot {snapshot_id} already, or one that is still needed had this id.",
                     hint="Choose another id.",
@@ -264,7 +279,12 @@ class Disk:
             self.delete("trash", half_made)
         return lock
 
-    def _chains_below(self, devbox_id: str) -> Chains:
+    def chains_below(self, devbox_id: str) -> Chains:
+        """The layers under a devbox's own.
+
+        Raises:
+            NotFound: There is no such devbox.
+        """
         about = read_json(self._folder("devboxes", devbox_id) / "devbox.json")
         if about is None:
             raise NotFound(f"There is no devbox {devbox_id}.", hint="Its disk is gone; make a new devbox.")
@@ -275,7 +295,7 @@ class Disk:
         layers = self._snapshot_layers(snapshot_id)
         (layers / "staging").rmdir()
         with self.locked(fcntl.LOCK_SH):
-            below = self._chains_below(devbox_id)
+            below = self.chains_below(devbox_id)
             own = f"layers/{layers.name}"
             chains = Chains((f"{own}/home", *_kept(below.home)), (f"{own}/work", *_kept(below.work)))
             write_json(self._record("snapshots", snapshot_id), {"format": 1, **chains_to_json(chains)})
@@ -295,8 +315,10 @@ class Disk:
             with contextlib.suppress(FileNotFoundError):
                 record.rename(self._record("removed", snapshot_id))
             trash = self._collect()
-            if not self._record("removed", snapshot_id).exists():  # gone by now, or one that was never finished
-                trash.append(self.to_trash("layers", self._snapshot_layers(snapshot_id).name))
+            layers = self._snapshot_layers(snapshot_id).name
+            # Gone by now, or one that was never finished, unless a devbox whose layers it is to have needs them.
+            if not self._record("removed", snapshot_id).exists() and layers not in self.needed_layers():
+                trash.append(self.to_trash("layers", layers))
         self._empty(trash)
 
     def _snapshot_chains(self, snapshot_id: str) -> Chains:
@@ -363,6 +385,14 @@ class Disk:
         for record in records:
             if (about := read_json(record)) is not None:
                 yield about
+        for intention in self._intentions():
+            yield intention["devbox"]
+
+    def _intentions(self) -> Iterator[dict[str, Any]]:
+        """What is being sealed, or was when a server was killed."""
+        for folder in (self.state / "devboxes").iterdir():
+            if (intention := read_json(folder / INTENTION)) is not None:
+                yield intention
 
     # Layers of files
 
@@ -415,6 +445,11 @@ class Disk:
         if not SAFE_NAME.fullmatch(name):
             raise InvalidRequest(f"{name!r} is no possible id.", hint="Letters, digits, '_', '-' and '.' make an id.")
         return self.state / kind / name
+
+
+def can_be_sealed(below: Chains) -> bool:
+    """Whether another layer can go on top of these: else they have to be merged into one."""
+    return all(len(chain) < _MOST_LAYERS for chain in (below.home, below.work))
 
 
 def _kept(below: tuple[str, ...]) -> tuple[str, ...]:

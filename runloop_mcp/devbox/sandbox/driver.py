@@ -16,7 +16,7 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
-from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, Unavailable
+from runloop_mcp.api.errors import ApiError, Conflict, Unavailable
 from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Finding, Kept, KeptKind, Limits
 
 if sys.platform == "linux":
@@ -24,10 +24,11 @@ if sys.platform == "linux":
     from .arguments import environment_bytes
     from .devbox import ENVIRONMENT, SandboxDevbox
     from .diagnosis import explain
-    from .disk import Disk, Mounts, disk_failure
+    from .disk import Disk, Mounts, can_be_sealed, disk_failure
     from .inventory import Inventory
     from .launch import Keeper, Refused
     from .plan import System, check_read_only, check_user, check_working_directory
+    from .sealing import bring_to_end, seal
     from .watchdog import Watchdog
 
 BOX_USER = 60_978
@@ -168,10 +169,6 @@ class SandboxDriver(Driver):
 
     async def _create(self, devbox_id: str, spec: DevboxSpec) -> "SandboxDevbox":
         await self._prepared()
-        if spec.files is not None and spec.work_snapshot is not None:
-            raise InvalidRequest(
-                "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
-            )
         environment_bytes(spec.environment)
         check_user(spec.user)
         working_directory = check_working_directory(spec.working_directory)
@@ -246,11 +243,33 @@ class SandboxDriver(Driver):
         await _to_the_end(self._snapshot(devbox_id, snapshot_id), lambda _: self.remove_snapshot(snapshot_id))
 
     async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
-        await self._prepared()
+        disk = await self._folders()
+        box = self._boxes.get(devbox_id)
+        if box is not None and box.alive:
+            async with box.frozen():
+                await self._copy(devbox_id, snapshot_id, box.keeper.request)
+            return
+        if box is not None:
+            await box.stop()  # what ended a moment ago may still write
+        lock = await anyio.to_thread.run_sync(disk.hold, devbox_id)
+        try:
+            if not await anyio.to_thread.run_sync(_seal, disk, devbox_id, snapshot_id):
+                await self._copy(devbox_id, snapshot_id, self._ask_a_keeper)
+        finally:
+            os.close(lock)
+
+    async def _copy(self, devbox_id: str, snapshot_id: str, ask: Callable[[Any], Awaitable[int]]) -> None:
+        """Makes a snapshot by a copy of what a devbox has changed, or of all of it where the layers are too many.
+
+        Args:
+            devbox_id: The devbox, which stands still.
+            snapshot_id: The snapshot.
+            ask: Has a keeper do it: the box's own, or one that is there for this alone.
+        """
         request, lock = await anyio.to_thread.run_sync(self._disk.begin_snapshot, devbox_id, snapshot_id)
         try:
             with anyio.fail_after(_COPY_SECONDS):
-                await self._copy(devbox_id, request)
+                await ask(request)
             await anyio.to_thread.run_sync(self._disk.finish_snapshot, devbox_id, snapshot_id)
         except BaseException as error:
             await anyio.to_thread.run_sync(self._disk.drop_snapshot, snapshot_id)
@@ -259,21 +278,6 @@ class SandboxDriver(Driver):
             if isinstance(error, TimeoutError):
                 raise Unavailable(f"The snapshot took longer than {_COPY_SECONDS:.0f} s.") from error
             raise
-        finally:
-            os.close(lock)
-
-    async def _copy(self, devbox_id: str, request: Any) -> None:
-        """Has a disk copied by its box's keeper; that of a stopped devbox by one that is there for this alone."""
-        box = self._boxes.get(devbox_id)
-        if box is not None and box.alive:
-            async with box.frozen():
-                await box.keeper.request(request)
-            return
-        if box is not None:
-            await box.stop()  # what ended a moment ago may still write
-        lock = await anyio.to_thread.run_sync(self._disk.hold, devbox_id)
-        try:
-            await self._ask_a_keeper(request)
         finally:
             os.close(lock)
 
@@ -324,6 +328,18 @@ class SandboxDriver(Driver):
             self._boxes.pop(kept.id, None)
             await anyio.to_thread.run_sync(cgroups.remove_left, kept.id)
         return gone
+
+
+def _seal(disk: "Disk", devbox_id: str, snapshot_id: str) -> bool:
+    """Makes a snapshot of a stopped devbox without copying, where that is possible; whether it was."""
+    bring_to_end(disk, disk.state / "devboxes" / devbox_id)
+    if not can_be_sealed(disk.chains_below(devbox_id)):
+        return False
+    try:
+        seal(disk, devbox_id, snapshot_id)
+    except OSError as error:
+        raise disk_failure(error, "The snapshot cannot be made") from error
+    return True
 
 
 def _boot_failure(error: BaseException) -> BaseException:

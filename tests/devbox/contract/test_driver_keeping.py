@@ -79,8 +79,8 @@ async def test_sizes_are_told_whatever_a_solver_has_closed(workshop: Workshop, d
     """Directories that nobody may enter count as well; what is gone takes nothing."""
     devbox = await workshop.create()
     await succeed(devbox, "mkdir -p shut/in; head -c 3000000 /dev/urandom > shut/in/file; chmod 000 shut/in shut")
-    await devbox.stop()
     snapshot_id = await workshop.snapshot(devbox)
+    await devbox.stop()
     for kept in (
         await _found(driver, KeptKind.DEVBOX, devbox.id),
         await _found(driver, KeptKind.SNAPSHOT, snapshot_id),
