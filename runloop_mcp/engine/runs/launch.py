@@ -104,6 +104,8 @@ class Launcher:
             DevboxSpec(
                 working_directory=row.data.working_directory,
                 files=files,
+                home_snapshot=row.data.base_snapshot,
+                work_snapshot=row.data.base_snapshot,
                 read_only=read_only,
                 limits=limits_of(launch),
                 network=self._settings.network,

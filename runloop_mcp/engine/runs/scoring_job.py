@@ -116,7 +116,7 @@ class ScoringJobs:
             box,
             mode=task.run.data.scoring,
             frozen_snapshot_id=row.data.frozen_snapshot,
-            pristine_home_snapshot_id=row.data.pristine_home_snapshot,
+            pristine_home_snapshot_id=row.data.pristine_home(),
             protected_names=protected_names(scenario.metadata),
             pristine={
                 path: FileData(data=base64.b64decode(file.data), size=len(base64.b64decode(file.data)), mode=file.mode)
