@@ -41,7 +41,7 @@ def driver_for(settings: "Settings") -> "Driver":
     """The driver that devboxes run with; enter it before use."""
     from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
-    return SandboxDriver(settings.state_dir)
+    return SandboxDriver(settings.state_dir, disks=settings.devbox_disks)
 
 
 def backend_for(settings: "Settings", *, looks_after_runs: bool = True) -> Backend:
@@ -73,6 +73,7 @@ def backend_for(settings: "Settings", *, looks_after_runs: bool = True) -> Backe
         packs=[bundled_pack(), *settings.scenarios],
         settings=EngineSettings(
             network=settings.devbox_network,
+            code_host=settings.code_host.rstrip("/"),
             looks_after_runs=looks_after_runs,
             max_devboxes=settings.max_devboxes,
             retention_days=settings.retention_days,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from boxes import Workshop, entered
-from driver_cases import CASES, DriverCase
+from driver_cases import CASES, PROOF_CASES, DriverCase
 
 from runloop_mcp.devbox.port import Capability, Devbox, Driver
 
@@ -31,7 +31,10 @@ def driver_state() -> Iterator[Path]:
     subprocess.run(["rm", "-rf", "--", folder], check=True)
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.name)
+@pytest.fixture(
+    params=[*CASES, *(pytest.param(case, marks=pytest.mark.proof) for case in PROOF_CASES)],
+    ids=lambda case: case.name,
+)
 def driver_case(request: pytest.FixtureRequest) -> DriverCase:
     """The driver under test."""
     case: DriverCase = request.param

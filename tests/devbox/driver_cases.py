@@ -26,9 +26,18 @@ def _sandbox(state: Path) -> Driver:
     return SandboxDriver(state)
 
 
+def _copying_sandbox(state: Path) -> Driver:
+    from runloop_mcp.devbox.sandbox.driver import SandboxDriver  # noqa: PLC0415 - likewise
+
+    return SandboxDriver(state, disks="copy")
+
+
 CASES = (DriverCase("sandbox", _sandbox, tier="namespaces"),)
+
+PROOF_CASES = (DriverCase("sandbox-copying", _copying_sandbox, tier="namespaces"),)
+"""Drivers that only `make proof` runs all of the contract on: the rest of the suite has the tests that tell most."""
 
 
 def case_named(name: str) -> DriverCase:
     """The case with this name."""
-    return next(case for case in CASES if case.name == name)
+    return next(case for case in (*CASES, *PROOF_CASES) if case.name == name)

@@ -19,7 +19,6 @@ are looked up and claimed under a shared lock, and given up under an exclusive o
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import time
@@ -28,9 +27,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound
 from runloop_mcp.devbox.port import DevboxSpec, Files
 
+from .copying import UNFILLED, Fill, begin_copy, refuse_layers
+from .disk_failure import disk_failure
 from .disk_locks import holder, is_locked, lock_or_wait
 from .file_layers import SAFE_NAME, copy_for_box, layer_of_files
 from .inside import trees
@@ -49,7 +50,6 @@ PARTS = ("home", "work")
 _FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
 _LEFT_OVER_SECONDS = 3600.0
 _MOST_LAYERS = 48
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,10 @@ class Mounts:
     """Where, the layers, the upper directory and the overlay's scratch; sources relative to the driver's folder."""
     read_only: list[tuple[str, list[str]]]
     """Where, and the layers that lie there."""
+    copying: bool
+    """Whether no overlay can be mounted, so that nothing lies in layers."""
+    fill: Fill
+    """What has to be copied before."""
     lock: int
     """Open and locked: whoever holds it holds the disk. The taker closes it once it has passed it on."""
 
@@ -79,6 +83,8 @@ class Disk:
         self.owner = owner
         self.prepared = False
         """Whether the folders are there."""
+        self.copying = False
+        """Whether overlays can't be mounted, or are not to be: new disks then are copies of what they are made of."""
 
     def prepare(self) -> None:
         """Makes the folders."""
@@ -126,6 +132,8 @@ class Disk:
             for at, of in spec.read_only.items()
         )
         chains = Chains(home, (files[spec.files.key], *work) if spec.files else work, read_only)
+        if self.copying:
+            refuse_layers(devbox_id, Chains(read_only=read_only))
         try:
             folder.mkdir(mode=0o711)
         except FileExistsError as error:
@@ -139,8 +147,9 @@ class Disk:
             for name in PARTS:
                 self.make_owned(folder / f"{name}.scratch", 0o700)
             about = {"format": 1, "spec": spec_to_json(spec), **chains_to_json(chains)}
+            chains, fill = begin_copy(self, folder, about, chains) if self.copying else (chains, [])
             write_json(folder / "devbox.json", about)
-            return self._mounts(folder, spec, chains, self.hold(devbox_id))
+            return self._mounts(folder, spec, chains, self.hold(devbox_id), fill)
         except OSError as error:
             self._discard("devboxes", devbox_id)
             raise disk_failure(error, "The devbox's disk cannot be made") from error
@@ -157,7 +166,7 @@ class Disk:
         folder = self._folder("devboxes", devbox_id)
         with self.locked(fcntl.LOCK_SH):
             about = read_json(folder / "devbox.json")
-            if about is None:
+            if about is None or UNFILLED in about:
                 raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.")
             lock = self.hold(devbox_id)
         try:
@@ -193,7 +202,7 @@ class Disk:
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         return lock
 
-    def _mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, lock: int) -> Mounts:
+    def _mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, lock: int, fill: Fill | None = None) -> Mounts:
         base = f"devboxes/{folder.name}"
         parts = [
             ("home/user", chains.home, "home"),
@@ -203,12 +212,16 @@ class Disk:
         for layer in chains.layers():
             if not (self.state / layer).is_dir():
                 raise NotFound(f"The layer {layer} under the devbox {folder.name} is gone.", hint="Make a new devbox.")
+        if self.copying:
+            refuse_layers(folder.name, chains)
         ordered = sorted(parts, key=lambda part: part[0].count("/"))
         return Mounts(
             spec,
             [(at, list(layers), f"{base}/{name}", f"{base}/{name}.scratch") for at, layers, name in ordered],
             [(at.strip("/"), list(layers)) for at, layers in chains.read_only],
-            lock,
+            copying=self.copying,
+            fill=fill or [],
+            lock=lock,
         )
 
     def remove_devbox(self, devbox_id: str) -> bool:
@@ -459,9 +472,3 @@ def _kept(below: tuple[str, ...]) -> tuple[str, ...]:
 
 def _merge(own: str, below: tuple[str, ...]) -> list[str]:
     return [own, *below] if below and not _kept(below) else []
-
-
-def disk_failure(error: OSError, what: str) -> Unavailable:
-    """What is told of a disk that fails."""
-    hint = "Free some space on the disk of the state folder." if error.errno in _FULL else ""
-    return Unavailable(f"{what}: {error.strerror}.", hint=hint)

@@ -136,7 +136,15 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
 def _do(request: Any) -> bytes:
     if request[0] == "size":
         return b"done 0 %d" % sum(map(_size, request[1]))
-    _, parts, staging = request
+    if request[0] == "mountable":
+        _try_overlay(*request[1:])
+        return b"done 0 0"
+    kind, parts, staging = request
+    if kind == "fill":
+        for layers, target in parts:
+            for layer in reversed(layers):
+                _copy(layer, target, staging, over=True)
+        return b"done 0 0"
     for source, target, layers in parts:
         if layers:
             _copy_merged(layers, target, staging)
@@ -153,11 +161,19 @@ def _size(name: str) -> int:
         os.close(directory)
 
 
-def _copy(source: str, target: str, staging: str) -> None:
+def _try_overlay(lower: str, upper: str, scratch: str) -> None:
+    """Mounts an overlay as boxes have them, and takes it away again."""
+    place = root.an_existing_directory()
+    options = f"userxattr,lowerdir={lower},upperdir={upper},workdir={scratch}"
+    kernel.mount("overlay", place, "overlay", options=options)
+    kernel.unmount(place)
+
+
+def _copy(source: str, target: str, staging: str, *, over: bool = False) -> None:
     opened: list[int] = []
     try:
         opened.extend(os.open(name, os.O_RDONLY | os.O_DIRECTORY) for name in (source, target, staging))
-        trees.copy(opened[0], opened[1], opened[2])
+        trees.copy(opened[0], opened[1], opened[2], over=over)
     finally:
         for descriptor in opened:
             os.close(descriptor)
