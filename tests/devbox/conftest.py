@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from boxes import Workshop, entered
-from driver_cases import CASES, PROOF_CASES, DriverCase
+from driver_cases import ABOUT_DISKS, CASES, PROOF_CASES, DriverCase
 
 from runloop_mcp.devbox.port import Capability, Devbox, Driver
 
@@ -31,10 +31,16 @@ def driver_state() -> Iterator[Path]:
     subprocess.run(["rm", "-rf", "--", folder], check=True)
 
 
-@pytest.fixture(
-    params=[*CASES, *(pytest.param(case, marks=pytest.mark.proof) for case in PROOF_CASES)],
-    ids=lambda case: case.name,
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test over every driver; those that differ in their disks alone over the tests of disks, as a proof."""
+    if "driver_case" not in metafunc.fixturenames:
+        return
+    about_disks = metafunc.module.__name__.rpartition(".")[2] in ABOUT_DISKS
+    proofs = [pytest.param(case, marks=pytest.mark.proof) for case in PROOF_CASES if about_disks]
+    metafunc.parametrize("driver_case", [*CASES, *proofs], indirect=True, ids=lambda case: case.name)
+
+
+@pytest.fixture
 def driver_case(request: pytest.FixtureRequest) -> DriverCase:
     """The driver under test."""
     case: DriverCase = request.param

@@ -16,6 +16,8 @@ class DriverCase:
     """Makes the driver, not yet entered, on a state directory."""
     tier: str
     """How isolated the driver must say that its devboxes are."""
+    shares_files: bool = True
+    """Whether devboxes go on needing the files that they were made with, as those are not copied for each."""
     processes_on_host: bool = True
     """Whether the host can see the processes of devboxes, and so the tests can watch them from there."""
 
@@ -34,8 +36,11 @@ def _copying_sandbox(state: Path) -> Driver:
 
 CASES = (DriverCase("sandbox", _sandbox, tier="namespaces"),)
 
-PROOF_CASES = (DriverCase("sandbox-copying", _copying_sandbox, tier="namespaces"),)
-"""Drivers that only `make proof` runs all of the contract on: the rest of the suite has the tests that tell most."""
+PROOF_CASES = (DriverCase("sandbox-copying", _copying_sandbox, tier="namespaces", shares_files=False),)
+"""Drivers that differ from another one in their disks alone: `make proof` runs the tests of disks on them."""
+
+ABOUT_DISKS = frozenset({"test_driver_disks", "test_driver_keeping", "test_driver_snapshots"})
+"""The modules of those tests."""
 
 
 def case_named(name: str) -> DriverCase:

@@ -39,6 +39,7 @@ def seal(disk: "Disk", devbox_id: str, snapshot_id: str) -> None:
         chains = Chains(home, work)
         intention = {
             "snapshot_id": snapshot_id,
+            "modes": {part: stat.S_IMODE((folder / part).stat().st_mode) for part in ("home", "work")},
             "snapshot": chains_to_json(chains),
             "devbox": chains_to_json(replace(chains, read_only=below.read_only)),
         }
@@ -78,7 +79,7 @@ def bring_to_end(disk: "Disk", folder: Path) -> None:
     old, new = chains_from_json(about), chains_from_json(intention["devbox"])
     for part, before, after in (("home", old.home, new.home), ("work", old.work, new.work)):
         if after != before and after:
-            _move(disk, folder / part, disk.state / after[0])
+            _move(disk, folder / part, disk.state / after[0], intention["modes"][part])
     with disk.locked(fcntl.LOCK_SH):
         snapshot = {"format": 1, **intention["snapshot"]}
         write_json(disk.state / "snapshots" / f"{intention['snapshot_id']}.json", snapshot)
@@ -86,19 +87,17 @@ def bring_to_end(disk: "Disk", folder: Path) -> None:
         (folder / INTENTION).unlink()
 
 
-def _move(disk: "Disk", part: Path, layer: Path) -> None:
+def _move(disk: "Disk", part: Path, layer: Path, mode: int) -> None:
     """Moves a part of the box's disk away, and puts an empty one in its place, as open to its user as it was."""
     if not layer.exists():
-        mode = stat.S_IMODE(part.stat().st_mode)
-        if mode & stat.S_IWUSR:
-            part.rename(layer)
-        else:  # a directory that moves must be open to its owner
+        if not mode & stat.S_IWUSR:  # a directory that moves must be open to its owner
             part.chmod(mode | stat.S_IRWXU)
-            part.rename(layer)
-            layer.chmod(mode)
+        part.rename(layer)
+    if not mode & stat.S_IWUSR:
+        layer.chmod(mode)
     if not part.exists():
         fresh = part.with_name(f"{part.name}.fresh")
         with contextlib.suppress(FileNotFoundError):
             fresh.rmdir()
-        disk.make_owned(fresh, stat.S_IMODE(layer.stat().st_mode))
+        disk.make_owned(fresh, mode)
         fresh.rename(part)
