@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 import anyio
 from anyio.abc import TaskGroup
 
-from runloop_mcp.api.backend import Backend, Devboxes, Runs, Scenarios, Scorers, Secrets
+from runloop_mcp.api.backend import Backend, Blueprints, Devboxes, Runs, Scenarios, Scorers, Secrets, Snapshots
 from runloop_mcp.api.trace import Trace
 
 HEAD_START_SECONDS = 0.25
@@ -46,6 +46,8 @@ class LateBackend(Backend):
         self.runs = cast("Runs", _Group(self, "runs"))
         self.scorers = cast("Scorers", _Group(self, "scorers"))
         self.devboxes = cast("Devboxes", _Group(self, "devboxes"))
+        self.snapshots = cast("Snapshots", _Group(self, "snapshots"))
+        self.blueprints = cast("Blueprints", _Group(self, "blueprints"))
         self.secrets = cast("Secrets", _Group(self, "secrets"))
         self.trace = cast("Trace", _Group(self, "trace"))
 

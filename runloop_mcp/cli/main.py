@@ -21,6 +21,8 @@ _COMMANDS = {
     "doctor": ("doctor", "What works on this machine, what is missing, and how to mend it."),
     "scenarios": ("scenarios", "List and show scenarios, and begin one of your own."),
     "runs": ("runs", "List and show runs, and what they left."),
+    "snapshots": ("snapshots", "Keep disks of devboxes, to begin scenarios from."),
+    "blueprints": ("blueprints", "Build environments once, to begin scenarios from."),
     "secrets": ("secrets", "Set, list and delete values that runs get by name."),
     "gc": ("gc", "Remove what is not needed any more, and say what that is."),
     "config": ("config", "The settings in force, and where each comes from."),

@@ -23,6 +23,11 @@ _BACKEND_OPTIONS: dict[str, Callable[..., Any]] = {
     "devbox_network": click.option(
         "--devbox-network", type=click.Choice(["none", "host"]), help="What local devboxes reach."
     ),
+    "devbox_disks": click.option(
+        "--devbox-disks",
+        type=click.Choice(["auto", "overlay", "copy"]),
+        help="Mounts what devboxes begin as, or copies it.",
+    ),
     "max_devboxes": click.option(
         "--max-devboxes", type=click.IntRange(1), metavar="N", help="How many may be up at once; others wait in turn."
     ),

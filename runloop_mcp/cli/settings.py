@@ -44,6 +44,14 @@ class Settings(BaseSettings):
     devbox_network: Network = Field(
         default=Network.NONE, description="What local devboxes reach: `none` (their own loopback) or `host`."
     )
+    devbox_disks: Literal["auto", "overlay", "copy"] = Field(
+        default="auto",
+        description="How disks of local devboxes are made: `overlay` mounts what they begin as, `copy` copies it, which"
+        " is slower; `auto` copies where no overlay can be mounted.",
+    )
+    code_host: str = Field(
+        default="https://github.com", description="Where the repositories of blueprints' code mounts are."
+    )
     retention_days: float = Field(
         default=14,
         ge=0,

@@ -45,7 +45,7 @@ def driver_for(settings: "Settings") -> "Driver":
         return DockerDriver(settings.state_dir, settings.docker_image)
     from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
-    return SandboxDriver(settings.state_dir)
+    return SandboxDriver(settings.state_dir, disks=settings.devbox_disks)
 
 
 def backend_for(settings: "Settings", *, looks_after_runs: bool = True) -> Backend:
@@ -77,6 +77,7 @@ def backend_for(settings: "Settings", *, looks_after_runs: bool = True) -> Backe
         packs=[bundled_pack(), *settings.scenarios],
         settings=EngineSettings(
             network=settings.devbox_network,
+            code_host=settings.code_host.rstrip("/"),
             looks_after_runs=looks_after_runs,
             max_devboxes=settings.max_devboxes,
             retention_days=settings.retention_days,

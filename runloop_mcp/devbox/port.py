@@ -26,6 +26,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from runloop_mcp.api.errors import InvalidRequest
+
 HOME = "/home/user"
 """The home of the devbox's user, whose name is `user`."""
 
@@ -86,7 +88,7 @@ class DevboxSpec:
 
     working_directory: str = DEFAULT_WORKING_DIRECTORY
     files: Files | None = None
-    """What the working directory holds at first; not together with `work_snapshot`."""
+    """What the working directory holds at first, laid over what it has of `work_snapshot`."""
     home_snapshot: str | None = None
     """The snapshot whose home this devbox's home begins as; None: an empty one."""
     work_snapshot: str | None = None
@@ -141,6 +143,14 @@ class ShellCommand:
     stdin: bytes = b""
     """As in `Command`."""
     attach_stdin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """What an image is built from, where devboxes are containers."""
+
+    dockerfile: str
+    build_args: Mapping[str, str] = field(default_factory=dict)
 
 
 class LimitHit(StrEnum):
@@ -428,6 +438,8 @@ class Driver(ABC):
     """Makes devboxes. Enter it before use; leaving it stops every devbox that it booted, and their disks stay."""
 
     name: str
+    builds_images: bool = False
+    """Whether `build_image` works: devboxes are containers."""
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...
@@ -436,6 +448,21 @@ class Driver(ABC):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+    async def build_image(self, snapshot_id: str, image: ImageSource, *, log: OutputSink) -> None:
+        """Builds an image, and keeps it as a snapshot that devboxes can begin as.
+
+        Args:
+            snapshot_id: The new snapshot.
+            image: What to build.
+            log: Takes what the build says, as it comes.
+
+        Raises:
+            InvalidRequest: It can't be built; the message says at which step. Or devboxes here are no containers.
+            Unavailable: The container engine does not answer.
+        """
+        del snapshot_id, image, log
+        raise InvalidRequest(f"{self.name} devboxes are no containers, and have no images.", hint="Leave it out.")
 
     @abstractmethod
     async def probe(self) -> Capability:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,12 +15,13 @@ from anyio.abc import TaskGroup
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.api.backend import Backend, Scenarios
-from runloop_mcp.api.errors import ApiError, InvalidState, NotFound
+from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, NotFound
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import (
     ScenarioCreateParams,
+    ScenarioEnvironment,
     ScenarioListParams,
     ScenarioUpdateParams,
     ScenarioView,
@@ -36,6 +38,10 @@ from runloop_mcp.engine.devboxes.keeper import DevboxKeeper, Held
 from runloop_mcp.engine.devboxes.places import Places
 from runloop_mcp.engine.devboxes.service import EngineDevboxes
 from runloop_mcp.engine.devboxes.suspension import SUSPENDED, mark_resumed
+from runloop_mcp.engine.environments.bases import base_of
+from runloop_mcp.engine.environments.blueprint_builder import BlueprintBuilder
+from runloop_mcp.engine.environments.blueprints import EngineBlueprints
+from runloop_mcp.engine.environments.snapshots import EngineSnapshots
 from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, RESUMED, Launcher, LaunchFailed
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
@@ -78,6 +84,7 @@ class EngineScenarios(Scenarios):
     async def create(self, params: ScenarioCreateParams) -> ScenarioView:
         """See `Scenarios.create`."""
         await self._engine.custom_scorers.refuse_unknown(params.scoring_contract)
+        await self._refuse_unknown_base(params.environment_parameters)
         return await self._engine.library.create(params)
 
     async def retrieve(self, scenario_id: str) -> ScenarioView:
@@ -89,7 +96,12 @@ class EngineScenarios(Scenarios):
         """See `Scenarios.update`."""
         if params.scoring_contract is not None:
             await self._engine.custom_scorers.refuse_unknown(params.scoring_contract)
+        await self._refuse_unknown_base(params.environment_parameters)
         return await self._engine.library.update(scenario_id, params)
+
+    async def _refuse_unknown_base(self, environment: ScenarioEnvironment | None) -> None:
+        with contextlib.suppress(Conflict):  # it is being made, and can be named already
+            await self._engine.database.read(lambda connection: base_of(connection, environment))
 
     async def list(self, params: ScenarioListParams) -> Page[ScenarioView]:
         """See `Scenarios.list`."""
@@ -175,6 +187,8 @@ class EmbeddedEngine(Backend):
         self.scorers = EngineScorers(self._engine)
         self.devboxes = EngineDevboxes(self._engine)
         self.runs = self._runs = EngineRuns(self._engine)
+        self.snapshots = EngineSnapshots(self._engine)
+        self.blueprints = EngineBlueprints(self._engine, BlueprintBuilder(self._engine, os.environ))
         self.secrets = EngineSecrets(self._secrets_file)
         self._idle = IdleDevboxes(self._engine, self._runs.end_idle)
         self.trace = EngineTrace(self._engine)

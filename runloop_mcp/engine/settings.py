@@ -19,6 +19,10 @@ class EngineSettings:
     """How much of each stream of an execution is kept."""
     launch_seconds: float = 900
     """How long all launch commands of a devbox may take together."""
+    build_seconds: float = 1800
+    """How long the build of a blueprint may take."""
+    code_host: str = "https://github.com"
+    """Where the repositories of code mounts are."""
     scorer_timeout_seconds: int = 1800
     """How long all scorers of a run may take together where the scenario does not say."""
     retention_days: float = 14

@@ -56,6 +56,10 @@ class DevboxView(WireModel):
     name: str | None = None
     failure_reason: str | None = None
     shutdown_reason: str | None = None
+    snapshot_id: str | None = None
+    """The snapshot that it was made from."""
+    blueprint_id: str | None = None
+    """The blueprint that it was made from."""
     x_runloop_mcp: DevboxDetails | None = None
 
 

@@ -1,13 +1,14 @@
 """Images from Dockerfiles, built by the engine."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 import anyio.to_thread
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound, Unavailable
+from runloop_mcp.devbox.port import OutputSink
 
 from . import archives
 from .archives import Packer
@@ -18,18 +19,33 @@ _NAME = "Dockerfile.runloop-mcp"
 _END_OF_LOG = 2000
 
 
-async def build_image(
+async def image_from(
     engine: Engine,
     dockerfile: str,
     context: Path | None,
     arguments: Mapping[str, str],
     labels: Mapping[str, str],
-    network: bool,
-    on_output: Callable[[str], None],
+    log: OutputSink,
 ) -> str:
-    """Builds an image and gives its id; see `DockerDriver.build_image`."""
+    """Builds an image, with the engine's own cache; its commands reach what the host reaches.
+
+    Args:
+        engine: Builds it.
+        dockerfile: What the Dockerfile says.
+        context: A folder whose files it can copy; None for none.
+        arguments: Values of its ARGs.
+        labels: The image's.
+        log: Told what the build says, as it comes.
+
+    Returns:
+        The image's id.
+
+    Raises:
+        InvalidRequest: The build failed; the message has the end of its log.
+        Unavailable: The engine can't be reached.
+    """
     archive = await anyio.to_thread.run_sync(_pack, dockerfile, context)
-    log: list[str] = []
+    said: list[str] = []
     image = ""
     with archive:
         try:
@@ -39,23 +55,23 @@ async def build_image(
                 dockerfile=_NAME,
                 buildargs=dict(arguments),
                 labels=dict(labels),
-                networkmode="host" if network else "none",
+                networkmode="host",
                 rm=True,
                 forcerm=True,
             )
             async for message in messages:
                 if text := message.get("stream"):
-                    log.append(text)
-                    on_output(text.rstrip("\n"))
+                    said.append(text)
+                    await log(text.encode())
                 if error := message.get("error"):
-                    raise _failed(str(error), log)
+                    raise _failed(str(error), said)
                 image = (message.get("aux") or {}).get("ID") or _named_in(message) or image
         except Refused as refused:
             if refused.status >= 500:
                 raise Unavailable(f"The engine can't build: {refused.message}", hint="Look at its log.") from refused
-            raise _failed(refused.message, log) from refused
+            raise _failed(refused.message, said) from refused
     if not image:
-        raise _failed("it gave no image", log)
+        raise _failed("it gave no image", said)
     about = await engine.get(f"/images/{image}/json")
     return str(about["Id"])
 

@@ -14,7 +14,7 @@ import anyio.abc
 import anyio.to_thread
 
 from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound, Unavailable
-from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Kept
+from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, ImageSource, Kept, OutputSink
 from runloop_mcp.devbox.sandbox.arguments import environment_bytes
 from runloop_mcp.devbox.sandbox.disk_watch import DiskWatch
 from runloop_mcp.devbox.sandbox.launch import Refused as BootRefused
@@ -25,7 +25,7 @@ from runloop_mcp.devbox.to_the_end import to_the_end
 from . import DEFAULT_IMAGE, names
 from .address import find
 from .bootstrap import modules
-from .build import build_image
+from .build import image_from
 from .containers import ContainerEnd, configuration, kill
 from .devbox import DockerDevbox
 from .engine import Engine, Refused
@@ -64,6 +64,7 @@ class DockerDriver(Driver):
     """
 
     name = "docker"
+    builds_images = True
 
     def __init__(self, state: Path, image: str = DEFAULT_IMAGE, environment: Mapping[str, str] = os.environ) -> None:
         self._state = state / "docker"
@@ -160,34 +161,20 @@ class DockerDriver(Driver):
             raise Unavailable(error.message, hint=error.hint) from error
         return await self._programs.of(about["Id"], self)
 
-    async def build_image(
-        self,
-        dockerfile: str,
-        *,
-        context: Path | None = None,
-        arguments: Mapping[str, str] | None = None,
-        network: bool = True,
-        on_output: Callable[[str], None] = lambda _: None,
-    ) -> str:
-        """Builds an image for `DevboxSpec.image`, with the engine's own cache.
-
-        Args:
-            dockerfile: What the Dockerfile says.
-            context: A folder whose files it can copy; None for none.
-            arguments: Values of its ARGs.
-            network: Whether its commands reach what the host reaches.
-            on_output: Told of each line of the build's log, as it comes.
-
-        Returns:
-            The image's id.
-
-        Raises:
-            InvalidRequest: The build failed; the message has the end of its log.
-            Unavailable: The engine can't be reached.
-        """
+    async def build_image(self, snapshot_id: str, image: ImageSource, *, log: OutputSink) -> None:  # noqa: D102 - see the port
+        names.check_id(snapshot_id)
         ready = await self._ready()
-        labels = {names.STATE: ready.names.state, names.KIND: "built"}
-        return await build_image(ready.engine, dockerfile, context, arguments or {}, labels, network, on_output)
+        labels = {names.STATE: ready.names.state, names.KIND: names.BUILT}
+        built = await image_from(ready.engine, image.dockerfile, None, image.build_args, labels, log)
+        # What makes an image a snapshot, its user and its two parts among it, a devbox made of it knows.
+        devbox_id = f"{snapshot_id}-image"
+        devbox = await self.create(devbox_id, DevboxSpec(image=built))
+        try:
+            await devbox.stop()
+            await self.snapshot(devbox_id, snapshot_id)
+        finally:
+            with anyio.move_on_after(_BOOT_SECONDS, shield=True):
+                await self.remove(devbox_id)
 
     # Devboxes
 
@@ -203,9 +190,11 @@ class DockerDriver(Driver):
 
     async def _create(self, devbox_id: str, spec: DevboxSpec) -> DockerDevbox:
         ready = await self._ready()
-        for snapshot_id in (spec.home_snapshot, spec.work_snapshot):
+        for snapshot_id in (spec.work_snapshot, spec.home_snapshot):
             if snapshot_id is not None:
-                await ready.snapshots.about(snapshot_id)
+                of, _ = await ready.snapshots.about(snapshot_id)
+                if snapshot_id == spec.home_snapshot and spec.image is None:
+                    spec = dataclasses.replace(spec, image=of.image)  # the system that the home is from
         container = ready.names.container(devbox_id)
         if await ready.engine.exists(f"/containers/{container}/json"):
             raise _taken(devbox_id)

@@ -26,6 +26,8 @@ DEVBOX = "devbox"
 SNAPSHOT = "snapshot"
 ENVIRONMENT = "environment"
 """An image with a user, a working directory and files, which devboxes are made from."""
+BUILT = "built"
+"""An image from a Dockerfile."""
 SCRATCH = "scratch"
 """A container that something is copied out of or into."""
 

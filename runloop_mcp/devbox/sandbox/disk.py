@@ -3,6 +3,7 @@
     devboxes/<id>/devbox.json    what it is made of: its spec, and the layers under its two parts
     devboxes/<id>/home, work     what it has changed since (an overlay's upper directories, owned by the box's user)
     devboxes/<id>/tmp            its temporary files
+    devboxes/<id>/sealing.json   while its own layers become a snapshot's
     snapshots/<id>.json          the layers of a snapshot, its own on top
     removed/<id>.json            the same of a removed snapshot, while others are built on its layers
     layers/snapshot-<id>/        a snapshot's own layers: home and work
@@ -18,7 +19,6 @@ are looked up and claimed under a shared lock, and given up under an exclusive o
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import time
@@ -27,9 +27,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound
 from runloop_mcp.devbox.port import DevboxSpec, Files
 
+from .copying import UNFILLED, Fill, begin_copy, refuse_layers
+from .disk_failure import disk_failure
 from .disk_locks import holder, is_locked, lock_or_wait
 from .file_layers import SAFE_NAME, copy_for_box, layer_of_files
 from .inside import trees
@@ -42,12 +44,12 @@ from .records import (
     spec_to_json,
     write_json,
 )
+from .sealing import INTENTION, bring_to_end
 
 PARTS = ("home", "work")
 _FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
 _LEFT_OVER_SECONDS = 3600.0
 _MOST_LAYERS = 48
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ class Mounts:
     """Where, the layers, the upper directory and the overlay's scratch; sources relative to the driver's folder."""
     read_only: list[tuple[str, list[str]]]
     """Where, and the layers that lie there."""
+    copying: bool
+    """Whether no overlay can be mounted, so that nothing lies in layers."""
+    fill: Fill
+    """What has to be copied before."""
     lock: int
     """Open and locked: whoever holds it holds the disk. The taker closes it once it has passed it on."""
 
@@ -77,6 +83,8 @@ class Disk:
         self.owner = owner
         self.prepared = False
         """Whether the folders are there."""
+        self.copying = False
+        """Whether overlays can't be mounted, or are not to be: new disks then are copies of what they are made of."""
 
     def prepare(self) -> None:
         """Makes the folders."""
@@ -123,7 +131,9 @@ class Disk:
             (at, (files[of.key],) if isinstance(of, Files) else self._snapshot_chains(of.snapshot_id).work)
             for at, of in spec.read_only.items()
         )
-        chains = Chains(home, (files[spec.files.key],) if spec.files else work, read_only)
+        chains = Chains(home, (files[spec.files.key], *work) if spec.files else work, read_only)
+        if self.copying:
+            refuse_layers(devbox_id, Chains(read_only=read_only))
         try:
             folder.mkdir(mode=0o711)
         except FileExistsError as error:
@@ -137,8 +147,9 @@ class Disk:
             for name in PARTS:
                 self.make_owned(folder / f"{name}.scratch", 0o700)
             about = {"format": 1, "spec": spec_to_json(spec), **chains_to_json(chains)}
+            chains, fill = begin_copy(self, folder, about, chains) if self.copying else (chains, [])
             write_json(folder / "devbox.json", about)
-            return self._mounts(folder, spec, chains, self.hold(devbox_id))
+            return self._mounts(folder, spec, chains, self.hold(devbox_id), fill)
         except OSError as error:
             self._discard("devboxes", devbox_id)
             raise disk_failure(error, "The devbox's disk cannot be made") from error
@@ -155,14 +166,17 @@ class Disk:
         folder = self._folder("devboxes", devbox_id)
         with self.locked(fcntl.LOCK_SH):
             about = read_json(folder / "devbox.json")
-            if about is None:
+            if about is None or UNFILLED in about:
                 raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.")
             lock = self.hold(devbox_id)
-            try:
+        try:
+            bring_to_end(self, folder)
+            with self.locked(fcntl.LOCK_SH):
+                about = read_json(folder / "devbox.json") or about
                 return self._mounts(folder, spec_from_json(about["spec"]), chains_from_json(about), lock)
-            except BaseException:
-                os.close(lock)
-                raise
+        except BaseException:
+            os.close(lock)
+            raise
 
     def hold(self, devbox_id: str) -> int:
         """Takes a devbox's disk, which one server at a time may use; returns the lock.
@@ -188,7 +202,7 @@ class Disk:
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         return lock
 
-    def _mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, lock: int) -> Mounts:
+    def _mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, lock: int, fill: Fill | None = None) -> Mounts:
         base = f"devboxes/{folder.name}"
         parts = [
             ("home/user", chains.home, "home"),
@@ -198,12 +212,16 @@ class Disk:
         for layer in chains.layers():
             if not (self.state / layer).is_dir():
                 raise NotFound(f"The layer {layer} under the devbox {folder.name} is gone.", hint="Make a new devbox.")
+        if self.copying:
+            refuse_layers(folder.name, chains)
         ordered = sorted(parts, key=lambda part: part[0].count("/"))
         return Mounts(
             spec,
             [(at, list(layers), f"{base}/{name}", f"{base}/{name}.scratch") for at, layers, name in ordered],
             [(at.strip("/"), list(layers)) for at, layers in chains.read_only],
-            lock,
+            copying=self.copying,
+            fill=fill or [],
+            lock=lock,
         )
 
     def remove_devbox(self, devbox_id: str) -> bool:
@@ -226,18 +244,15 @@ class Disk:
         Returns:
             The request to a keeper that fills it, and its lock: open until the snapshot is valid or given up.
         """
-        target = self._snapshot_layers(snapshot_id)
-        below = self._chains_below(devbox_id)
-        lock = -1
+        below = self.chains_below(devbox_id)
+        target, lock = self.new_layers(snapshot_id)
         try:
-            lock = self._new_layers(target, snapshot_id)
             target.chmod(0o711)
             for name in (*PARTS, "staging"):
                 self.make_owned(target / name, 0o700)
         except OSError as error:
-            if lock >= 0:
-                self.drop_snapshot(snapshot_id)
-                os.close(lock)
+            self.drop_snapshot(snapshot_id)
+            os.close(lock)
             raise disk_failure(error, "The snapshot cannot be made") from error
         from_, to = f"devboxes/{devbox_id}", f"layers/{target.name}"
         parts = [
@@ -246,11 +261,24 @@ class Disk:
         ]
         return ("copy", parts, f"{to}/staging"), lock
 
-    def _new_layers(self, target: Path, snapshot_id: str) -> int:
-        """Makes a snapshot's folder, in the place of one that a server was killed over; gives its lock."""
+    def new_layers(self, snapshot_id: str) -> tuple[Path, int]:
+        """Makes a snapshot's folder, in the place of one that a server was killed over; gives it, and its lock.
+
+        Raises:
+            Conflict: There is a snapshot with this id already.
+            Unavailable: The disk refuses.
+        """
+        target = self._snapshot_layers(snapshot_id)
+        try:
+            return target, self._make_layers(target, snapshot_id)
+        except OSError as error:
+            raise disk_failure(error, "The snapshot cannot be made") from error
+
+    def _make_layers(self, target: Path, snapshot_id: str) -> int:
         with self.locked(fcntl.LOCK_EX):
             records = (self._record(kind, snapshot_id) for kind in ("snapshots", "removed"))
-            if any(record.exists() for record in records) or is_locked(target):
+            sealed = any(each["snapshot_id"] == snapshot_id for each in self._intentions())
+            if any(record.exists() for record in records) or is_locked(target) or sealed:
                 raise Conflict(
                     f"There is a snapshot {snapshot_id} already, or one that is still needed had this id.",
                     hint="Choose another id.",
@@ -264,7 +292,12 @@ class Disk:
             self.delete("trash", half_made)
         return lock
 
-    def _chains_below(self, devbox_id: str) -> Chains:
+    def chains_below(self, devbox_id: str) -> Chains:
+        """The layers under a devbox's own.
+
+        Raises:
+            NotFound: There is no such devbox.
+        """
         about = read_json(self._folder("devboxes", devbox_id) / "devbox.json")
         if about is None:
             raise NotFound(f"There is no devbox {devbox_id}.", hint="Its disk is gone; make a new devbox.")
@@ -275,7 +308,7 @@ class Disk:
         layers = self._snapshot_layers(snapshot_id)
         (layers / "staging").rmdir()
         with self.locked(fcntl.LOCK_SH):
-            below = self._chains_below(devbox_id)
+            below = self.chains_below(devbox_id)
             own = f"layers/{layers.name}"
             chains = Chains((f"{own}/home", *_kept(below.home)), (f"{own}/work", *_kept(below.work)))
             write_json(self._record("snapshots", snapshot_id), {"format": 1, **chains_to_json(chains)})
@@ -295,8 +328,10 @@ class Disk:
             with contextlib.suppress(FileNotFoundError):
                 record.rename(self._record("removed", snapshot_id))
             trash = self._collect()
-            if not self._record("removed", snapshot_id).exists():  # gone by now, or one that was never finished
-                trash.append(self.to_trash("layers", self._snapshot_layers(snapshot_id).name))
+            layers = self._snapshot_layers(snapshot_id).name
+            # Gone by now, or one that was never finished, unless a devbox whose layers it is to have needs them.
+            if not self._record("removed", snapshot_id).exists() and layers not in self.needed_layers():
+                trash.append(self.to_trash("layers", layers))
         self._empty(trash)
 
     def _snapshot_chains(self, snapshot_id: str) -> Chains:
@@ -363,6 +398,14 @@ class Disk:
         for record in records:
             if (about := read_json(record)) is not None:
                 yield about
+        for intention in self._intentions():
+            yield intention["devbox"]
+
+    def _intentions(self) -> Iterator[dict[str, Any]]:
+        """What is being sealed, or was when a server was killed."""
+        for folder in (self.state / "devboxes").iterdir():
+            if (intention := read_json(folder / INTENTION)) is not None:
+                yield intention
 
     # Layers of files
 
@@ -417,6 +460,11 @@ class Disk:
         return self.state / kind / name
 
 
+def can_be_sealed(below: Chains) -> bool:
+    """Whether another layer can go on top of these: else they have to be merged into one."""
+    return all(len(chain) < _MOST_LAYERS for chain in (below.home, below.work))
+
+
 def _kept(below: tuple[str, ...]) -> tuple[str, ...]:
     """The layers that a snapshot goes on needing: none where there were so many that its copy merges them."""
     return () if len(below) >= _MOST_LAYERS else below
@@ -424,9 +472,3 @@ def _kept(below: tuple[str, ...]) -> tuple[str, ...]:
 
 def _merge(own: str, below: tuple[str, ...]) -> list[str]:
     return [own, *below] if below and not _kept(below) else []
-
-
-def disk_failure(error: OSError, what: str) -> Unavailable:
-    """What is told of a disk that fails."""
-    hint = "Free some space on the disk of the state folder." if error.errno in _FULL else ""
-    return Unavailable(f"{what}: {error.strerror}.", hint=hint)

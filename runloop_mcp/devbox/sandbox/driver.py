@@ -5,11 +5,11 @@ import dataclasses
 import os
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import anyio
 import anyio.abc
@@ -22,20 +22,23 @@ from runloop_mcp.devbox.to_the_end import to_the_end
 if sys.platform == "linux":
     from . import cgroups
     from .arguments import environment_bytes
+    from .copying import COPY_SECONDS, fill, why_no_overlays
+    from .copying import finding as copying_finding
     from .devbox import ENVIRONMENT, SandboxDevbox
     from .diagnosis import explain
-    from .disk import Disk, Mounts, disk_failure
+    from .disk import Disk, Mounts, can_be_sealed
+    from .disk_failure import disk_failure
     from .disk_watch import DiskWatch, taken_below
     from .inventory import Inventory
     from .launch import Keeper, Refused
     from .plan import System, check_read_only, check_user, check_working_directory
+    from .sealing import bring_to_end, seal
     from .watchdog import Watchdog
 
 BOX_USER = 60_978
 """The user that boxes run as where the server is root: in a range that no distribution hands out."""
 
 _BOOT_SECONDS = 30.0
-_COPY_SECONDS = 600.0
 
 NOT_LINUX = Finding(
     "system",
@@ -44,18 +47,25 @@ NOT_LINUX = Finding(
     remedy="Run the server on Linux: in a virtual machine, or in a container as the README shows.",
 )
 
+DiskKind = Literal["auto", "overlay", "copy"]
+
 
 class SandboxDriver(Driver):
     """Makes devboxes out of namespaces and overlays.
 
     Args:
         state: A private folder for disks, snapshots and tools; several servers may share it.
+        disks: How disks are made of layers: `overlay` mounts them, `copy` copies, which takes as long as there is to
+            copy, and `auto` copies where no overlay can be mounted.
     """
 
     name = "sandbox"
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *, disks: DiskKind = "auto") -> None:
         self._state = state
+        self._disks = disks
+        self._no_overlays = ""
+        """Why disks are copied, where that was not asked for."""
         self._boxes: dict[str, SandboxDevbox] = {}
         self._system: System | None = None
         self._preparing = anyio.Lock()
@@ -66,6 +76,7 @@ class SandboxDriver(Driver):
         if sys.platform == "linux":
             self._owner = BOX_USER if os.geteuid() == 0 and _exists(BOX_USER) else None
             self._disk = Disk(state, self._owner)
+            self._disk.copying = disks == "copy"
             self._inventory = Inventory(self._disk)
             self._watchdog = Watchdog()
             self._disk_watch = DiskWatch(partial(taken_below, self._disk.state))
@@ -138,7 +149,11 @@ class SandboxDriver(Driver):
             return Capability(self.name, "none", [NOT_LINUX])
         from .probe import examine  # noqa: PLC0415 - only who asks pays for it
 
-        return await examine(self._prepared, self.create, self.remove, self._limits_finding)
+        return await examine(self._prepared, self.create, self.remove, self._settled)
+
+    def _settled(self) -> Sequence[Finding]:
+        disks = copying_finding(copying=self._disk.copying, refused=self._no_overlays)
+        return [disks, self._limits_finding()]
 
     def _limits_finding(self) -> Finding:
         if self._controllers is not None:
@@ -169,10 +184,6 @@ class SandboxDriver(Driver):
 
     async def _create(self, devbox_id: str, spec: DevboxSpec) -> "SandboxDevbox":
         await self._prepared()
-        if spec.files is not None and spec.work_snapshot is not None:
-            raise InvalidRequest(
-                "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
-            )
         if spec.image is not None:
             raise InvalidRequest(
                 f"A sandbox devbox can't be made from the image {spec.image}: it shows this machine's system.",
@@ -186,12 +197,32 @@ class SandboxDriver(Driver):
             working_directory=working_directory,
             read_only={check_read_only(at, working_directory): source for at, source in spec.read_only.items()},
         )
+        copying = self._disk.copying
         mounts = await anyio.to_thread.run_sync(self._disk.make_devbox, devbox_id, spec)
         try:
+            if copying:
+                await self._fill(devbox_id, mounts)
             return await self._boot(devbox_id, mounts, used_before=False)
-        except BaseException:
+        except BaseException as error:
             await anyio.to_thread.run_sync(self._disk.remove_devbox, devbox_id)
+            if copying or not await self._has_to_copy(error):
+                raise
+        return await self._create(devbox_id, spec)
+
+    async def _fill(self, devbox_id: str, mounts: "Mounts") -> None:
+        try:
+            await fill(self._disk, devbox_id, mounts.fill, self._ask_a_keeper)
+        except BaseException:
+            os.close(mounts.lock)
             raise
+
+    async def _has_to_copy(self, error: BaseException) -> bool:
+        """Whether a boot failed because overlays can't be mounted here at all; then disks are copied from now on."""
+        refused = error.__cause__
+        if self._disks == "auto" and isinstance(refused, Refused) and "mount overlay" in str(refused):
+            self._no_overlays = await why_no_overlays(self._disk, self._ask_a_keeper)
+            self._disk.copying = bool(self._no_overlays)
+        return self._disk.copying
 
     async def resume(self, devbox_id: str) -> Devbox:  # noqa: D102
         return await to_the_end(self._resume(devbox_id), lambda box: box.stop())
@@ -254,34 +285,41 @@ class SandboxDriver(Driver):
         await to_the_end(self._snapshot(devbox_id, snapshot_id), lambda _: self.remove_snapshot(snapshot_id))
 
     async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
-        await self._prepared()
+        disk = await self._folders()
+        box = self._boxes.get(devbox_id)
+        if box is not None and box.alive:
+            async with box.frozen():
+                await self._copy(devbox_id, snapshot_id, box.keeper.request)
+            return
+        if box is not None:
+            await box.stop()  # what ended a moment ago may still write
+        lock = await anyio.to_thread.run_sync(disk.hold, devbox_id)
+        try:
+            if not await anyio.to_thread.run_sync(_seal, disk, devbox_id, snapshot_id):
+                await self._copy(devbox_id, snapshot_id, self._ask_a_keeper)
+        finally:
+            os.close(lock)
+
+    async def _copy(self, devbox_id: str, snapshot_id: str, ask: Callable[[Any], Awaitable[int]]) -> None:
+        """Makes a snapshot by a copy of what a devbox has changed, or of all of it where the layers are too many.
+
+        Args:
+            devbox_id: The devbox, which stands still.
+            snapshot_id: The snapshot.
+            ask: Has a keeper do it: the box's own, or one that is there for this alone.
+        """
         request, lock = await anyio.to_thread.run_sync(self._disk.begin_snapshot, devbox_id, snapshot_id)
         try:
-            with anyio.fail_after(_COPY_SECONDS):
-                await self._copy(devbox_id, request)
+            with anyio.fail_after(COPY_SECONDS):
+                await ask(request)
             await anyio.to_thread.run_sync(self._disk.finish_snapshot, devbox_id, snapshot_id)
         except BaseException as error:
             await anyio.to_thread.run_sync(self._disk.drop_snapshot, snapshot_id)
             if isinstance(error, Refused):
                 raise disk_failure(OSError(error.number, os.strerror(error.number)), "The snapshot failed") from error
             if isinstance(error, TimeoutError):
-                raise Unavailable(f"The snapshot took longer than {_COPY_SECONDS:.0f} s.") from error
+                raise Unavailable(f"The snapshot took longer than {COPY_SECONDS:.0f} s.") from error
             raise
-        finally:
-            os.close(lock)
-
-    async def _copy(self, devbox_id: str, request: Any) -> None:
-        """Has a disk copied by its box's keeper; that of a stopped devbox by one that is there for this alone."""
-        box = self._boxes.get(devbox_id)
-        if box is not None and box.alive:
-            async with box.frozen():
-                await box.keeper.request(request)
-            return
-        if box is not None:
-            await box.stop()  # what ended a moment ago may still write
-        lock = await anyio.to_thread.run_sync(self._disk.hold, devbox_id)
-        try:
-            await self._ask_a_keeper(request)
         finally:
             os.close(lock)
 
@@ -332,6 +370,18 @@ class SandboxDriver(Driver):
             self._boxes.pop(kept.id, None)
             await anyio.to_thread.run_sync(cgroups.remove_left, kept.id)
         return gone
+
+
+def _seal(disk: "Disk", devbox_id: str, snapshot_id: str) -> bool:
+    """Makes a snapshot of a stopped devbox without copying, where that is possible; whether it was."""
+    bring_to_end(disk, disk.state / "devboxes" / devbox_id)
+    if disk.copying or not can_be_sealed(disk.chains_below(devbox_id)):
+        return False
+    try:
+        seal(disk, devbox_id, snapshot_id)
+    except OSError as error:
+        raise disk_failure(error, "The snapshot cannot be made") from error
+    return True
 
 
 def _boot_failure(error: BaseException) -> BaseException:

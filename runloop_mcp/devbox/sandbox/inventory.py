@@ -12,7 +12,8 @@ from pathlib import Path
 from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.devbox.port import Kept, KeptKind
 
-from .disk import Disk, disk_failure
+from .disk import Disk
+from .disk_failure import disk_failure
 from .disk_locks import is_locked
 from .file_layers import FILES_PREFIX
 from .inside import trees

@@ -133,6 +133,7 @@ class System:
         return {
             **self.fixed,
             "boot": True,
+            "copying": mounts.copying,
             "inside_uid": user.uid,
             "copies": self.fixed["copies"] + ([] if own_network else ["etc/resolv.conf"]),
             "files": [(name, text.encode()) for name, text in files],

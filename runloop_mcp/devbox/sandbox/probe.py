@@ -1,7 +1,7 @@
 """What the sandbox can do on this machine, found by making a devbox and running something in it."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
@@ -26,9 +26,16 @@ Remove = Callable[[str], Awaitable[None]]
 
 
 async def examine(
-    prepare: Callable[[], Awaitable[System]], create: Create, remove: Remove, limits: Callable[[], Finding]
+    prepare: Callable[[], Awaitable[System]], create: Create, remove: Remove, settled: Callable[[], Sequence[Finding]]
 ) -> Capability:
-    """Tries everything that a devbox needs, in order, and tells of all that it found."""
+    """Tries everything that a devbox needs, in order, and tells of all that it found.
+
+    Args:
+        prepare: Builds what all devboxes share.
+        create: Makes a devbox.
+        remove: Removes one.
+        settled: What is known once a devbox was made, or could not be.
+    """
     findings = [Finding("system", ok=True, detail="Linux")]
     try:
         system = await prepare()
@@ -37,7 +44,7 @@ async def examine(
         return Capability("sandbox", "none", findings)
     findings.append(Finding("prerequisites", ok=True, detail=f"{PYTHON} {system.tools.python}, libseccomp"))
     findings += await _try(create, remove, system)
-    findings.append(limits())
+    findings += settled()
     works = all(finding.ok for finding in findings if finding.required)
     return Capability("sandbox", "namespaces" if works else "none", findings, system.tools.python)
 

@@ -56,7 +56,7 @@ class IdleDevboxes:
             rule = held.after_idle
             if rule is None or held.stopping or (held.boot is not None and not held.boot.done.is_set()):
                 continue
-            if held.running or (held.run is not None and held.run.state is RunState.SCORING):
+            if held.running or held.snapshots or (held.run is not None and held.run.state is RunState.SCORING):
                 held.used_ms = now
             expires = held.used_ms + rule.idle_time_seconds * 1000
             if expires <= now:

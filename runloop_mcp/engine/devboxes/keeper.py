@@ -61,6 +61,8 @@ class Held:
     """Idempotency key → arguments and id of the execution that it started."""
     keyed: anyio.Lock = field(default_factory=anyio.Lock)
     """Held while a command with a key is started."""
+    snapshots: int = 0
+    """How many snapshots of it are being made."""
     stopping: bool = False
     suspending: bool = False
     """It is being stopped for a while only: whoever needs it waits until it is released, and resumes it."""

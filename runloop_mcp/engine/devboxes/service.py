@@ -194,6 +194,8 @@ class EngineDevboxes(Devboxes):
             raise Conflict("The run is being scored.", hint="Wait for its score.", retry_after=1)
         if held.stopping:
             raise Conflict("The devbox is just being ended.", hint="Look at its run.", retry_after=1)
+        if held.snapshots:
+            raise Conflict("A snapshot of the devbox is being made.", hint="Wait for that.", retry_after=1)
         await suspend(self._engine, held, reason="asked")
         return await self.retrieve(devbox_id)
 
@@ -365,6 +367,8 @@ def _view(row: DevboxRow, queue: QueuePlace | None) -> DevboxView:
         state_transitions=[transition.model_dump(mode="json") for transition in data.transitions],
         failure_reason=data.failure_reason,
         shutdown_reason=data.shutdown_reason,
+        snapshot_id=data.snapshot_id,
+        blueprint_id=data.blueprint_id,
         x_runloop_mcp=DevboxDetails(
             working_directory=data.working_directory,
             failure_message=data.failure_message,

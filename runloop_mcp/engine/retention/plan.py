@@ -153,6 +153,8 @@ class _Sorting:
             key, used_ms = self._survey.built_tools[kept.id]
             if used_ms + _TOOLS_DAYS * _DAY_MS <= self._survey.now_ms:
                 self._others.append(Step(Why.UNUSED, [item], tools=key))
+        elif kept.kind is KeptKind.SNAPSHOT and kept.id in self._survey.bases:
+            return
         elif kept.kind is KeptKind.SNAPSHOT:
             record = self._frozen.get(kept.id) or self._pristine.get(kept.id)
             # The home from before the solver came goes with the frozen disk, for both to be scored again.

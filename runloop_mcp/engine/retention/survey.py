@@ -10,7 +10,7 @@ from anyio import to_thread
 from runloop_mcp.devbox.port import Kept, KeptKind
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
-from runloop_mcp.engine.store import built_tools, retention
+from runloop_mcp.engine.store import blueprints, built_tools, retention, snapshots, users_of_bases
 from runloop_mcp.engine.store.retention import DevboxRecord
 
 
@@ -30,6 +30,8 @@ class Survey:
     """The files of scenarios that can be started, and of scorers' programs."""
     built_tools: dict[str, tuple[str, int]]
     """Snapshots of what was built for scorers → its key, and when it was last used."""
+    bases: set[str]
+    """Snapshots that have names, or that blueprints are built into, and what devboxes began as that may be scored."""
     now_ms: int
 
 
@@ -48,6 +50,9 @@ async def survey(engine: EngineContext, state: Path) -> Survey:
             records={record.id: record for record in retention.records(connection, ids)},
             file_keys=retention.file_keys(connection) | programs,
             built_tools=built_tools.all_of(connection),
+            bases=snapshots.needed(connection)
+            | blueprints.needed(connection)
+            | users_of_bases.still_wanted(connection),
             now_ms=now_ms(),
         )
 

@@ -121,7 +121,13 @@ class Launcher:
         launch = row.data.launch_parameters
         held.box = box = await self._driver.create(
             row.id,
-            replace(spec_of(row, self._settings.network), files=files, read_only=read_only),
+            replace(
+                spec_of(row, self._settings.network),
+                files=files,
+                home_snapshot=row.data.base_snapshot,
+                work_snapshot=row.data.base_snapshot,
+                read_only=read_only,
+            ),
         )
         await self.run_launch_commands(box, launch.launch_commands or [], held.environment)
         captured = await capture_protected(box, protected_names(scenario.metadata))

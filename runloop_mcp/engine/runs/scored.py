@@ -27,7 +27,7 @@ def scored_disk(row: DevboxRow, frozen: str, scenario: ScenarioView, tools: Scor
         pristine[path] = FileData(data=data, size=len(data), mode=file.mode)
     return ScoredDisk(
         frozen_snapshot_id=frozen,
-        pristine_home_snapshot_id=row.data.pristine_home_snapshot,
+        pristine_home_snapshot_id=row.data.pristine_home(),
         protected_names=protected_names(scenario.metadata),
         pristine=pristine,
         read_only=tools.read_only,

@@ -14,10 +14,11 @@ from runloop_mcp.api.models.run import RunProfile, RunState, ScenarioRunView, St
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioEnvironment, ScenarioStatus, ScenarioView
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.api.trace import EventKind
-from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Capability
+from runloop_mcp.devbox.port import Capability
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.places import Places
+from runloop_mcp.engine.environments.bases import Base, base_of, refuse_lost
 from runloop_mcp.engine.runs.launch import refuse_unsupported
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
 from runloop_mcp.engine.scenarios.library import ScenarioRecord
@@ -44,13 +45,16 @@ async def start_run(
     profile = params.run_profile or RunProfile()
     _refuse_bad_variables(profile)
     await _refuse_missing(engine, record.view, profile)
-    launch = (record.view.environment or ScenarioEnvironment()).launch_parameters or LaunchParameters()
+    environment = record.view.environment or ScenarioEnvironment()
+    base = await engine.database.read(lambda connection: base_of(connection, environment))
+    launch = base.launch_with(environment.launch_parameters)
     refuse_unsupported(launch)
     capability = await engine.driver.probe()
     _refuse_impossible(capability)
+    await refuse_lost(engine.driver, base)
     await _refuse_missing_programs(engine, record.view)
     kept = await engine.custom_scorers.with_scripts(record.view, record.root)
-    row, devbox = _rows(engine, params, profile, principal, record, launch, capability)
+    row, devbox = _rows(engine, params, profile, principal, record, base, launch, capability)
     row.data.files_key = record.files.key if record.files else None
     row.data.sealed = seal(kept, row.data.files_key)
 
@@ -61,6 +65,7 @@ async def start_run(
             if started is not None:
                 return load(connection, started)
             idempotency.keep(connection, scope, idempotency_key, arguments, row.id, row.start_time_ms)
+        base_of(connection, environment)  # it may have been deleted meanwhile; from here on it can't be
         _count_attempt(connection, row)
         row.data.scenario_version = versions.keep(connection, kept)
         _insert(connection, row, devbox, engine.places, record.view.name)
@@ -116,12 +121,13 @@ def _rows(
     profile: RunProfile,
     principal: Principal,
     record: ScenarioRecord,
+    base: Base,
     launch: LaunchParameters,
     capability: Capability,
 ) -> tuple[RunRow, DevboxRow]:
     now = now_ms()
     scenario = record.view
-    working_directory = (scenario.environment or ScenarioEnvironment()).working_directory or DEFAULT_WORKING_DIRECTORY
+    working_directory = (scenario.environment or ScenarioEnvironment()).working_directory or base.working_directory
     isolation = f"{capability.driver}:{capability.tier}"
     # What happens after idle time overrides the keep-alive time.
     keep_alive = None if launch.idle_rule() else launch.keep_alive_time_seconds or engine.settings.keep_alive_seconds
@@ -165,6 +171,9 @@ def _rows(
             working_directory=working_directory,
             launch_parameters=launch,
             isolation=isolation,
+            base_snapshot=base.kept_as,
+            snapshot_id=base.snapshot_id,
+            blueprint_id=base.blueprint_id,
             # Noted before it is taken, so that what a server leaves that is killed between the two is found.
             pristine_home_snapshot=new_id(IdPrefix.SNAPSHOT) if launch.launch_commands else None,
         ),

@@ -98,6 +98,10 @@ def _environment_faults(environment: ScenarioEnvironment) -> Iterator[Fault]:
         message = _directory_fault(directory)
         if message:
             yield Fault(("environment", "working_directory"), message)
+    if environment.blueprint_id is not None and environment.snapshot_id is not None:
+        yield Fault(
+            ("environment", "blueprint_id"), "can't be given with snapshot_id; a devbox begins as one of the two"
+        )
     if environment.launch_parameters is not None:
         for place, message in launch_faults(environment.launch_parameters):
             yield Fault(("environment", "launch_parameters", *place), message)

@@ -10,7 +10,7 @@ from runloop_mcp.api.backend import Scorers
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.base import Page
-from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioEnvironment
+from runloop_mcp.api.models.scenario import ScenarioEnvironment
 from runloop_mcp.api.models.scorer import (
     ScorerCreateParams,
     ScorerListParams,
@@ -20,9 +20,10 @@ from runloop_mcp.api.models.scorer import (
     ScorerView,
 )
 from runloop_mcp.api.models.scoring import CustomScorer, ScoringContract, ScoringFunction
-from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Devbox, DevboxSpec, Network
+from runloop_mcp.devbox.port import Devbox, DevboxSpec, Network
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.sizes import limits_of
+from runloop_mcp.engine.environments.bases import base_of, refuse_lost
 from runloop_mcp.engine.runs.launch import refuse_unsupported, user_of
 from runloop_mcp.engine.scorers.catalogue import refuse_bad
 from runloop_mcp.engine.scorers.pack_scripts import FOLDER
@@ -116,12 +117,16 @@ class EngineScorers(Scorers):
     @asynccontextmanager
     async def _trial_devbox(self, environment: ScenarioEnvironment) -> AsyncIterator[Devbox]:
         """A devbox for one trial, gone after it; without a network, like every devbox that scorers run in."""
-        launch = environment.launch_parameters or LaunchParameters()
-        refuse_unsupported(launch)
         driver = self._engine.driver
+        base = await self._engine.database.read(lambda connection: base_of(connection, environment))
+        await refuse_lost(driver, base)
+        launch = base.launch_with(environment.launch_parameters)
+        refuse_unsupported(launch)
         devbox_id = new_id(IdPrefix.DEVBOX)
         spec = DevboxSpec(
-            working_directory=environment.working_directory or DEFAULT_WORKING_DIRECTORY,
+            working_directory=environment.working_directory or base.working_directory,
+            home_snapshot=base.kept_as,
+            work_snapshot=base.kept_as,
             limits=limits_of(launch),
             network=Network.NONE,
             user=user_of(launch),

@@ -36,6 +36,11 @@ _PASSED_ON: Final = re.compile(
 """Where packages come from is the machine's own affair; the variables that say so reach the builder."""
 
 
+def package_sources(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say where packages come from, and how that is reached."""
+    return {name: value for name, value in environment.items() if _PASSED_ON.fullmatch(name)}
+
+
 class PythonBuilder:
     """Builds what Python scripts need, or finds it built.
 
@@ -56,7 +61,7 @@ class PythonBuilder:
         self._driver = driver
         self._database = database
         self._lock = lock
-        self._environment = {name: value for name, value in environment.items() if _PASSED_ON.fullmatch(name)}
+        self._environment = package_sources(environment)
         self._building: dict[str, anyio.Lock] = {}
 
     async def build(self, needs: PythonNeeds) -> tuple[BuiltPython, WorkOf]:

@@ -53,6 +53,16 @@ class DevboxData(BaseModel):
     """The home as launch commands left it, once they have run; None where there are none, so that it is empty."""
     frozen_snapshot: str | None = None
     """The disk as scoring found it."""
+    base_snapshot: str | None = None
+    """What its disk began as, under the scenario's files: a named snapshot, or what a blueprint was built into."""
+    snapshot_id: str | None = None
+    """The named snapshot that it was made from."""
+    blueprint_id: str | None = None
+    """The blueprint that it was made from."""
+
+    def pristine_home(self) -> str | None:
+        """The snapshot that has the home as it was before a solver came; None where it was empty."""
+        return self.pristine_home_snapshot or self.base_snapshot
 
 
 class DevboxRow(BaseModel):

@@ -105,11 +105,16 @@ async def test_a_snapshot_to_lay_down_has_to_be_there(workshop: Workshop) -> Non
         await workshop.create(read_only={"/opt/built": WorkOf("snp_missing")})
 
 
-async def test_files_and_a_snapshot_do_not_go_together(workshop: Workshop, tmp_path: Path) -> None:
-    """A working directory begins as files or as a snapshot's; both at once is an error of the request."""
-    snapshot_id = await workshop.snapshot(await workshop.create())
-    with pytest.raises(InvalidRequest):
-        await workshop.create(files=lay_out(tmp_path), work_snapshot=snapshot_id)
+async def test_files_are_laid_over_a_snapshot(workshop: Workshop, tmp_path: Path) -> None:
+    """A working directory that begins as a snapshot's, with files, has both; where both have one, it is the file."""
+    source = await workshop.create()
+    await succeed(source, "mkdir package; echo older > run.sh; echo kept | tee package/kept kept; ln -s / link")
+    snapshot_id = await workshop.snapshot(source)
+    devbox = await workshop.create(files=lay_out(tmp_path), work_snapshot=snapshot_id)
+    assert await succeed(devbox, "./run.sh; cat kept package/kept link; ls package; rm -r package; mkdir package") == (
+        "ran\nkept\nkept\noriginal\nempty\nkept\nmodule.py"
+    )
+    assert await succeed(await workshop.copy(devbox), "./run.sh; ls package; ls") == "ran\nkept\nlink\npackage\nrun.sh"
 
 
 @pytest.mark.parametrize(

@@ -114,13 +114,34 @@ async def test_a_stopped_devbox_goes_on_after_its_snapshot(workshop: Workshop) -
     assert await succeed(await workshop.driver.resume(devbox.id), "cat file; ls d") == "later"
 
 
-async def test_a_long_line_of_snapshots_holds(workshop: Workshop) -> None:
-    """Twelve generations, each copied from the one before, keep every change of each."""
+@pytest.mark.parametrize("stopped", [False, True], ids=["live", "stopped"])
+async def test_a_long_line_of_snapshots_holds(workshop: Workshop, stopped: bool, full_size: bool) -> None:
+    """Generations, each copied from the one before, keep every change of each, however many they are."""
     devbox = await workshop.create()
-    for generation in range(12):
+    count = 110 if full_size else 7
+    for generation in range(count):
         await succeed(devbox, f"echo {generation} > g{generation}; echo {generation} > last; rm -f g{generation - 2}")
-        devbox = await workshop.copy(devbox)
-    assert await succeed(devbox, "cat last; ls | xargs") == "11\ng10 g11 last"
+        if stopped:
+            await devbox.stop()
+        before, devbox = devbox, await workshop.copy(devbox)
+        await workshop.driver.remove(before.id)
+    assert await succeed(devbox, "cat last; ls | xargs") == f"{count - 1}\ng{count - 2} g{count - 1} last"
+
+
+async def test_a_devbox_is_kept_again_and_again(workshop: Workshop, full_size: bool) -> None:
+    """One that is stopped, kept and resumed many times loses nothing, and each snapshot is as it was then."""
+    devbox = await workshop.create()
+    kept = []
+    count = 60 if full_size else 4
+    for turn in range(count):
+        await succeed(devbox, f"echo {turn} | tee t{turn} ~/last; rm -f t{turn - 2}")
+        await devbox.stop()
+        kept.append(await workshop.snapshot(devbox))
+        devbox = await workshop.driver.resume(devbox.id)
+    assert await succeed(devbox, "cat ~/last; ls | xargs") == f"{count - 1}\nt{count - 2} t{count - 1}"
+    for turn in (0, count // 2):
+        old = await workshop.create(home_snapshot=kept[turn], work_snapshot=kept[turn])
+        assert (await succeed(old, "cat ~/last; ls | xargs")).startswith(f"{turn}\n")
 
 
 async def test_snapshots_survive_their_source(workshop: Workshop) -> None:

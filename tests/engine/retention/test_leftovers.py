@@ -32,6 +32,7 @@ async def _killed_while_scoring(state: Path) -> ScenarioRunView:
     async with engine_on(state) as engine:
         run = await started(engine, await scenario(engine))
     async with SandboxDriver(state) as driver:
+        await driver.resume(run.devbox_id)
         await driver.snapshot(run.devbox_id, _FROZEN)
         await driver.create(scoring_devbox_ids(_FROZEN, Purpose.SCORING)[0], DevboxSpec(work_snapshot=_FROZEN))
     with _store(state) as connection:

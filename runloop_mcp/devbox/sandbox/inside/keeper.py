@@ -143,7 +143,15 @@ def _do(request: Any, child: int | None, descriptors: list[int]) -> bytes:
         return b"done 0 %d" % (held + sum(_size(name, entry_bytes) for name in names))
     if request[0] == "changed":
         return b"done 0 %d" % _changed(descriptors[0], *request[1:])
-    _, parts, staging = request
+    if request[0] == "mountable":
+        _try_overlay(*request[1:])
+        return b"done 0 0"
+    kind, parts, staging = request
+    if kind == "fill":
+        for layers, target in parts:
+            for layer in reversed(layers):
+                _copy(layer, target, staging, over=True)
+        return b"done 0 0"
     for source, target, layers in parts:
         if layers:
             _copy_merged(layers, target, staging)
@@ -171,11 +179,19 @@ def _changed(results: int, name: str, since_ns: int, limit: int, passed_over: st
     return int(more)
 
 
-def _copy(source: str, target: str, staging: str) -> None:
+def _try_overlay(lower: str, upper: str, scratch: str) -> None:
+    """Mounts an overlay as boxes have them, and takes it away again."""
+    place = root.an_existing_directory()
+    options = f"userxattr,lowerdir={lower},upperdir={upper},workdir={scratch}"
+    kernel.mount("overlay", place, "overlay", options=options)
+    kernel.unmount(place)
+
+
+def _copy(source: str, target: str, staging: str, *, over: bool = False) -> None:
     opened: list[int] = []
     try:
         opened.extend(os.open(name, os.O_RDONLY | os.O_DIRECTORY) for name in (source, target, staging))
-        trees.copy(opened[0], opened[1], opened[2])
+        trees.copy(opened[0], opened[1], opened[2], over=over)
     finally:
         for descriptor in opened:
             os.close(descriptor)

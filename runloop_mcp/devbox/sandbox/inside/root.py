@@ -40,7 +40,10 @@ def build(plan: dict[str, Any]) -> None:
     here = os.open(".", os.O_PATH | os.O_DIRECTORY)
     os.fchdir(folder)
     for name, layers in plan["overlays"]:
-        _overlay(here, name, [*layers, "/" + name])
+        if plan["copying"]:
+            _united(here, name, [*layers, "/" + name])
+        else:
+            _overlay(here, name, [*layers, "/" + name])
     for name, layers, upper, scratch in plan["disks"]:
         _disk(here, name, layers, upper, scratch)
     for name, layers in plan["read_only"]:
@@ -155,6 +158,39 @@ def _proc() -> None:
 def _overlay(root: int, name: str, layers: list[str]) -> None:
     """Lays directories over one of the system's, all read-only; relative names begin at the driver's folder."""
     _mount_in_root(root, name, "overlay", "overlay", f"userxattr,lowerdir={':'.join(layers)}", _READ_ONLY)
+
+
+def _united(root: int, name: str, layers: list[str]) -> None:
+    """Shows directories together where overlays can't be mounted: everything in them by a mount of its own."""
+    place = _directory_in_root(root, name)
+    kernel.mount("tmpfs", f"/proc/self/fd/{place}", "tmpfs", options="mode=755,size=1m,nr_inodes=16k")
+    os.close(place)
+    place = _directory_in_root(root, name)
+    _unite(f"/proc/self/fd/{place}", layers)
+    kernel.add_attributes(f"/proc/self/fd/{place}", _READ_ONLY)
+    os.close(place)
+
+
+def _unite(place: str, layers: list[str]) -> None:
+    """Fills an empty directory with what each layer has, the first layer's before the others'."""
+    found: dict[str, list[str]] = {}
+    for layer in layers:
+        for entry in os.listdir(layer):
+            found.setdefault(entry, []).append(f"{layer}/{entry}")
+    for entry, sources in found.items():
+        target = f"{place}/{entry}"
+        folders = [source for source in sources if os.path.isdir(source) and not os.path.islink(source)]
+        if os.path.islink(sources[0]):
+            os.symlink(os.readlink(sources[0]), target)
+        elif sources[0] not in folders:
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+            kernel.bind(sources[0], target, _READ_ONLY)
+        else:
+            os.mkdir(target, 0o755)
+            if len(folders) == 1:
+                kernel.bind(sources[0], target, _READ_ONLY)
+            else:
+                _unite(target, folders)
 
 
 def _laid_down(root: int, name: str, layers: list[str]) -> None:

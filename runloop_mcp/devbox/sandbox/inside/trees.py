@@ -23,6 +23,8 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 8 << 20
 _CHANGED_SECONDS = 1.0
 _MAX_PATH = 4096
+_MARKS = "user.overlay."
+_OPAQUE = "user.overlay.opaque"
 _CANNOT_CLONE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -56,7 +58,7 @@ def _up(here: int, expected: os.stat_result) -> int:
     return parent
 
 
-def copy(source: int, target: int, staging: int, wanted: Wanted = _always) -> None:
+def copy(source: int, target: int, staging: int, wanted: Wanted = _always, *, over: bool = False) -> None:
     """Copies what a directory holds into another, empty one, with modes, times, user attributes and hard links.
 
     Args:
@@ -64,24 +66,28 @@ def copy(source: int, target: int, staging: int, wanted: Wanted = _always) -> No
         target: The directory to fill; takes over mode, time and attributes as well.
         staging: An empty directory on the target's file system, for keeping hard links together; emptied at the end.
         wanted: Asked between entries.
+        over: Whether the target need not be empty, and the source is an overlay's layer: the target then shows what an
+            overlay of the two would show, and has none of its marks.
     """
     links: set[str] = set()
     source, target = os.dup(source), os.dup(target)
     try:
         about, target_about = os.fstat(source), [os.fstat(target)]
-        levels = [_Level("", about, _copy_entries(source, target, staging, links))]
-        _attributes(source, target)
+        levels = [_Level("", about, _copy_entries(source, target, staging, links, over))]
+        _attributes(source, target, over)
         while levels:
             if not wanted():
                 raise GivenUp
             level = levels[-1]
             if level.below:
                 name = level.below.pop()
-                os.mkdir(name, 0o700, dir_fd=target)
-                source, target = _down(source, name), _down(target, name)
+                source = _down(source, name)
+                if not (over and _goes_on(name, source, target)):
+                    os.mkdir(name, 0o700, dir_fd=target)
+                target = _down(target, name)
                 target_about.append(os.fstat(target))
-                levels.append(_Level(name, os.fstat(source), _copy_entries(source, target, staging, links)))
-                _attributes(source, target)
+                levels.append(_Level(name, os.fstat(source), _copy_entries(source, target, staging, links, over)))
+                _attributes(source, target, over)
                 continue
             levels.pop()
             target_about.pop()
@@ -102,14 +108,39 @@ def _down(here: int, name: str) -> int:
     return below
 
 
-def _copy_entries(source: int, target: int, staging: int, links: set[str]) -> list[str]:
+def _goes_on(name: str, layer: int, target: int) -> bool:
+    """Whether a layer's directory adds to the one of this name in the target; else there is none any more."""
+    try:
+        there = stat.S_ISDIR(os.stat(name, dir_fd=target, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+    if there and not _is_opaque(layer):
+        return True
+    remove(name, target)
+    return False
+
+
+def _is_opaque(layer: int) -> bool:
+    """Whether a layer's directory hides what the layers below it have."""
+    try:
+        return os.getxattr(layer, _OPAQUE) == b"y"
+    except OSError:
+        return False
+
+
+def _copy_entries(source: int, target: int, staging: int, links: set[str], over: bool) -> list[str]:
     """Copies what is no directory, and says which directories there are."""
     directories = []
     for name in os.listdir(source):
         about = os.stat(name, dir_fd=source, follow_symlinks=False)
         if stat.S_ISDIR(about.st_mode):
             directories.append(name)
-        elif about.st_nlink == 1:
+            continue
+        if over:
+            remove(name, target)
+            if stat.S_ISCHR(about.st_mode):  # an overlay's mark for "deleted": nobody can make other devices
+                continue
+        if about.st_nlink == 1:
             _copy_one(name, about, source, name, target)
         else:
             _copy_linked(name, about, source, target, staging, links)
@@ -195,8 +226,8 @@ def _copy_range(old: int, new: int, start: int, end: int) -> None:
         start += copied
 
 
-def _attributes(old: int, new: int) -> None:
-    """Copies the user's extended attributes, an overlay's own marks among them."""
+def _attributes(old: int, new: int, over: bool = False) -> None:
+    """Copies the user's extended attributes, an overlay's own marks among them unless they have been heeded."""
     try:
         names = os.listxattr(old)
     except OSError as error:
@@ -204,7 +235,7 @@ def _attributes(old: int, new: int) -> None:
             return
         raise
     for name in names:
-        if name.startswith("user."):
+        if name.startswith("user.") and not (over and name.startswith(_MARKS)):
             os.setxattr(new, name, os.getxattr(old, name))
 
 

@@ -1,0 +1,1 @@
+"""Environments that are kept to begin from: named snapshots, and blueprints that are built once."""
