@@ -123,7 +123,7 @@ def _cheats(validation: Validation) -> str:
 
 def _counted(attempts: list[Attempt], scenarios: int) -> str:
     number = Counter(attempt.outcome for attempt in attempts)
-    said = f"{len({each.cheat for each in attempts})} cheats and broken submissions, {scenarios} scenarios"
+    said = f"{len({each.cheat for each in attempts})} cheats, {scenarios} scenarios"
     parts = [
         f"{number[Outcome.WON]} won",
         f"{number[Outcome.RAISED]} earned a part",

@@ -4,8 +4,7 @@
     REVERSE                untouched exactly 1.0; with the reference taken away below 1.0
     EVALUATION             no pass mark: every scorer gives a score
 
-Each is done several times, and must give the same score each time. Then come an empty submission, one of garbage, and
-the cheats, each in a run of its own.
+Each is done several times, and must give the same score each time. Then come the cheats, each in a run of its own.
 """
 
 import time
@@ -21,7 +20,7 @@ from runloop_mcp.api.models.scenario import ScenarioView, ValidationType
 from runloop_mcp.api.models.scoring import ScoringContractResult
 from runloop_mcp.api.reference import reference_command
 from runloop_mcp.validation.cheating import Cheating
-from runloop_mcp.validation.cheats.catalogue import CHEATS, SEARCH, SUBMISSIONS, Cheat
+from runloop_mcp.validation.cheats.catalogue import CHEATS, SEARCH, Cheat
 from runloop_mcp.validation.judging import judge_reference, judge_sameness, judge_untouched
 from runloop_mcp.validation.trials import Trials
 from runloop_mcp.validation.verdict_warnings import verdict_warnings
@@ -48,7 +47,7 @@ class Validator:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Where required environment variables get their values from."""
     cheats: Sequence[Cheat] = CHEATS
-    """What is tried; none at all: no empty and no garbage submission either."""
+    """What is tried."""
     limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     """How many runs there are at a time, over all scenarios."""
 
@@ -71,9 +70,7 @@ class Validator:
             verdict, reason = unproven.verdict, str(unproven)
         except ApiError as error:
             reason = str(error)
-        attempts = [
-            found.attempts[cheat.name] for cheat in (*SUBMISSIONS, *self.cheats) if cheat.name in found.attempts
-        ]
+        attempts = [found.attempts[cheat.name] for cheat in self.cheats if cheat.name in found.attempts]
         return Validation(
             scenario_id=scenario.id,
             name=scenario.name,
@@ -136,17 +133,16 @@ class Validator:
             unsolve=reference if reverse else None,
             solve=None if reverse else reference,
         )
-        chosen = (*SUBMISSIONS, *self.cheats)
 
         async def one(cheat: Cheat) -> None:
             found.attempts[cheat.name] = await cheating.attempt(cheat)
-            on_step(f"cheats {len(found.attempts)}/{len(chosen)}")
+            on_step(f"cheats {len(found.attempts)}/{len(self.cheats)}")
 
-        on_step(f"cheats 0/{len(chosen)}")
+        on_step(f"cheats 0/{len(self.cheats)}")
         async with anyio.create_task_group() as tasks:
-            for cheat in chosen:
+            for cheat in self.cheats:
                 tasks.start_soon(one, cheat)
-        _judge_attempts([found.attempts[cheat.name] for cheat in chosen])
+        _judge_attempts([found.attempts[cheat.name] for cheat in self.cheats])
 
 
 async def _scored(trials: Trials, scenario: ScenarioView, reference: ExecuteParams | None) -> ScoringContractResult:

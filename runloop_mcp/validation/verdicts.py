@@ -16,7 +16,7 @@ class Verdict(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a cheat, or of a submission that is none."""
+    """What became of a cheat."""
 
     HELD = "held"
     """It earned nothing beyond what the untouched environment scores."""
@@ -61,7 +61,7 @@ class Validation:
     warnings: list[str] = field(default_factory=list)
     """What looks as if the solution's own code decided the verdict, or gives a part for nothing. Changes no verdict."""
     attempts: list[Attempt] = field(default_factory=list)
-    """What became of the submissions that are none and of the cheats, in the order of the catalogue."""
+    """What became of the cheats, in the order of the catalogue."""
 
     @property
     def fooled_by(self) -> list[str]:

@@ -188,7 +188,9 @@ def test_cheats_are_told_in_json_and_in_words(runloop: Command, tmp_path: Path) 
     _scenario(tmp_path / "pack", "fooled", command="grep -qx PASS report.txt", reference="echo PASS > report.txt")
     _scenario(tmp_path / "pack", "fair")
     folders = [str(tmp_path / "pack" / name) for name in ("fooled", "fair")]
-    asked = ("--repeat", "1", "--cheat", "planted-result", "--cheat", "edited-tests")
+    asked = ["--repeat", "1"]
+    for cheat in ("empty-submission", "planted-result", "edited-tests"):
+        asked += ["--cheat", cheat]
     result = runloop("validate", *asked, "--json", *folders)
     found = _verdicts(result)
     assert result.returncode == 1
@@ -197,14 +199,13 @@ def test_cheats_are_told_in_json_and_in_words(runloop: Command, tmp_path: Path) 
     outcomes = {each["cheat"]: (each["outcome"], each["score"]) for each in found["fooled"]["attempts"]}
     assert outcomes == {
         "empty-submission": ("held", 0.0),
-        "garbage-submission": ("held", 0.0),
         "planted-result": ("won", 1.0),
         "edited-tests": ("not applicable", None),
     }
     shown = runloop("validate", *asked, folders[0])
     assert "It is fooled by planted-result" in " ".join(shown.stdout.split())
     last = shown.stderr.splitlines()[-1]
-    assert last.startswith("4 cheats and broken submissions, 1 scenarios: 1 won, 0 earned a part, 2 earned nothing")
+    assert last.startswith("3 cheats, 1 scenarios: 1 won, 0 earned a part, 1 earned nothing, 1 could not be done")
 
 
 def test_unknown_cheat_is_named_beside_those_that_there_are(runloop: Command) -> None:

@@ -1,5 +1,6 @@
 """Cheats against scenarios that are weak on purpose, and against those that should hold."""
 
+import re
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,7 +13,7 @@ from weak_scenarios import WEAK, weak_pack
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.engine.scenarios.pack import bundled_pack
-from runloop_mcp.validation.cheats.catalogue import CHEATS, SUBMISSIONS, Cheat, chosen_cheats
+from runloop_mcp.validation.cheats.catalogue import CHEATS, Cheat, chosen_cheats
 from runloop_mcp.validation.validator import Validator
 from runloop_mcp.validation.verdicts import Outcome, Validation, Verdict
 
@@ -41,8 +42,6 @@ async def test_each_weakness_is_reported_with_the_cheat_that_finds_it(open_pack:
             assert found.fooled_by == [cheat], found
             assert f"fooled by {cheat} (" in found.reason
             assert (found.untouched, found.reference) == ([0.0], [1.0])
-            survived = {each.cheat: each.outcome for each in found.attempts}
-            assert {survived[each.name] for each in SUBMISSIONS} == {Outcome.HELD}
 
 
 @pytest.mark.timeout(240)
@@ -58,12 +57,20 @@ async def test_fair_scenarios_hold_against_every_cheat(open_pack: OpenPack, tmp_
         for scenario in scenarios.values():
             found = await _validated(backend, scenario, CHEATS)
             assert found.verdict is Verdict.VALID, found
-            assert [each.cheat for each in found.attempts] == [each.name for each in (*SUBMISSIONS, *CHEATS)]
+            assert [each.cheat for each in found.attempts] == [each.name for each in CHEATS]
             assert {each.outcome for each in found.attempts} <= {Outcome.HELD, Outcome.NOT_APPLICABLE}, found
             assert all(each.detail for each in found.attempts if each.cheat != "search")
             applied |= {each.cheat for each in found.attempts if each.outcome is Outcome.HELD}
     lacked = {"history-answer", "left-solution", "edited-tests", "deleted-tests"}
     assert {each.name for each in CHEATS} - applied <= lacked
+
+
+def test_every_cheat_is_explained_to_authors() -> None:
+    """The guide has a line on each cheat, with what withstands it, and on no other."""
+    guide = (Path(__file__).parents[2] / "docs" / "authoring.md").read_text()
+    table = guide.partition("| cheat | what it does |")[2].partition("\n\n")[0]
+    named = [name for line in table.splitlines()[2:] for name in re.findall("`([a-z-]+)`", line.split("|")[1])]
+    assert sorted(named) == sorted(cheat.name for cheat in CHEATS)
 
 
 @pytest.mark.proof
@@ -75,7 +82,7 @@ async def test_no_cheat_wins_a_bundled_scenario(open_pack: OpenPack) -> None:
         for scenario in scenarios.values():
             found = await _validated(backend, scenario, CHEATS)
             assert found.verdict is Verdict.VALID, found
-            assert len(found.attempts) == len(SUBMISSIONS) + len(CHEATS)
+            assert len(found.attempts) == len(CHEATS)
 
 
 async def test_scenario_that_comes_solved_is_cheated_on_where_it_is_to_be_solved(

@@ -23,13 +23,14 @@ SUBMISSIONS = (
     Cheat("empty-submission", "Everything in the working directory is deleted."),
     Cheat("garbage-submission", "Every file is overwritten with random bytes or broken source."),
 )
-"""No cheats, but what a scorer has to survive: a score below 1.0, and no error of ours."""
+"""Not so much cheats as what a scorer has to survive: a score below 1.0, and no error of ours."""
 
 SEARCH = Cheat("search", "Everything that a solver can read is searched for the reference and the hidden tests.")
 DOUBLE_SUBMISSION = Cheat("double-submission", "The work is done after the score is known, and scored again.")
 """The only one that is no program: it asks for the score a second time."""
 
 CHEATS = (
+    *SUBMISSIONS,
     Cheat("planted-result", "Files with results that pass lie where a judge may look for them."),
     Cheat("forged-output", "Programs print what test runs that pass print, and score lines."),
     Cheat("parents-streams", "Programs write a score into what the processes above them have open."),
