@@ -48,6 +48,7 @@ _FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
 _LEFT_OVER_SECONDS = 3600.0
 _MOST_LAYERS = 48
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Disk:
         self.owner = owner
         self.prepared = False
         """Whether the folders are there."""
+        self._undeleted: set[str] = set()
+        """What lies in the trash because it could not be deleted: for want of a descriptor, say."""
 
     def prepare(self) -> None:
         """Makes the folders."""
@@ -107,6 +110,7 @@ class Disk:
     def make_devbox(self, devbox_id: str, spec: DevboxSpec) -> Mounts:
         """Makes a new disk as specified."""
         folder = self._folder("devboxes", devbox_id)
+        self._empty(list(self._undeleted))
         while True:
             files = [spec.files, *(source for source in spec.read_only.values() if isinstance(source, Files))]
             laid_out = {source.key: self._lay_out(source) for source in files if source is not None}
@@ -138,10 +142,20 @@ class Disk:
                 self.make_owned(folder / f"{name}.scratch", 0o700)
             about = {"format": 1, "spec": spec_to_json(spec), **chains_to_json(chains)}
             write_json(folder / "devbox.json", about)
-            return self._mounts(folder, spec, chains, self.hold(devbox_id))
-        except OSError as error:
+            return self._held_mounts(folder, spec, chains)
+        except BaseException as error:
             self._discard("devboxes", devbox_id)
-            raise disk_failure(error, "The devbox's disk cannot be made") from error
+            if isinstance(error, OSError):
+                raise disk_failure(error, "The devbox's disk cannot be made") from error
+            raise
+
+    def _held_mounts(self, folder: Path, spec: DevboxSpec, chains: Chains) -> Mounts:
+        lock = self.hold(folder.name)
+        try:
+            return self._mounts(folder, spec, chains, lock)
+        except BaseException:
+            os.close(lock)
+            raise
 
     def make_owned(self, folder: Path, mode: int) -> None:
         """Makes a directory that belongs to the box's user."""
@@ -157,12 +171,7 @@ class Disk:
             about = read_json(folder / "devbox.json")
             if about is None:
                 raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.")
-            lock = self.hold(devbox_id)
-            try:
-                return self._mounts(folder, spec_from_json(about["spec"]), chains_from_json(about), lock)
-            except BaseException:
-                os.close(lock)
-                raise
+            return self._held_mounts(folder, spec_from_json(about["spec"]), chains_from_json(about))
 
     def hold(self, devbox_id: str) -> int:
         """Takes a devbox's disk, which one server at a time may use; returns the lock.
@@ -184,8 +193,12 @@ class Disk:
                 f"The devbox {devbox_id} is held by another server (process {named}).",
                 hint="Use that server, or end it and try again.",
             ) from error
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            os.close(lock)
+            raise disk_failure(error, f"The devbox {devbox_id} cannot be held") from error
         return lock
 
     def _mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, lock: int) -> Mounts:
@@ -217,6 +230,10 @@ class Disk:
         finally:
             os.close(lock)
         return True
+
+    def drop_devbox(self, devbox_id: str) -> None:
+        """Deletes a disk that was made for a devbox that never booted, and that nobody else knows of."""
+        self._discard("devboxes", devbox_id)
 
     # Snapshots
 
@@ -348,9 +365,13 @@ class Disk:
         return trash
 
     def _empty(self, trash: Iterable[str | None]) -> None:
+        """Deletes what was put into the trash; what can't be deleted now is deleted with what comes next."""
         for name in trash:
             if name is not None:
-                self.delete("trash", name)
+                self._undeleted.add(name)
+                with contextlib.suppress(OSError):
+                    self.delete("trash", name)
+                    self._undeleted.discard(name)
 
     def needed_layers(self) -> set[str]:
         """The names of the layers that devboxes and snapshots are built on."""
@@ -381,7 +402,7 @@ class Disk:
             copy_for_box(files.source, fresh, self.owner)
             fresh.rename(target)
         except OSError as error:
-            self.delete("trash", fresh.name)
+            self._empty([fresh.name])
             if not target.is_dir():  # else another server was faster, with the same files
                 raise disk_failure(error, "The scenario's files cannot be laid out") from error
         return name
@@ -390,9 +411,7 @@ class Disk:
 
     def _discard(self, kind: str, name: str) -> None:
         self._folder(kind, name)  # refuses a name that leads elsewhere
-        trash = self.to_trash(kind, name)
-        if trash is not None:
-            self.delete("trash", trash)
+        self._empty([self.to_trash(kind, name)])
 
     def to_trash(self, kind: str, name: str) -> str | None:
         """Takes something out of its place at once; gives its name in the trash, None where it was gone."""
@@ -429,4 +448,17 @@ def _merge(own: str, below: tuple[str, ...]) -> list[str]:
 def disk_failure(error: OSError, what: str) -> Unavailable:
     """What is told of a disk that fails."""
     hint = "Free some space on the disk of the state folder." if error.errno in _FULL else ""
+    if error.errno in _TOO_MANY:
+        hint = "The server has too many files open: end other devboxes and commands, or raise its limit (ulimit -n)."
     return Unavailable(f"{what}: {error.strerror}.", hint=hint)
+
+
+@contextlib.contextmanager
+def disk_failures(what: str) -> Iterator[None]:
+    """A block whose failures are told as those of the disk."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise disk_failure(error, what) from error
