@@ -85,6 +85,8 @@ class Disk:
         """Whether the folders are there."""
         self.copying = False
         """Whether overlays can't be mounted, or are not to be: new disks then are copies of what they are made of."""
+        self._undeleted: set[str] = set()
+        """What lies in the trash because it could not be deleted: for want of a descriptor, say."""
 
     def prepare(self) -> None:
         """Makes the folders."""
@@ -115,6 +117,7 @@ class Disk:
     def make_devbox(self, devbox_id: str, spec: DevboxSpec) -> Mounts:
         """Makes a new disk as specified."""
         folder = self._folder("devboxes", devbox_id)
+        self._empty(list(self._undeleted))
         while True:
             files = [spec.files, *(source for source in spec.read_only.values() if isinstance(source, Files))]
             laid_out = {source.key: self._lay_out(source) for source in files if source is not None}
@@ -149,10 +152,20 @@ class Disk:
             about = {"format": 1, "spec": spec_to_json(spec), **chains_to_json(chains)}
             chains, fill = begin_copy(self, folder, about, chains) if self.copying else (chains, [])
             write_json(folder / "devbox.json", about)
-            return self._mounts(folder, spec, chains, self.hold(devbox_id), fill)
-        except OSError as error:
+            return self._held_mounts(folder, spec, chains, fill)
+        except BaseException as error:
             self._discard("devboxes", devbox_id)
-            raise disk_failure(error, "The devbox's disk cannot be made") from error
+            if isinstance(error, OSError):
+                raise disk_failure(error, "The devbox's disk cannot be made") from error
+            raise
+
+    def _held_mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, fill: Fill) -> Mounts:
+        lock = self.hold(folder.name)
+        try:
+            return self._mounts(folder, spec, chains, lock, fill)
+        except BaseException:
+            os.close(lock)
+            raise
 
     def make_owned(self, folder: Path, mode: int) -> None:
         """Makes a directory that belongs to the box's user."""
@@ -198,8 +211,12 @@ class Disk:
                 f"The devbox {devbox_id} is held by another server (process {named}).",
                 hint="Use that server, or end it and try again.",
             ) from error
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            os.close(lock)
+            raise disk_failure(error, f"The devbox {devbox_id} cannot be held") from error
         return lock
 
     def _mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, lock: int, fill: Fill | None = None) -> Mounts:
@@ -235,6 +252,10 @@ class Disk:
         finally:
             os.close(lock)
         return True
+
+    def drop_devbox(self, devbox_id: str) -> None:
+        """Deletes a disk that was made for a devbox that never booted, and that nobody else knows of."""
+        self._discard("devboxes", devbox_id)
 
     # Snapshots
 
@@ -383,9 +404,13 @@ class Disk:
         return trash
 
     def _empty(self, trash: Iterable[str | None]) -> None:
+        """Deletes what was put into the trash; what can't be deleted now is deleted with what comes next."""
         for name in trash:
             if name is not None:
-                self.delete("trash", name)
+                self._undeleted.add(name)
+                with contextlib.suppress(OSError):
+                    self.delete("trash", name)
+                    self._undeleted.discard(name)
 
     def needed_layers(self) -> set[str]:
         """The names of the layers that devboxes and snapshots are built on."""
@@ -424,7 +449,7 @@ class Disk:
             copy_for_box(files.source, fresh, self.owner)
             fresh.rename(target)
         except OSError as error:
-            self.delete("trash", fresh.name)
+            self._empty([fresh.name])
             if not target.is_dir():  # else another server was faster, with the same files
                 raise disk_failure(error, "The scenario's files cannot be laid out") from error
         return name
@@ -433,9 +458,7 @@ class Disk:
 
     def _discard(self, kind: str, name: str) -> None:
         self._folder(kind, name)  # refuses a name that leads elsewhere
-        trash = self.to_trash(kind, name)
-        if trash is not None:
-            self.delete("trash", trash)
+        self._empty([self.to_trash(kind, name)])
 
     def to_trash(self, kind: str, name: str) -> str | None:
         """Takes something out of its place at once; gives its name in the trash, None where it was gone."""

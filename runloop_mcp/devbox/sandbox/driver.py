@@ -27,7 +27,7 @@ if sys.platform == "linux":
     from .devbox import ENVIRONMENT, SandboxDevbox
     from .diagnosis import explain
     from .disk import Disk, Mounts, can_be_sealed
-    from .disk_failure import disk_failure
+    from .disk_failure import disk_failure, disk_failures
     from .disk_watch import DiskWatch, taken_below
     from .inventory import Inventory
     from .launch import Keeper, Refused
@@ -180,7 +180,8 @@ class SandboxDriver(Driver):
         return await anyio.to_thread.run_sync(missing_programs, names, path, (await self._prepared()).tools)
 
     async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:  # noqa: D102
-        return await to_the_end(self._create(devbox_id, spec), lambda box: self.remove(box.id))
+        with disk_failures("The devbox cannot be made"):
+            return await to_the_end(self._create(devbox_id, spec), lambda box: self.remove(box.id))
 
     async def _create(self, devbox_id: str, spec: DevboxSpec) -> "SandboxDevbox":
         await self._prepared()
@@ -204,7 +205,7 @@ class SandboxDriver(Driver):
                 await self._fill(devbox_id, mounts)
             return await self._boot(devbox_id, mounts, used_before=False)
         except BaseException as error:
-            await anyio.to_thread.run_sync(self._disk.remove_devbox, devbox_id)
+            await anyio.to_thread.run_sync(self._disk.drop_devbox, devbox_id)
             if copying or not await self._has_to_copy(error):
                 raise
         return await self._create(devbox_id, spec)
@@ -225,7 +226,8 @@ class SandboxDriver(Driver):
         return self._disk.copying
 
     async def resume(self, devbox_id: str) -> Devbox:  # noqa: D102
-        return await to_the_end(self._resume(devbox_id), lambda box: box.stop())
+        with disk_failures("The devbox cannot be resumed"):
+            return await to_the_end(self._resume(devbox_id), lambda box: box.stop())
 
     async def _resume(self, devbox_id: str) -> "SandboxDevbox":
         if (known := self._boxes.get(devbox_id)) is not None:
@@ -237,31 +239,30 @@ class SandboxDriver(Driver):
         return await self._boot(devbox_id, mounts, used_before=True)
 
     async def _boot(self, devbox_id: str, mounts: "Mounts", *, used_before: bool) -> "SandboxDevbox":
-        system = await self._prepared()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            try:
-                keeper = Keeper(system.tools.code, self._disk.state)
-            except BaseException:
-                ours.close()
-                os.close(mounts.lock)
-                raise
-            box = SandboxDevbox(devbox_id, mounts.spec, ours, keeper, self._spawn)
-            try:
-                with anyio.fail_after(_BOOT_SECONDS):
-                    try:
+        with contextlib.ExitStack() as lock:
+            lock.callback(os.close, mounts.lock)
+            system = await self._prepared()
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                try:
+                    keeper = Keeper(system.tools.code, self._disk.state)
+                except BaseException:
+                    ours.close()
+                    raise
+                box = SandboxDevbox(devbox_id, mounts.spec, ours, keeper, self._spawn)
+                try:
+                    with anyio.fail_after(_BOOT_SECONDS):
                         group = box.limits.group = await self._group(devbox_id, keeper, mounts.spec.limits)
                         counted = group is not None and group.pids is not None
                         make_plan = partial(system.plan, mounts, self._owner, processes_in_group=counted)
                         plan = await anyio.to_thread.run_sync(make_plan)
                         supervisor = await keeper.start(plan, [theirs.fileno(), mounts.lock])
-                    finally:
-                        os.close(mounts.lock)
-                    theirs.close()
-                    await box.ready()
-            except BaseException as error:
-                await box.stop()
-                raise _boot_failure(error) from error
+                        lock.close()
+                        theirs.close()
+                        await box.ready()
+                except BaseException as error:
+                    await box.stop()
+                    raise _boot_failure(error) from error
         limits = mounts.spec.limits
         if limits.memory_bytes is not None and group is None:
             self._watchdog.watch(box, supervisor, limits.memory_bytes)
@@ -282,7 +283,8 @@ class SandboxDriver(Driver):
         return group
 
     async def snapshot(self, devbox_id: str, snapshot_id: str) -> None:  # noqa: D102
-        await to_the_end(self._snapshot(devbox_id, snapshot_id), lambda _: self.remove_snapshot(snapshot_id))
+        with disk_failures("The snapshot cannot be made"):
+            await to_the_end(self._snapshot(devbox_id, snapshot_id), lambda _: self.remove_snapshot(snapshot_id))
 
     async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
         disk = await self._folders()

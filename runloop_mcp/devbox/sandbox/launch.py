@@ -64,7 +64,13 @@ class Keeper:
         self._turn = anyio.Lock()
         self._channel = Channel(ours, self._on_answer, lambda: self._answers.put_nowait(None))
         self._reaped: asyncio.Future[int] = self._loop.create_future()
-        self._pidfd = os.pidfd_open(self.pid)
+        try:
+            self._pidfd = os.pidfd_open(self.pid)
+        except OSError:  # nobody would learn of its end
+            self._channel.close()
+            self._process.kill()
+            self._process.wait()
+            raise
         self._loop.add_reader(self._pidfd, self._reap)
 
     def _on_answer(self, word: str, token: int, number: int, text: str, descriptor: int | None) -> None:

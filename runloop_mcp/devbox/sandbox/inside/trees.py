@@ -70,7 +70,12 @@ def copy(source: int, target: int, staging: int, wanted: Wanted = _always, *, ov
             overlay of the two would show, and has none of its marks.
     """
     links: set[str] = set()
-    source, target = os.dup(source), os.dup(target)
+    source = os.dup(source)
+    try:
+        target = os.dup(target)
+    except OSError:
+        os.close(source)
+        raise
     try:
         about, target_about = os.fstat(source), [os.fstat(target)]
         levels = [_Level("", about, _copy_entries(source, target, staging, links, over))]
@@ -360,8 +365,9 @@ def remove(name: str, parent: int, wanted: Wanted = _always) -> None:
         os.unlink(name, dir_fd=parent)
         return
     parent_about = os.fstat(parent)
-    here = _enter_to_empty(os.dup(parent), name)
+    here = os.dup(parent)
     try:
+        here = _enter_to_empty(here, name)
         levels = [_Level(name, os.fstat(here), _remove_entries(here))]
         while levels:
             if not wanted():
