@@ -18,6 +18,8 @@ class DriverCase:
     """How isolated the driver must say that its devboxes are."""
     processes_on_host: bool = True
     """Whether the host can see the processes of devboxes, and so the tests can watch them from there."""
+    guards: bool = False
+    """Whether it can keep what a shell starts from looking into that shell."""
     observes: bool = False
     """Whether its devboxes can tell what goes on in them and what was changed on their disks."""
 
@@ -28,7 +30,7 @@ def _sandbox(state: Path) -> Driver:
     return SandboxDriver(state)
 
 
-CASES = (DriverCase("sandbox", _sandbox, tier="namespaces", observes=True),)
+CASES = (DriverCase("sandbox", _sandbox, tier="namespaces", guards=True, observes=True),)
 
 
 def case_named(name: str) -> DriverCase:
