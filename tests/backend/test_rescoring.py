@@ -2,7 +2,7 @@
 
 import pytest
 from backend_cases import OpenBackend
-from greeting_scenario import GREETING_IS_RIGHT, contract, greeting, run_command, started
+from greeting_scenario import GREETING_IS_RIGHT, contract, greeting, keep_secret, run_command, started
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
@@ -59,6 +59,20 @@ async def test_another_contract_judges_the_same_disk(open_backend: OpenBackend) 
             rescored = await backend.runs.rescore(run.id, RescoreParams(contract=other))
             assert (rescored.result.score, rescored.same_contract) == (score, False)
         assert (await backend.runs.score(run.id)).score == 1.0
+
+
+async def test_secrets_are_there_and_covered(open_backend: OpenBackend) -> None:
+    """A scorer has the run's variables and secrets again; what it prints of a secret is covered."""
+    prints = {"type": "command_scorer", "command": 'echo "it is $KEY in $REGION"; test "$KEY" = s3cr3t-value'}
+    async with open_backend() as backend:
+        await keep_secret(backend, "DEPLOY_KEY", "s3cr3t-value")
+        run = await started(backend, greeting(), envVars={"REGION": "north"}, secrets={"KEY": "DEPLOY_KEY"})
+        await backend.runs.score(run.id)
+        again = await backend.runs.rescore(run.id, RescoreParams(contract=contract(("prints", 1.0, prints))))
+        told = (await backend.runs.retrieve(run.id)).model_dump_json()
+    assert again.result.score == 1.0
+    assert "in north" in again.result.scoring_function_results[0].output
+    assert "s3cr3t-value" not in again.model_dump_json() + told
 
 
 async def test_a_contract_that_is_not_valid_is_refused(open_backend: OpenBackend) -> None:

@@ -22,6 +22,7 @@ echo 'exit 0' > ~/.bashrc
 /usr/bin/python3 -I -c 'import socket; socket.socket().connect_ex(("192.0.2.7", 80))'
 cp /bin/sleep ./wait-for-tests
 (setsid ./wait-for-tests 1000 > /dev/null 2>&1 &)
+until pgrep -x wait-for-tests; do :; done
 """
 
 

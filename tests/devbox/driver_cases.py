@@ -28,6 +28,8 @@ class DriverCase:
     """Whether snapshots keep times to the second only."""
     default: frozenset[str] | None = None
     """The tests that run without --full-size, by name; None: all."""
+    guards: bool = False
+    """Whether it can keep what a shell starts from looking into that shell."""
     observes: bool = False
     """Whether its devboxes can tell what goes on in them and what was changed on their disks."""
 
@@ -57,7 +59,7 @@ def _containers(engine: str, state: Path) -> Driver:
     return DockerDriver(state, engines.IMAGE, {"DOCKER_HOST": note.read_text()})
 
 
-_SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces", observes=True)
+_SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces", guards=True, observes=True)
 _CONTAINERS = (
     DriverCase(
         "docker", partial(_containers, "docker"), "container", whole_seconds=True, default=frozenset(selection.DOCKER)
@@ -72,7 +74,9 @@ NOT_HERE = {case.name: reason for case in _CONTAINERS if (reason := engines.why_
 
 CASES = (_SANDBOX, *(case for case in _CONTAINERS if case.name not in NOT_HERE))
 
-PROOF_CASES = (DriverCase("sandbox-copying", _copying_sandbox, tier="namespaces", shares_files=False),)
+PROOF_CASES = (
+    DriverCase("sandbox-copying", _copying_sandbox, tier="namespaces", shares_files=False, guards=True, observes=True),
+)
 """Drivers that differ from another one in their disks alone: `make proof` runs the tests of disks on them."""
 
 ABOUT_DISKS = frozenset({"test_driver_disks", "test_driver_keeping", "test_driver_snapshots"})

@@ -139,8 +139,7 @@ class Launcher:
             await self._driver.snapshot(box.id, row.data.pristine_home_snapshot)
         # Before launch commands ran nothing was there but the files, so what is there now is what they made.
         made = (await box.observe(since_ns=0)).changed_in_work if launch.launch_commands else None
-        source = files.source if files else None
-        row.data.test_files = await anyio.to_thread.run_sync(visible_tests, source, made or ())
+        row.data.test_files = await anyio.to_thread.run_sync(visible_tests, files, made or ())
         row.data.launched_ns = time.time_ns()
         row.status = DevboxStatus.RUNNING
 

@@ -3,17 +3,20 @@
 import os
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from runloop_mcp.api.models.scoring import ScoringContract, TestBasedScorer
 from runloop_mcp.api.models.trust import NetworkAttempts, TamperReport
-from runloop_mcp.devbox.port import HOME, Network, Observation
+from runloop_mcp.devbox.port import HOME, Files, Network, Observation
 
 _MOST = 100
 """How many of each kind are listed."""
 _LONGEST = 300
 """Characters of a name."""
-_MOST_TESTS = 2_000
+_MOST_TESTS = 500
+"""They are kept with the devbox, and read with it."""
 _MOST_FILES = 50_000
 _TEST_FOLDERS = frozenset({"test", "tests", "spec", "specs", "__tests__"})
 _TEST_NAMES = re.compile(r"test[_-].*|.*[_.-](?:test|tests|spec)\.\w+|.*Tests?\.\w+|conftest\.py")
@@ -25,26 +28,28 @@ def looks_like_test(path: str) -> bool:
     return not _TEST_FOLDERS.isdisjoint(folders) or _TEST_NAMES.fullmatch(name) is not None
 
 
-def visible_tests(files: Path | None, made: Iterable[str]) -> list[str]:
+def visible_tests(files: Files | None, made: Iterable[str]) -> list[str]:
     """The tests that an environment shows a solver; may block.
 
     Args:
-        files: The folder of files that it lays out.
+        files: What it lays out.
         made: The paths of what launch commands made.
     """
     found = {path for path in made if looks_like_test(path)}
-    for count, path in enumerate(_files_below(files) if files else ()):
-        if count >= _MOST_FILES:
-            break
-        if looks_like_test(path):
-            found.add(path)
-    return sorted(found)[:_MOST_TESTS]
+    return sorted(found.union(_tests_in(files) if files else ()))[:_MOST_TESTS]
+
+
+@lru_cache(maxsize=256)
+def _tests_in(files: Files) -> frozenset[str]:
+    """Looked for once: the same key means the same files."""
+    paths = islice(_files_below(files.source), _MOST_FILES)
+    return frozenset(path for path in paths if looks_like_test(path))
 
 
 def _files_below(top: Path) -> Iterable[str]:
     for folder, _, names in os.walk(top):
-        for name in names:
-            yield os.path.relpath(os.path.join(folder, name), top)  # noqa: PTH118 - of many, and quick
+        place = os.path.relpath(folder, top)
+        yield from (names if place == "." else (f"{place}/{name}" for name in names))
 
 
 def tamper_report(

@@ -16,7 +16,7 @@ async def test_the_processes_that_run_are_told_by_their_names(devbox: Devbox, dr
     """Those that a command left behind too, in a session of their own; frozen or not; none where none runs."""
     before = (await devbox.observe(since_ns=0)).processes
     left = f"(setsid './odd name' 1000 &); {daemon(unique('left'))} | grep -m1 up"
-    await succeed(devbox, f"cp /bin/sleep 'odd name'; {left}")
+    await succeed(devbox, f"cp /bin/sleep 'odd name'; {left}; until pgrep -x 'odd name'; do :; done")
     async with devbox.frozen():
         after = (await devbox.observe(since_ns=0)).processes
     assert (before, after and sorted(after)) == (
