@@ -8,7 +8,7 @@ from typing import IO
 import anyio.to_thread
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound, Unavailable
-from runloop_mcp.devbox.port import OutputSink
+from runloop_mcp.devbox.port import ImageSource, OutputSink
 
 from . import archives
 from .archives import Packer
@@ -19,43 +19,27 @@ _NAME = "Dockerfile.runloop-mcp"
 _END_OF_LOG = 2000
 
 
-async def image_from(
+async def build_image(
     engine: Engine,
-    dockerfile: str,
+    image: ImageSource,
     context: Path | None,
-    arguments: Mapping[str, str],
     labels: Mapping[str, str],
+    network: bool,
     log: OutputSink,
 ) -> str:
-    """Builds an image, with the engine's own cache; its commands reach what the host reaches.
-
-    Args:
-        engine: Builds it.
-        dockerfile: What the Dockerfile says.
-        context: A folder whose files it can copy; None for none.
-        arguments: Values of its ARGs.
-        labels: The image's.
-        log: Told what the build says, as it comes.
-
-    Returns:
-        The image's id.
-
-    Raises:
-        InvalidRequest: The build failed; the message has the end of its log.
-        Unavailable: The engine can't be reached.
-    """
-    archive = await anyio.to_thread.run_sync(_pack, dockerfile, context)
+    """Builds an image and gives its id; see `DockerDriver.build`."""
+    archive = await anyio.to_thread.run_sync(_pack, image.dockerfile, context)
     said: list[str] = []
-    image = ""
+    built = ""
     with archive:
         try:
             messages = engine.send(
                 "/build",
                 archives.parts(archive),
                 dockerfile=_NAME,
-                buildargs=dict(arguments),
+                buildargs=dict(image.build_args),
                 labels=dict(labels),
-                networkmode="host",
+                networkmode="host" if network else "none",
                 rm=True,
                 forcerm=True,
             )
@@ -65,14 +49,14 @@ async def image_from(
                     await log(text.encode())
                 if error := message.get("error"):
                     raise _failed(str(error), said)
-                image = (message.get("aux") or {}).get("ID") or _named_in(message) or image
+                built = (message.get("aux") or {}).get("ID") or _named_in(message) or built
         except Refused as refused:
             if refused.status >= 500:
                 raise Unavailable(f"The engine can't build: {refused.message}", hint="Look at its log.") from refused
             raise _failed(refused.message, said) from refused
-    if not image:
+    if not built:
         raise _failed("it gave no image", said)
-    about = await engine.get(f"/images/{image}/json")
+    about = await engine.get(f"/images/{built}/json")
     return str(about["Id"])
 
 

@@ -25,7 +25,7 @@ from runloop_mcp.devbox.to_the_end import to_the_end
 from . import DEFAULT_IMAGE, names
 from .address import find
 from .bootstrap import modules
-from .build import image_from
+from .build import build_image
 from .containers import ContainerEnd, configuration, kill
 from .devbox import DockerDevbox
 from .engine import Engine, Refused
@@ -163,9 +163,7 @@ class DockerDriver(Driver):
 
     async def build_image(self, snapshot_id: str, image: ImageSource, *, log: OutputSink) -> None:  # noqa: D102 - see the port
         names.check_id(snapshot_id)
-        ready = await self._ready()
-        labels = {names.STATE: ready.names.state, names.KIND: names.BUILT}
-        built = await image_from(ready.engine, image.dockerfile, None, image.build_args, labels, log)
+        built = await self.build(image, log=log)
         # What makes an image a snapshot, its user and its two parts among it, a devbox made of it knows.
         devbox_id = f"{snapshot_id}-image"
         devbox = await self.create(devbox_id, DevboxSpec(image=built))
@@ -175,6 +173,28 @@ class DockerDriver(Driver):
         finally:
             with anyio.move_on_after(_BOOT_SECONDS, shield=True):
                 await self.remove(devbox_id)
+
+    async def build(
+        self, image: ImageSource, *, log: OutputSink, context: Path | None = None, network: bool = True
+    ) -> str:
+        """Builds an image for `DevboxSpec.image`, with the engine's own cache.
+
+        Args:
+            image: What to build.
+            log: Takes what the build says, as it comes.
+            context: A folder whose files the build can copy; None for none.
+            network: Whether its commands reach what the host reaches.
+
+        Returns:
+            The image's id.
+
+        Raises:
+            InvalidRequest: The build failed; the message has the end of its log.
+            Unavailable: The engine can't be reached.
+        """
+        ready = await self._ready()
+        labels = {names.STATE: ready.names.state, names.KIND: names.BUILT}
+        return await build_image(ready.engine, image, context, labels, network, log)
 
     # Devboxes
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import engines
 import pytest
-from boxes import Workshop, run, succeed
+from boxes import Capture, Workshop, run, succeed
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound, Unavailable
 from runloop_mcp.devbox.docker.driver import DockerDriver
-from runloop_mcp.devbox.port import DevboxSpec
+from runloop_mcp.devbox.port import DevboxSpec, ImageSource
 
 _DOCKERFILE = f"""
 FROM {engines.IMAGE}
@@ -26,17 +26,21 @@ def _driver(workshop: Workshop) -> DockerDriver:
     return workshop.driver
 
 
+async def _built(workshop: Workshop, line: str) -> str:
+    source = ImageSource(f"FROM {engines.IMAGE}\n{line}\n")
+    return await _driver(workshop).build(source, network=False, log=Capture())
+
+
 async def test_devboxes_of_an_image_that_was_built_here(containers: Workshop, tmp_path: Path) -> None:
     """A Dockerfile with files and arguments becomes an image, whose files, variables and programs devboxes have.
 
     What a solver deletes of the image's files in its working directory stays deleted in what is made from it.
     """
     (tmp_path / "given.txt").write_text("given\n")
-    log: list[str] = []
-    image = await _driver(containers).build_image(
-        _DOCKERFILE, context=tmp_path, arguments={"GREETING": "hello"}, network=False, on_output=log.append
-    )
-    assert "built it" in log
+    log = Capture()
+    source = ImageSource(_DOCKERFILE, {"GREETING": "hello"})
+    image = await _driver(containers).build(source, context=tmp_path, network=False, log=log)
+    assert b"built it\n" in log.data
     devbox = await containers.create(image=image, working_directory="/app")
     assert await succeed(devbox, "cat given.txt; echo $GREETING; tool") == "given\nhello\na tool"
     await succeed(devbox, "rm given.txt; echo mine > own")
@@ -50,14 +54,14 @@ async def test_devboxes_of_an_image_that_was_built_here(containers: Workshop, tm
 async def test_a_build_that_fails_tells_its_log(containers: Workshop) -> None:
     """The error has the end of what the build printed."""
     with pytest.raises(InvalidRequest) as caught:
-        await _driver(containers).build_image(f"FROM {engines.IMAGE}\nRUN echo the reason; exit 7\n", network=False)
+        await _built(containers, "RUN echo the reason; exit 7")
     assert "the reason" in f"{caught.value.message} {caught.value.hint}"
     assert "7" in caught.value.message
 
 
 async def test_an_image_without_python_is_refused_with_what_it_lacks(containers: Workshop) -> None:
     """Devboxes need a python3; the error says so, and nothing of the devbox is left."""
-    image = await _driver(containers).build_image(f"FROM {engines.IMAGE}\nRUN rm /usr/bin/python3*\n", network=False)
+    image = await _built(containers, "RUN rm /usr/bin/python3*")
     devbox_id = containers.devbox_id()
     with pytest.raises(Unavailable, match="python3"):
         await containers.driver.create(devbox_id, DevboxSpec(image=image))
@@ -86,3 +90,15 @@ async def test_what_a_solver_may_in_a_container(containers: Workshop) -> None:
     ):  # fmt: skip
         assert (await run(devbox, attempt)).status != 0, attempt
     assert devbox.alive
+
+
+async def test_an_image_is_kept_as_a_snapshot_that_devboxes_begin_as(containers: Workshop) -> None:
+    """What a blueprint with a Dockerfile is built on: system, home and working directory, also for a clean score."""
+    driver, base = _driver(containers), containers.snapshot_id()
+    source = ImageSource(f"FROM {engines.IMAGE}\nRUN echo system > /etc/made\n")
+    await driver.build_image(base, source, log=Capture())
+    begun = await containers.create(home_snapshot=base, work_snapshot=base)
+    assert await succeed(begun, "cat /etc/made; echo mine > own") == "system"
+    frozen = await containers.snapshot(begun)
+    clean = await containers.create(home_snapshot=base, work_snapshot=frozen)
+    assert await succeed(clean, "cat /etc/made own") == "system\nmine"
