@@ -13,6 +13,7 @@ from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.devbox.port import Devbox, Driver, Network
 from runloop_mcp.engine.scoring.contract import run_contract
 from runloop_mcp.engine.scoring.scoring_devbox import (
+    FreshDevboxes,
     Purpose,
     ScoredDisk,
     ScoredDiskFailure,
@@ -151,7 +152,7 @@ async def test_the_next_devbox_is_made_while_a_function_runs(state: Path) -> Non
 class Breaking(ScoringDevboxes):
     """Devboxes some of which end as soon as a function has begun."""
 
-    tries = 3
+    tries = FreshDevboxes.tries
 
     def __init__(self, devboxes: ScoringDevboxes, *broken: bool) -> None:
         super().__init__(devboxes.mode)
