@@ -39,12 +39,14 @@ async def test_a_frozen_disk_is_scored_again_beside_the_score(open_backend: Open
         assert (first.result.score, first.same_contract, first.mode) == (1.0, True, ScoringMode.CLEAN)
         await backend.runs.complete(run.id)
     async with open_backend() as backend:
+        again = await backend.runs.rescore(run.id, RescoreParams())
         second = await backend.runs.rescore(run.id, RescoreParams(mode=ScoringMode.FORK), principal=Principal("ann"))
         after = await backend.runs.retrieve(run.id)
+        assert (again.result.score, second.result.score) == (1.0, 1.0)
         assert (second.mode, second.principal, second.contract_hash) == ("fork", "ann", first.contract_hash)
         assert (after.state, after.scoring_contract_result) == ("completed", run.scoring_contract_result)
         assert after.x_runloop_mcp is not None
-        assert after.x_runloop_mcp.rescorings == [first, second]
+        assert after.x_runloop_mcp.rescorings == [first, again, second]
         assert after.x_runloop_mcp.sealed is not None
         assert after.x_runloop_mcp.sealed.contract == first.contract_hash
 

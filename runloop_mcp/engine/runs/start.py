@@ -56,7 +56,6 @@ async def start_run(
     kept = await engine.custom_scorers.with_scripts(record.view, record.root)
     row, devbox = _rows(engine, params, profile, principal, record, base, launch, capability)
     row.data.files_key = record.files.key if record.files else None
-    row.data.sealed = seal(kept, row.data.files_key)
 
     def work(connection: Connection) -> RunRecord:
         # Looked up once more inside the transaction: the same key may have come to another server meanwhile.
@@ -68,6 +67,8 @@ async def start_run(
         base_of(connection, environment)  # it may have been deleted meanwhile; from here on it can't be
         _count_attempt(connection, row)
         row.data.scenario_version = versions.keep(connection, kept)
+        # Of what was kept, read again as it will be for scoring.
+        row.data.sealed = seal(versions.get(connection, row.data.scenario_version), row.data.files_key)
         _insert(connection, row, devbox, engine.places, record.view.name)
         return surround(connection, row)
 

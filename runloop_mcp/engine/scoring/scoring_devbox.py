@@ -18,8 +18,8 @@ from runloop_mcp.engine.scoring.environment import harmless
 from runloop_mcp.engine.scoring.protected import restore_protected
 
 _REMOVE_SECONDS = 30.0
-_SLOTS = ("first", "second")
-"""No more than two are there at once: the one at work, and the one that the next function gets."""
+_SLOTS = ("first", "second", "third")
+"""No more are there at once: the one at work, the one that the next function gets, and the last one on its way out."""
 
 
 class Purpose(StrEnum):
@@ -127,36 +127,34 @@ class FreshDevboxes(ScoringDevboxes):
             network=Network.NONE,
         )
         self._ids = scoring_devbox_ids(frozen, purpose)
-        self._given = 0
+        self._made = 0
+        self._at_work: str | None = None
         self._coming: asyncio.Task[Devbox] | None = None
-        self._leaving: asyncio.Task[None] | None = None
+        self._leaving: dict[str, asyncio.Task[None]] = {}
 
     async def next(self, *, further: bool) -> Devbox:
         """See `ScoringDevboxes.next`."""
         coming = self._coming or self._begin()
         devbox = await asyncio.shield(coming)  # who is cancelled here leaves it to `close`
         self._coming = None
-        self._given += 1
+        if self._at_work is not None:
+            self._leaving[self._at_work] = asyncio.create_task(self._driver.remove(self._at_work))
+        self._at_work = devbox.id
         if further:
             self._begin()
-        else:
-            self._leaving = asyncio.create_task(self._driver.remove(self._next_id))
         return devbox
 
-    @property
-    def _next_id(self) -> str:
-        return self._ids[self._given % len(self._ids)]
-
     def _begin(self) -> asyncio.Task[Devbox]:
-        self._coming = asyncio.create_task(self._make(self._next_id))
+        devbox_id = self._ids[self._made % len(self._ids)]
+        self._made += 1
+        self._coming = asyncio.create_task(self._make(devbox_id))
         return self._coming
 
     async def _make(self, devbox_id: str) -> Devbox:
-        """Takes away what the function before has left, which has this id, and makes it anew."""
-        if self._leaving is not None:
-            await asyncio.shield(self._leaving)
         with _preparing():
-            await self._driver.remove(devbox_id)
+            if (leaving := self._leaving.pop(devbox_id, None)) is not None:
+                await asyncio.shield(leaving)
+            await self._driver.remove(devbox_id)  # what an attempt that was interrupted has left
             devbox = await self._driver.create(devbox_id, self._spec)
         self.restored_files = await _restore(devbox, self._disk)
         return devbox
@@ -165,7 +163,7 @@ class FreshDevboxes(ScoringDevboxes):
         """Takes all of them away."""
         if self._coming is not None:
             self._coming.cancel()
-        for task in filter(None, (self._coming, self._leaving)):
+        for task in filter(None, (self._coming, *self._leaving.values())):
             await asyncio.wait({task})
             if not task.cancelled():
                 task.exception()  # looked at: nobody else may have
