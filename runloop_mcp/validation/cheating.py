@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 from runloop_mcp.api.errors import ApiError
 from runloop_mcp.api.models.devbox import ExecuteParams
@@ -71,7 +72,7 @@ class Cheating:
             outcome, functions = Outcome.RAISED, []
         return Attempt(cheat.name, outcome, result.score, functions, detail)
 
-    async def _do(self, run: ScenarioRunView, cheat: Cheat, situation: dict[str, object]) -> object:
+    async def _do(self, run: ScenarioRunView, cheat: Cheat, situation: dict[str, Any]) -> Any:
         execution = await self.trials.execute(run, program(cheat.program, situation))
         answer = answer_of(execution.stdout or "")
         if answer is None:
@@ -89,11 +90,14 @@ class Cheating:
         secrets = secrets_of(self.scenario)
         if not secrets.parts:
             raise _NotApplicable("What must not be found is too short to be told from chance.")
-        found = await self._do(run, SEARCH, secrets.situation())
-        leaks, shown = secrets.judge(found if isinstance(found, list) else [])
+        done = await self._do(run, SEARCH, secrets.situation())
+        leaks, shown = secrets.judge(done["found"])
         if leaks:
             return Attempt(SEARCH.name, Outcome.WON, detail="; ".join(leaks))
-        return Attempt(SEARCH.name, Outcome.RAISED if shown else Outcome.HELD, detail="; ".join(shown))
+        if shown:
+            return Attempt(SEARCH.name, Outcome.RAISED, detail="; ".join(shown))
+        searched = f"{done['searched']} texts searched{'' if done['whole'] else ', and no more in the time for it'}"
+        return Attempt(SEARCH.name, Outcome.HELD, detail=searched)
 
     async def _twice(self, run: ScenarioRunView) -> Attempt:
         """Scores, does the work, scores again, completes, and scores once more: none may change the score."""

@@ -16,6 +16,7 @@ from runloop_mcp.validation.cheats.situation import scorer_texts
 _WIDTH = 3
 _LEAST_BYTES = 40
 """Parts that are shorter are found by chance."""
+_SEARCH_SECONDS = 200
 _MOST_SHARE = 0.5
 """A place that holds more of a text has the text; less is what texts about one thing have in common."""
 
@@ -31,7 +32,8 @@ class Secrets:
 
     def situation(self) -> dict[str, Any]:
         """What the search needs to know."""
-        return {"secrets": self.parts, "widths": list(range(1, _WIDTH + 1))}
+        widths = {int(part.partition(":")[0]) for parts in self.parts.values() for part in parts}
+        return {"secrets": self.parts, "widths": sorted(widths), "seconds": _SEARCH_SECONDS}
 
     def judge(self, found: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
         """The sentences on what was found that makes the scenario worthless, and on what may be meant so."""

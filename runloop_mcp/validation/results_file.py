@@ -18,7 +18,8 @@ class KeptVerdict:
     """A line of the file."""
 
     content_hash: str
-    """Names exactly what was validated: scenario, environment, scorers, and the version of this program."""
+    """Names exactly what was validated: scenario, environment, scorers, and the version of this program. Empty where
+    that could not be told."""
     repeat: int
     cheats: list[str]
     """What was tried."""
@@ -28,7 +29,7 @@ class KeptVerdict:
         """Whether nothing new could come of validating this again."""
         settled = self.validation.verdict in (Verdict.VALID, Verdict.INVALID)
         enough = self.repeat >= repeat and set(cheats) <= set(self.cheats)
-        return settled and enough and self.content_hash == content_hash
+        return settled and enough and bool(content_hash) and self.content_hash == content_hash
 
 
 _LINE = TypeAdapter(KeptVerdict)

@@ -36,11 +36,11 @@ async def test_each_weakness_is_reported_with_the_cheat_that_finds_it(open_pack:
     """A scorer that can be fooled makes a scenario invalid, and the reason names what fooled it and what it won."""
     weak_pack(tmp_path / "pack")
     async with _scenarios(open_pack, tmp_path / "pack") as (backend, scenarios):
-        for name, (cheat, *_) in WEAK.items():
-            found = await _validated(backend, scenarios[name], chosen_cheats((cheat,)))
+        for name, weak in WEAK.items():
+            found = await _validated(backend, scenarios[name], chosen_cheats(weak.by))
             assert found.verdict is Verdict.INVALID, found
-            assert found.fooled_by == [cheat], found
-            assert f"fooled by {cheat} (" in found.reason
+            assert found.fooled_by == list(weak.by), found
+            assert all(f"{cheat} (" in found.reason for cheat in weak.by)
             assert (found.untouched, found.reference) == ([0.0], [1.0])
 
 
@@ -59,7 +59,7 @@ async def test_fair_scenarios_hold_against_every_cheat(open_pack: OpenPack, tmp_
             assert found.verdict is Verdict.VALID, found
             assert [each.cheat for each in found.attempts] == [each.name for each in CHEATS]
             assert {each.outcome for each in found.attempts} <= {Outcome.HELD, Outcome.NOT_APPLICABLE}, found
-            assert all(each.detail for each in found.attempts if each.cheat != "search")
+            assert all(each.detail for each in found.attempts), found
             applied |= {each.cheat for each in found.attempts if each.outcome is Outcome.HELD}
     lacked = {"history-answer", "left-solution", "edited-tests", "deleted-tests"}
     assert {each.name for each in CHEATS} - applied <= lacked

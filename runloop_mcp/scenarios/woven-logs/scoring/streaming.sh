@@ -338,12 +338,14 @@ def cases(folder):
         (base / name).write_text("".join(lines))
     answer, told = command(folder, '"$@" 2> said | head -n 2; echo "${PIPESTATUS[0]}"', "one.log", "two.log")
     start = f"one.log | 2026-03-01T10:00:00.1Z {'x' * 90}\ntwo.log | 2026-03-01T10:00:00.2Z {'x' * 90}\n"
-    yield "nobody reads on", (answer, told) == ((0, f"{start}0\n".encode()), b"")
+    unread = (answer, told) == ((0, f"{start}0\n".encode()), b"")
     right = []
     for files in (["one.log", "missing.log"], ["missing.log", "one.log"], ["one.log", "."]):
         answer, told = command(folder, '"$@" 2> said; echo "$?"', *files)
+        unread = unread and answer is not None and answer[1].split()[-1:] != [b"0"]  # who ends well whatever happens is not right about one case
         name = b"missing.log" if "missing.log" in files else b"."
         right.append(answer == (0, b"2\n") and told is not None and told.count(b"\n") == 1 and name in told)
+    yield "nobody reads on", unread
     yield "a file that can't be read", all(right)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 _SPACE = re.compile(rb"\s+")
 _SAYS_SOMETHING = re.compile(rb"\w\W*\w\W*\w")
@@ -14,6 +14,6 @@ def normal_lines(data: bytes) -> list[bytes]:
     return [line for line in lines if _SAYS_SOMETHING.search(line)]
 
 
-def digest(lines: Iterable[bytes]) -> str:
-    """Stands for some lines in a row."""
-    return hashlib.blake2b(b"\n".join(lines), digest_size=8).hexdigest()
+def digest(lines: Sequence[bytes]) -> str:
+    """Stands for some lines in a row: how many they are, and a hash."""
+    return f"{len(lines)}:" + hashlib.blake2b(b"\n".join(lines), digest_size=8).hexdigest()

@@ -6,6 +6,7 @@ import lzma
 import os
 import subprocess
 import tarfile
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,30 +18,45 @@ from .toolkit import has
 _PSEUDO = ("/proc", "/sys", "/dev")
 _MOST_BYTES = 1 << 26
 _MOST_FINDS = 60
+_LONGEST_PLACE = 300
+_HEAD_BYTES = 8192
+"""A text has no NUL in so many bytes."""
 _GIT_SECONDS = 120
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
 
-def cheat(situation: dict[str, Any]) -> list[dict[str, Any]]:
-    """Where parts of the secret texts are: for each text and place how many of its parts, most first.
+def cheat(situation: dict[str, Any]) -> dict[str, Any]:
+    """Where parts of the secret texts are.
 
     Args:
-        situation: `secrets`: by name of a text the digests of its parts; `widths`: of how many lines parts are.
+        situation: `secrets`: by name of a text the digests of its parts; `widths`: of how many lines parts are;
+            `seconds`: how long to search.
+
+    Returns:
+        `found`: for each text and place how many of its parts, most first. `searched`: how many texts. `whole`: whether
+        that is all there is.
     """
+    ends = time.monotonic() + situation["seconds"]
+    searched, whole = 0, True
     owners: dict[str, list[str]] = {}
     for name, digests in situation["secrets"].items():
         for each in digests:
             owners.setdefault(each, []).append(name)
     found: dict[tuple[str, str], set[str]] = {}
     for place, data in _texts():
-        lines = normal_lines(data)
+        if time.monotonic() > ends:
+            whole = False
+            break
+        searched += 1
+        lines = normal_lines(data) if b"\0" not in data[:_HEAD_BYTES] else []
         for width in situation["widths"]:
             for at in range(len(lines) - width + 1):
                 key = digest(lines[at : at + width])
                 for name in owners.get(key, ()):
                     found.setdefault((name, place), set()).add(key)
-    most = sorted(found.items(), key=lambda each: -len(each[1]))
-    return [{"secret": name, "place": place, "parts": len(parts)} for (name, place), parts in most][:_MOST_FINDS]
+    most = sorted(found.items(), key=lambda each: -len(each[1]))[:_MOST_FINDS]
+    listed = [{"secret": name, "place": place[:_LONGEST_PLACE], "parts": len(parts)} for (name, place), parts in most]
+    return {"found": listed, "searched": searched, "whole": whole}
 
 
 def _texts() -> Iterator[tuple[str, bytes]]:
