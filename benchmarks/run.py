@@ -17,6 +17,7 @@ import time
 import venv
 from pathlib import Path
 
+from disks import disk_figures
 from figures import Figure, table
 from hold import hold_figures
 from product import SEVERAL, call, make_pack, product, start_run
@@ -152,6 +153,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The product's figures beside their targets.")
     parser.add_argument("--rounds", type=int, default=500, help="how many commands are timed (default 500)")
     parser.add_argument("--no-install", action="store_true", help="leave out the installed size, which takes a minute")
+    parser.add_argument("--no-disks", action="store_true", help="leave out a large environment, which takes a minute")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-bench-"))
     try:
@@ -167,6 +169,8 @@ def main() -> int:
         figures.append(help_figure(10))
         figures += scale_figures(folder, max(arguments.rounds // 5, 10))
         figures += hold_figures(folder, max(arguments.rounds // 25, 5))
+        if not arguments.no_disks:
+            figures += disk_figures(folder, max(arguments.rounds // 12, 5))
         if not arguments.no_install:
             figures.append(installed_size_figure(folder))
     finally:

@@ -1,5 +1,6 @@
 """What size costs: lists and starts with thousands of scenarios, and the memory of what is idle."""
 
+import os
 import time
 from pathlib import Path
 
@@ -66,14 +67,14 @@ def _memory_figures(folder: Path) -> list[Figure]:
     """Proportional memory: what is shared with other processes is shared out among them."""
     with StdioPeer(bare_server("ours")) as bare:
         bare.initialize()
-        floor = _memory(bare.pid)
+        floor = memory(bare.pid)
     with StdioPeer(product(folder / "state", folder / "pack")) as peer:
         peer.initialize()
         call(peer, "list_scenarios")
-        idle = _memory(peer.pid)
+        idle = memory(peer.pid)
         runs = [start_run(peer) for _ in range(_DEVBOXES)]
-        boxes = sum(_memory(pid) for pid in _below(peer.pid))
-        grown = _memory(peer.pid) - idle
+        boxes = sum(memory(pid) for pid in below(peer.pid))
+        grown = memory(peer.pid) - idle
         for run_id in runs:
             call(peer, "cancel_run", run_id=run_id)
     each = (boxes + grown) / _DEVBOXES
@@ -83,15 +84,17 @@ def _memory_figures(folder: Path) -> list[Figure]:
     ]
 
 
-def _memory(pid: int) -> float:
-    """Megabytes of a process; 0 for one that ended, or that only root may look into."""
+def memory(pid: int) -> float:
+    """Megabytes of a process, of this one where it is 0; 0 for one that ended, or that only root may look into."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid or 'self'}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0.0
     return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("Pss:")), 0.0)
 
 
-def _below(pid: int) -> list[int]:
+def below(pid: int) -> list[int]:
+    """The processes that a process, or this one where it is 0, has started, and those that they have."""
+    pid = pid or os.getpid()
     children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [*children, *(grandchild for child in children for grandchild in _below(child))]
+    return [*children, *(grandchild for child in children for grandchild in below(child))]

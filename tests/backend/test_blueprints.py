@@ -89,6 +89,7 @@ async def test_what_was_built_is_reused_and_built_upon(open_backend: OpenBackend
         assert third.x_runloop_mcp.reused
 
 
+@pytest.mark.proof
 async def test_two_that_build_the_same_at_once_build_it_once(open_backend: OpenBackend) -> None:
     """One builds, the other waits and takes over what that built."""
     async with open_backend() as one, open_backend() as other:

@@ -1,11 +1,13 @@
 """`runloop-mcp blueprints` and `snapshots`: environments that are built and kept on the command line."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import anyio
+import pytest
 
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams
 from runloop_mcp.api.models.run import StartRunParams
@@ -43,25 +45,27 @@ def test_environments_are_built_kept_and_deleted(runloop: Command, tmp_path: Pat
     built = runloop("blueprints", "build", "tools", "--run", "echo hello | tee said", "--file", f"mine={tmp_path}/mine")
     assert built.returncode == 0, built.stderr
     assert built.stdout.splitlines() == ["Writing /home/user/mine", "$ echo hello | tee said", "hello", "Built."]
-    (blueprint,) = json.loads(runloop("blueprints", "list", "--json").stdout)
-    assert blueprint["id"] in built.stderr
-    run_id = anyio.run(left_run, tmp_path / "state", blueprint["id"])
+    (blueprint_id,) = re.findall(r"bpt_\w+", built.stderr)
+    run_id = anyio.run(left_run, tmp_path / "state", blueprint_id)
     made = json.loads(runloop("snapshots", "create", run_id, "--name", "kept", "--json").stdout)
-    assert made["source_blueprint_id"] == blueprint["id"]
-    assert made["id"] in runloop("snapshots", "list").stdout
-    refused = runloop("blueprints", "delete", blueprint["id"])
+    assert (made["source_blueprint_id"], made["name"]) == (blueprint_id, "kept")
+    refused = runloop("blueprints", "delete", blueprint_id)
     assert refused.returncode == 1
     assert made["id"] in refused.stderr
     deleted = runloop("snapshots", "delete", made["id"])
     assert (deleted.returncode, deleted.stderr) == (0, f"Deleted {made['id']}.\n")
 
 
+@pytest.mark.proof
 def test_a_build_that_fails_is_told(runloop: Command) -> None:
     """What the command printed and why it failed are shown, and the exit code is 1; then there is nothing to keep."""
     failed = runloop("blueprints", "build", "tools", "--run", "echo tried; exit 4")
     assert failed.returncode == 1
     assert "tried" in failed.stdout
     assert "Set-up command 1 of 1 failed with exit status 4." in failed.stderr
+    (blueprint,) = json.loads(runloop("blueprints", "list", "--json").stdout)
+    assert blueprint["status"] == "failed"
+    assert "failed" in runloop("blueprints", "show", blueprint["id"]).stdout
     listed = runloop("snapshots", "list")
     assert (listed.returncode, listed.stdout) == (0, "")
     assert "runloop-mcp snapshots create" in listed.stderr

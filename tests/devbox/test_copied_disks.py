@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from boxes import Workshop, child_environment, entered, run, succeed, unique
 
 from runloop_mcp.devbox.port import Files
@@ -45,10 +46,17 @@ async def test_a_copy_holds_what_an_overlay_shows(driver_state: Path, tmp_path: 
             assert await succeed(over, "cat file gone.txt kept.txt; ls tree tree/deep") == (
                 "file\ngone.txt\nkept.txt\ntree:\ndeep\nnew\none\n\ntree/deep:\ntwo"
             )
-            await others.clear()
+            await succeed(over, "echo own > kept.txt")
+        # Whoever uses a copied disk next need not know that no overlay could be mounted.
+        await driver.snapshot(over.id, workshop.snapshot_id())
+        assert await succeed(await driver.resume(over.id), "cat kept.txt") == "own"
+        assert not list((driver_state / "sandbox" / "devboxes" / over.id / "work.scratch").iterdir())
+        for left in (over, copied):
+            await driver.remove(left.id)
         await workshop.clear()
 
 
+@pytest.mark.proof
 async def test_a_copied_disk_is_a_whole_one(driver_state: Path, tmp_path: Path) -> None:
     """Pytest is there, nothing is shared, it is resumed and kept; what it was made of is no longer needed."""
     async with entered(SandboxDriver(driver_state, disks="copy")) as driver:

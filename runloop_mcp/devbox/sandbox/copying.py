@@ -28,6 +28,9 @@ COPY_SECONDS = 600.0
 UNFILLED = "unfilled"
 """In a devbox's record: its copy is not complete, so that there is no devbox yet."""
 
+COPIED = "copied"
+"""In a devbox's record: it has no layers, and is not to get any, whatever the server is that uses it next."""
+
 Fill = list[tuple[list[str], str]]
 """Layers, the first on top, and the directory that is to be filled with them."""
 
@@ -49,7 +52,7 @@ def begin_copy(disk: "Disk", folder: Path, about: dict[str, Any], chains: Chains
     (folder / "staging").mkdir(mode=0o711)
     (folder / "staging").chmod(0o711)
     disk.make_owned(folder / "staging" / "links", 0o700)
-    about[UNFILLED] = True
+    about[UNFILLED] = about[COPIED] = True
     parts = ((chains.home, "home"), (chains.work, "work"))
     fill = [(list(layers), f"devboxes/{folder.name}/{part}") for layers, part in parts if layers]
     return replace(chains, home=(), work=()), fill

@@ -30,7 +30,7 @@ from typing import Any
 from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound
 from runloop_mcp.devbox.port import DevboxSpec, Files
 
-from .copying import UNFILLED, Fill, begin_copy, refuse_layers
+from .copying import COPIED, UNFILLED, Fill, begin_copy, refuse_layers
 from .disk_failure import disk_failure
 from .disk_locks import holder, is_locked, lock_or_wait
 from .file_layers import SAFE_NAME, copy_for_box, layer_of_files
@@ -152,17 +152,17 @@ class Disk:
             about = {"format": 1, "spec": spec_to_json(spec), **chains_to_json(chains)}
             chains, fill = begin_copy(self, folder, about, chains) if self.copying else (chains, [])
             write_json(folder / "devbox.json", about)
-            return self._held_mounts(folder, spec, chains, fill)
+            return self._held_mounts(folder, spec, chains, fill, copied=self.copying)
         except BaseException as error:
             self._discard("devboxes", devbox_id)
             if isinstance(error, OSError):
                 raise disk_failure(error, "The devbox's disk cannot be made") from error
             raise
 
-    def _held_mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, fill: Fill) -> Mounts:
+    def _held_mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, fill: Fill, *, copied: bool) -> Mounts:
         lock = self.hold(folder.name)
         try:
-            return self._mounts(folder, spec, chains, lock, fill)
+            return self._mounts(folder, spec, chains, lock, fill, copied=copied)
         except BaseException:
             os.close(lock)
             raise
@@ -186,7 +186,8 @@ class Disk:
             bring_to_end(self, folder)
             with self.locked(fcntl.LOCK_SH):
                 about = read_json(folder / "devbox.json") or about
-                return self._mounts(folder, spec_from_json(about["spec"]), chains_from_json(about), lock)
+                spec, chains = spec_from_json(about["spec"]), chains_from_json(about)
+                return self._mounts(folder, spec, chains, lock, copied=COPIED in about)
         except BaseException:
             os.close(lock)
             raise
@@ -219,7 +220,9 @@ class Disk:
             raise disk_failure(error, f"The devbox {devbox_id} cannot be held") from error
         return lock
 
-    def _mounts(self, folder: Path, spec: DevboxSpec, chains: Chains, lock: int, fill: Fill | None = None) -> Mounts:
+    def _mounts(
+        self, folder: Path, spec: DevboxSpec, chains: Chains, lock: int, fill: Fill | None = None, *, copied: bool
+    ) -> Mounts:
         base = f"devboxes/{folder.name}"
         parts = [
             ("home/user", chains.home, "home"),
@@ -236,7 +239,7 @@ class Disk:
             spec,
             [(at, list(layers), f"{base}/{name}", f"{base}/{name}.scratch") for at, layers, name in ordered],
             [(at.strip("/"), list(layers)) for at, layers in chains.read_only],
-            copying=self.copying,
+            copying=self.copying or copied,
             fill=fill or [],
             lock=lock,
         )
@@ -281,6 +284,13 @@ class Disk:
             for name, layers in (("home", below.home), ("work", below.work))
         ]
         return ("copy", parts, f"{to}/staging"), lock
+
+    def can_be_sealed(self, devbox_id: str) -> bool:
+        """Whether another layer can go on top of a devbox's: it lies in layers, which need not be merged yet."""
+        about = read_json(self._folder("devboxes", devbox_id) / "devbox.json") or {}
+        below = self.chains_below(devbox_id)
+        few = all(len(chain) < _MOST_LAYERS for chain in (below.home, below.work))
+        return few and not self.copying and COPIED not in about
 
     def new_layers(self, snapshot_id: str) -> tuple[Path, int]:
         """Makes a snapshot's folder, in the place of one that a server was killed over; gives it, and its lock.
@@ -481,11 +491,6 @@ class Disk:
         if not SAFE_NAME.fullmatch(name):
             raise InvalidRequest(f"{name!r} is no possible id.", hint="Letters, digits, '_', '-' and '.' make an id.")
         return self.state / kind / name
-
-
-def can_be_sealed(below: Chains) -> bool:
-    """Whether another layer can go on top of these: else they have to be merged into one."""
-    return all(len(chain) < _MOST_LAYERS for chain in (below.home, below.work))
 
 
 def _kept(below: tuple[str, ...]) -> tuple[str, ...]:

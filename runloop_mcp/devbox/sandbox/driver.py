@@ -26,7 +26,7 @@ if sys.platform == "linux":
     from .copying import finding as copying_finding
     from .devbox import ENVIRONMENT, SandboxDevbox
     from .diagnosis import explain
-    from .disk import Disk, Mounts, can_be_sealed
+    from .disk import Disk, Mounts
     from .disk_failure import disk_failure, disk_failures
     from .disk_watch import DiskWatch, taken_below
     from .inventory import Inventory
@@ -377,7 +377,7 @@ class SandboxDriver(Driver):
 def _seal(disk: "Disk", devbox_id: str, snapshot_id: str) -> bool:
     """Makes a snapshot of a stopped devbox without copying, where that is possible; whether it was."""
     bring_to_end(disk, disk.state / "devboxes" / devbox_id)
-    if disk.copying or not can_be_sealed(disk.chains_below(devbox_id)):
+    if not disk.can_be_sealed(devbox_id):
         return False
     try:
         seal(disk, devbox_id, snapshot_id)
