@@ -31,7 +31,7 @@ for number in range(1 << 30): os.close(os.open(str(number), os.O_CREAT))
 @pytest.mark.parametrize("way", WAYS)
 async def test_the_disk_is_not_filled(workshop: Workshop, devbox: Devbox, way: str) -> None:
     """Whatever a devbox writes, and wherever, it loses its processes for it and learns why; others notice nothing."""
-    attacking = await workshop.create(limits=Limits(disk_bytes=32 * MEGABYTE))
+    attacking = await workshop.create(limits=Limits(disk_bytes=16 * MEGABYTE))
     beside = await start(devbox, "echo up; exec sleep 1000")
     await beside.stdout.until(b"up")
     ran = await run(attacking, WAYS[way], timeout_seconds=25)

@@ -108,6 +108,16 @@ async def test_processes_that_are_refused_are_told_of(workshop: Workshop) -> Non
     assert ran.exit == Exit(3, limits=frozenset({LimitHit.PROCESSES} if counted else ()))
 
 
+async def test_waiting_for_processors_is_told_of(workshop: Workshop) -> None:
+    """Where the kernel holds a devbox to its share, a command that ran out of time for it learns so, and no other."""
+    devbox = await workshop.create(limits=Limits(cpus=0.1, memory_bytes=256 * MEGABYTE))
+    counted = any("processors by control groups" in each.detail for each in (await workshop.driver.probe()).findings)
+    spin = "for n in 1 2 3 4; do while :; do :; done & done; wait"
+    ran = await run(devbox, spin, timeout_seconds=2 if counted else 0.1)
+    assert ran.exit == Exit(137, 9, timed_out=True, limits=frozenset({LimitHit.CPUS} if counted else ()))
+    assert (await run(devbox, "exit 1")).exit == Exit(1)
+
+
 async def test_open_files_are_bounded(workshop: Workshop) -> None:
     """A process may have as many files open as the limit says, and can't raise it."""
     devbox = await workshop.create(limits=Limits(open_files=100))
