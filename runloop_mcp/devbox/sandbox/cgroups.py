@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runloop_mcp.devbox.port import LimitHit, Limits
 
+_MOUNT = "/sys/fs/cgroup"
 _PREFIX = "runloop-mcp-"
 _PERIOD = 100_000
 _NEW_SECONDS = 1.0
@@ -101,11 +102,12 @@ def _delete_left(folder: Path) -> None:
 
 
 def remove_left(name: str) -> None:
-    """Deletes the groups of a box whose server was killed, where there are any."""
-    for controllers in filter(None, (_version_1(), _version_2())):
-        for folder in controllers.folders():
-            with contextlib.suppress(OSError):  # none there
-                (folder / f"{_PREFIX}{name}").rmdir()
+    """Deletes the groups of a box whose server was killed, below whichever group that server was in."""
+    group = f"{_PREFIX}{name}"
+    for folder, names, _ in os.walk(_MOUNT):
+        if group in names:
+            with contextlib.suppress(OSError):  # not this server's to delete
+                os.rmdir(f"{folder}/{group}")  # noqa: PTH106 - of a walk
 
 
 def make(controllers: Controllers, name: str, limits: Limits) -> Group:
@@ -171,7 +173,7 @@ def _version_1() -> Controllers | None:
     folders = {}
     for controller in ("memory", "cpu", "pids"):
         for mount in (controller, "cpu,cpuacct"):
-            folder = Path(f"/sys/fs/cgroup/{mount}{groups.get(controller, '')}")
+            folder = Path(f"{_MOUNT}/{mount}{groups.get(controller, '')}")
             if controller in groups and controller in mount.split(",") and (folder / "cgroup.procs").exists():
                 folders[controller] = folder
     if "memory" not in folders:
@@ -180,7 +182,7 @@ def _version_1() -> Controllers | None:
 
 
 def _version_2() -> Controllers | None:
-    folder = Path(f"/sys/fs/cgroup{_own_groups().get('', '/')}")
+    folder = Path(f"{_MOUNT}{_own_groups().get('', '/')}")
     try:
         passed_on = (folder / "cgroup.subtree_control").read_text(encoding="ascii").split()
     except OSError:
