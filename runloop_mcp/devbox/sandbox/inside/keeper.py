@@ -14,7 +14,7 @@ import os
 import select
 import sys
 
-from . import kernel, nameless, root, supervisor, trees
+from . import kernel, nameless, root, shared_memory, supervisor, trees
 
 TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
 if TYPE_CHECKING:
@@ -136,8 +136,13 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
 def _do(request: Any, child: int | None) -> bytes:
     if request[0] == "size":
         _, names, entry_bytes = request
-        held = nameless.size(child) if child is not None else 0
+        held = nameless.on_disks(child) if child is not None else 0
         return b"done 0 %d" % (held + sum(_size(name, entry_bytes) for name in names))
+    if request[0] == "shared-memory":
+        return b"done 0 %d" % (shared_memory.size(child) if child is not None else 0)
+    if request[0] == "free-shared-memory":
+        shared_memory.free()
+        return b"done 0 0"
     _, parts, staging = request
     for source, target, layers in parts:
         if layers:
