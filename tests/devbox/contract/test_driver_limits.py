@@ -100,6 +100,22 @@ async def test_the_disk_is_bounded(workshop: Workshop, full_size: bool) -> None:
     assert await succeed(again, "rm more*; ls") == "file"
 
 
+async def test_what_others_write_costs_nobody_its_processes(workshop: Workshop, driver_state: Path) -> None:
+    """A devbox near its limit runs on, however much somebody else writes on the same file system."""
+    devbox = await workshop.create(limits=Limits(disk_bytes=32 * MEGABYTE))
+    await succeed(devbox, f"head -c {24 * MEGABYTE} /dev/zero > file")
+    running = await start(devbox, "echo up; read answer; echo $answer", attach_stdin=True)
+    await running.stdout.until(b"up")
+    other = driver_state / "other"
+    for _ in range(8):
+        with other.open("ab") as file:
+            await anyio.to_thread.run_sync(file.write, bytes(16 * MEGABYTE))
+    other.unlink()
+    await running.process.send_stdin(b"alive\n")
+    await running.stdout.until(b"alive")
+    assert await running.wait() == Exit(0)
+
+
 async def test_processes_that_are_refused_are_told_of(workshop: Workshop) -> None:
     """Where the kernel counts it, a command that could not start a process learns that it was for the limit."""
     devbox = await workshop.create(limits=Limits(processes=32, memory_bytes=256 * MEGABYTE))
