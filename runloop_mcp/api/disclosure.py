@@ -46,6 +46,7 @@ EVENT_FIELDS: Final[Mapping[str, frozenset[str]]] = {
             "timed_out",
             "killed",
             "signal",
+            "limits",
             "stdout_bytes",
             "stderr_bytes",
             "stdout_dropped_bytes",

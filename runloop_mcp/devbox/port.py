@@ -162,6 +162,8 @@ class LimitHit(StrEnum):
     """Every process was ended for it."""
     PROCESSES = "processes"
     """A process could not be started for it."""
+    CPUS = "cpus"
+    """Processes were held back for it for a second or more; told of those that their time limit ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from backend_cases import OpenBackend
 from greeting_scenario import contract, greeting, run_command, started
 
 from runloop_mcp.api.models.run import RunState
+from runloop_mcp.api.trace import EventKind
 
 LEAST = {
     "resource_size_request": "CUSTOM_SIZE",
@@ -15,7 +16,10 @@ LEAST = {
 
 
 async def test_a_limit_that_is_hit_is_told(open_backend: OpenBackend) -> None:
-    """A command whose process was killed for the devbox's memory learns that, and a later one has nothing of it."""
+    """A command whose process was killed for the devbox's memory learns that, and so does the run's record.
+
+    A later command has nothing of it.
+    """
     async with open_backend() as backend:
         run = await started(backend, greeting(**LEAST))
         killed = await run_command(backend, run, "tail /dev/zero")
@@ -24,7 +28,11 @@ async def test_a_limit_that_is_hit_is_told(open_backend: OpenBackend) -> None:
         assert any("out of memory (1 GiB)" in note for note in killed.x_runloop_mcp.notes)
         later = await run_command(backend, run, "exit 1")
         assert later.x_runloop_mcp is not None
-        assert later.x_runloop_mcp.notes == []
+        assert later.x_runloop_mcp.notes == later.x_runloop_mcp.limits == []
+        events = await backend.trace.events(run.id)
+        recorded = [event.data.get("limits") for event in events if event.kind is EventKind.EXECUTION]
+        assert killed.x_runloop_mcp.limits == ["memory"]
+        assert recorded == [["memory"], None]
 
 
 @pytest.mark.proof

@@ -76,6 +76,8 @@ ATTACKS = (
     _attack("fork bomb", "contract/limits", "a_fork_bomb_is_bounded", "a_wild_fork_bomb_ends_with_its_time_limit"),
     _attack("take all memory, in one process or many", "contract/limits", "memory_is_bounded"),
     _attack("fill memory with files", "exhaustion", "memory_is_not_filled_with_files"),
+    _attack("hold memory outside of processes: memfd, System V segments", "exhaustion",
+            "memory_is_not_held_outside_of_processes"),
     _attack("fill the disk: many writers, deleted files, mappings, empty files", "exhaustion",
             "the_disk_is_not_filled"),
     _attack("take the disk in advance: fallocate", "exhaustion", "room_is_not_taken_in_advance"),

@@ -108,6 +108,8 @@ class ExecutionDetails(WireModel):
     """A caller, or the end of the devbox, ended the command."""
     signal: int | None = None
     """The signal that ended the command, where one did; `exit_status` is then 128 + signal."""
+    limits: list[str] = Field(default_factory=list)
+    """The limits that were run into meanwhile: `memory`, `disk`, `processes` and `cpus` of the devbox, `output`."""
     budget: dict[str, int | None] | None = None
     """The run's budget after this command, where the devbox belongs to a run."""
     notes: list[str] = Field(default_factory=list)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runloop_mcp.devbox.port import LimitHit, Limits
 
+_MOUNT = "/sys/fs/cgroup"
 _PREFIX = "runloop-mcp-"
 _PERIOD = 100_000
 _NEW_SECONDS = 1.0
@@ -41,6 +42,8 @@ class Group:
     folders: tuple[Path, ...]
     pids: Path | None
     """Which of them holds it to its number of processes, where one does."""
+    cpu: Path | None
+    """Which of them holds it to its share of processors, where one does."""
 
     def add(self, pid: int) -> None:
         """Puts a process in, and all that it will start."""
@@ -48,11 +51,17 @@ class Group:
             (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
 
     def hits(self) -> dict[LimitHit, int]:
-        """How often the kernel has ended a process of the box for its memory, and has refused it one more."""
+        """How often the kernel has ended a process of the box for its memory, and has refused it one more.
+
+        Of processors, for how many seconds it has held processes back.
+        """
         memory = "memory.oom_control" if self.version == 1 else "memory.events"
         found = {LimitHit.MEMORY: _count(self.folders[0] / memory, "oom_kill")}
         if self.pids is not None:
             found[LimitHit.PROCESSES] = _count(self.pids / "pids.events", "max")
+        if self.cpu is not None:
+            name, in_second = ("throttled_time", 10**9) if self.version == 1 else ("throttled_usec", 10**6)
+            found[LimitHit.CPUS] = _count(self.cpu / "cpu.stat", name) // in_second
         return found
 
     def remove(self) -> None:
@@ -93,11 +102,12 @@ def _delete_left(folder: Path) -> None:
 
 
 def remove_left(name: str) -> None:
-    """Deletes the groups of a box whose server was killed, where there are any."""
-    for controllers in filter(None, (_version_1(), _version_2())):
-        for folder in controllers.folders():
-            with contextlib.suppress(OSError):  # none there
-                (folder / f"{_PREFIX}{name}").rmdir()
+    """Deletes the groups of a box whose server was killed, below whichever group that server was in."""
+    group = f"{_PREFIX}{name}"
+    for folder, names, _ in os.walk(_MOUNT):
+        if group in names:
+            with contextlib.suppress(OSError):  # not this server's to delete
+                os.rmdir(f"{folder}/{group}")  # noqa: PTH106 - of a walk
 
 
 def make(controllers: Controllers, name: str, limits: Limits) -> Group:
@@ -112,7 +122,8 @@ def make(controllers: Controllers, name: str, limits: Limits) -> Group:
     pids = controllers.pids / f"{_PREFIX}{name}" if controllers.pids is not None and limits.processes else None
     if pids is not None and pids not in folders:
         folders.append(pids)
-    group = Group(controllers.version, tuple(folders), pids)
+    cpu = controllers.cpu / f"{_PREFIX}{name}" if controllers.cpu is not None and limits.cpus is not None else None
+    group = Group(controllers.version, tuple(folders), pids, cpu)
     try:
         for folder in folders:
             with contextlib.suppress(FileNotFoundError):
@@ -127,12 +138,12 @@ def make(controllers: Controllers, name: str, limits: Limits) -> Group:
 
 def _set(controllers: Controllers, group: Group, limits: Limits) -> None:
     first = controllers.version == 1
-    memory, processors = group.folders[0], group.folders[1 if controllers.cpu != controllers.memory else 0]
+    memory, processors = group.folders[0], group.cpu
     if limits.memory_bytes is not None:
         _write(memory / ("memory.limit_in_bytes" if first else "memory.max"), str(limits.memory_bytes))
         with contextlib.suppress(OSError):  # a kernel without swap accounting, or without swap
             _write(memory / ("memory.swappiness" if first else "memory.swap.max"), "0")
-    if limits.cpus is not None and controllers.cpu is not None:
+    if limits.cpus is not None and processors is not None:
         quota = max(1000, int(limits.cpus * _PERIOD))
         if first:
             _write(processors / "cpu.cfs_period_us", str(_PERIOD))
@@ -162,7 +173,7 @@ def _version_1() -> Controllers | None:
     folders = {}
     for controller in ("memory", "cpu", "pids"):
         for mount in (controller, "cpu,cpuacct"):
-            folder = Path(f"/sys/fs/cgroup/{mount}{groups.get(controller, '')}")
+            folder = Path(f"{_MOUNT}/{mount}{groups.get(controller, '')}")
             if controller in groups and controller in mount.split(",") and (folder / "cgroup.procs").exists():
                 folders[controller] = folder
     if "memory" not in folders:
@@ -171,7 +182,7 @@ def _version_1() -> Controllers | None:
 
 
 def _version_2() -> Controllers | None:
-    folder = Path(f"/sys/fs/cgroup{_own_groups().get('', '/')}")
+    folder = Path(f"{_MOUNT}{_own_groups().get('', '/')}")
     try:
         passed_on = (folder / "cgroup.subtree_control").read_text(encoding="ascii").split()
     except OSError:

@@ -135,8 +135,12 @@ class SupervisedDevbox(Devbox, ABC):
 
     def _on_exit(self, token: int, code: int) -> None:
         process = self._processes.pop(token, None)
-        if process is not None:
-            process.ended(code, self.limits.since(process.began) if code else NONE)
+        if process is None:
+            return
+        hits = self.limits.since(process.began) if code else NONE
+        process.ended(code, hits)
+        if LimitHit.MEMORY in hits:
+            self._spawn(self.free_shared_memory)  # what outlives its makers must not keep the next ones out
 
     def _on_closed(self) -> None:
         self._reason = self._reason or self._why_ended()
@@ -509,6 +513,18 @@ class SandboxDevbox(SupervisedDevbox):
             return await self.keeper.request(("size", parts, ENTRY_BYTES))
         except (Refused, Unavailable):
             return 0
+
+    async def shared_memory_bytes(self) -> int:
+        """What its processes hold in memory that may be none's own; 0 once it has ended."""
+        try:
+            return await self.keeper.request(("shared-memory",))
+        except (Refused, Unavailable):
+            return 0
+
+    async def free_shared_memory(self) -> None:
+        """Frees the memory of that kind that nobody uses any more."""
+        with contextlib.suppress(Refused, Unavailable):
+            await self.keeper.request(("free-shared-memory",))
 
     async def observe(self, *, since_ns: int) -> Observation:  # noqa: D102 - see the port
         with Results() as results:

@@ -156,16 +156,18 @@ class SandboxDriver(Driver):
         return [disks, self._limits_finding()]
 
     def _limits_finding(self) -> Finding:
-        if self._controllers is not None:
-            detail = f"memory by control groups, version {self._controllers.version}"
-            detail += "; processors likewise" if self._controllers.cpu is not None else "; processors are not limited"
-        else:
-            detail = "memory by a watchdog, which fast growth overtakes for a moment; processors are not limited"
-        counted = self._controllers is not None and self._controllers.pids is not None
-        processes = "control groups" if counted else "rlimit"
-        return Finding(
-            "limits", ok=True, detail=f"{detail}; disk by a watchdog; processes by {processes}", required=False
-        )
+        groups, found = "control groups", self._controllers
+        memory = f"{groups} (version {found.version})" if found else "a watchdog, which fast growth overtakes a moment"
+        held = {
+            "memory": f"by {memory}",
+            "processors": f"by {groups}" if found and found.cpu else "not at all",
+            "processes": f"by {groups}" if found and found.pids else "by rlimit",
+            "disk": "by a watchdog, within milliseconds",
+            "open files": "by rlimit",
+            "output": "by the server, which drops what is over its quota",
+        }
+        detail = "; ".join(f"{name} {how}" for name, how in held.items())
+        return Finding("limits", ok=True, detail=detail, required=False)
 
     async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102
         if sys.platform != "linux":

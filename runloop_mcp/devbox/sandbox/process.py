@@ -21,6 +21,8 @@ _CHUNK = 1 << 16
 _BIG = 1 << 20
 _HIGH_WATER = 1 << 20
 _GRACE_SECONDS = 0.1
+_OF_TIME = frozenset({LimitHit.CPUS})
+"""Limits that cost nothing but time."""
 _SHORT_SECONDS = 0.004
 """A program that ends within this is read once, when it has ended: its pipes need not be watched."""
 
@@ -193,6 +195,8 @@ class SandboxProcess(Process):
         """Learns how the process ended: its exit code, negative for a signal; None where nobody saw it."""
         if self._exit is not None:
             return
+        if not self._timed_out:
+            limits -= _OF_TIME
         if code is None:
             self._exit = Exit(137, lost=True, limits=limits)
         else:

@@ -19,6 +19,8 @@ from runloop_mcp.devbox.port import LimitHit
 from .limits import LimitHits
 
 _MEMORY_SECONDS = 0.2
+_MORE_SHARED = 8 << 20
+"""So much more of it on the whole host, and boxes are asked for their part."""
 _MOST_KILLED = 10_000
 
 
@@ -33,12 +35,19 @@ class Watched(Protocol):
     def limits(self) -> LimitHits:
         """What it has run into."""
 
+    async def shared_memory_bytes(self) -> int:
+        """What it has of memory that may be no process's own."""
+
+    async def free_shared_memory(self) -> None:
+        """Frees what of that nobody uses any more."""
+
 
 @dataclass(slots=True)
 class _Watch:
     box: Watched
     supervisor: int
     memory_bytes: int
+    shared_bytes: int = 0
 
 
 class Watchdog:
@@ -47,6 +56,8 @@ class Watchdog:
     def __init__(self) -> None:
         self._watches: list[_Watch] = []
         self._new = anyio.Event()
+        self._shared_on_host = 0
+        """When boxes were asked for their part of it last."""
 
     def watch(self, box: Watched, supervisor: int, memory_bytes: int) -> None:
         """Begins to look after a box; ends by itself when the box does.
@@ -63,32 +74,57 @@ class Watchdog:
         """Looks, for ever; costs nothing while there is nothing to look after."""
         while True:
             self._watches = [watch for watch in self._watches if watch.box.alive]
-            limits = {watch.supervisor: watch.memory_bytes for watch in self._watches}
-            if limits:
+            if self._watches:
+                await self._look_at_shared_memory()
+                limits = {watch.supervisor: (watch.memory_bytes, watch.shared_bytes) for watch in self._watches}
                 over = await anyio.to_thread.run_sync(_hold_to_memory, limits)
                 for watch in self._watches:
                     if watch.supervisor in over:
                         watch.box.limits.hit(LimitHit.MEMORY)
-            with anyio.move_on_after(_MEMORY_SECONDS if limits else math.inf):
+                        if watch.shared_bytes:
+                            await watch.box.free_shared_memory()
+            with anyio.move_on_after(_MEMORY_SECONDS if self._watches else math.inf):
                 await self._new.wait()
                 self._new = anyio.Event()
 
+    async def _look_at_shared_memory(self) -> None:
+        """Asks the boxes that have some for it, and all of them when there is more on the host than there was."""
+        now = await anyio.to_thread.run_sync(_shared_on_host)
+        more = now > self._shared_on_host + _MORE_SHARED
+        if more or now < self._shared_on_host:
+            self._shared_on_host = now
+        for watch in list(self._watches):
+            if more or watch.shared_bytes:
+                watch.shared_bytes = await watch.box.shared_memory_bytes()
 
-def _hold_to_memory(limits: dict[int, int]) -> set[int]:
-    """Kills the biggest process of each box that is over its limit, until it is not; returns which boxes were."""
+
+def _shared_on_host() -> int:
+    with open("/proc/meminfo", "rb") as file:  # noqa: PTH123 - see below
+        return next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"Shmem:")), 0)
+
+
+def _hold_to_memory(limits: dict[int, tuple[int, int]]) -> set[int]:
+    """Kills the biggest process of each box that is over its limit, until it is not; returns which boxes were.
+
+    Args:
+        limits: For each box's supervisor, how much it may have, and how much it has that may be no process's own.
+    """
     over = set()
     children: dict[int, list[int]] = {}
     for pid, parent in _parents():
         children.setdefault(parent, []).append(pid)
-    for supervisor, limit in limits.items():
+    for supervisor, (limit, shared) in limits.items():
         sizes = {pid: _resident(pid) for pid in _below(supervisor, children)}
-        total = sum(sizes.values())
-        for pid in sorted(sizes, key=sizes.__getitem__, reverse=True)[:_MOST_KILLED]:
-            if total <= limit:
+        own, mapped = (sum(size[part] for size in sizes.values()) for part in (0, 1))
+        for pid in sorted(sizes, key=lambda pid: sum(sizes[pid]), reverse=True)[:_MOST_KILLED]:
+            # What is shared and mapped is seen in both ways.
+            if own + max(mapped, shared) <= limit:
                 break
             over.add(supervisor)
             _kill(pid)
-            total -= sizes[pid]
+            own, mapped = own - sizes[pid][0], mapped - sizes[pid][1]
+        if shared > limit:  # also where nobody is left that could be killed for it
+            over.add(supervisor)
     return over
 
 
@@ -107,14 +143,15 @@ def _below(supervisor: int, children: dict[int, list[int]]) -> Iterator[int]:
         yield pid
 
 
-def _resident(pid: int) -> int:
-    """A process's own memory in bytes: not that of files which many share."""
-    total = 0
+def _resident(pid: int) -> tuple[int, int]:
+    """A process's memory in bytes, its own and what of it is shared memory: not that of files which many share."""
+    found = {b"RssAnon": 0, b"RssShmem": 0}
     with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as file:  # noqa: PTH123 - see above
         for line in file:
-            if line.startswith((b"RssAnon:", b"RssShmem:")):
-                total += int(line.split()[1]) * 1024
-    return total
+            name, _, size = line.partition(b":")
+            if name in found:
+                found[name] = int(size.split()[0]) * 1024
+    return found[b"RssAnon"], found[b"RssShmem"]
 
 
 def _kill(pid: int) -> None:

@@ -287,6 +287,9 @@ class Executions:
         if end.lost and began is not None:
             details.notes.append(_LOST)
         details.notes += hit_notes(end.limits, running.limits)
+        details.limits = sorted(end.limits)
+        if running.stdout.dropped or running.stderr.dropped:
+            details.limits.append("output")
         for stream in (running.stdout, running.stderr):
             if stream.failure is not None:
                 details.notes.append(stream.failure)

@@ -100,6 +100,11 @@ def hit_notes(hits: Collection[LimitHit], limits: Limits) -> list[str]:
             f"While this ran, the devbox had as many processes as it may ({limits.processes}), so that one could not be"
             " started."
         ),
+        LimitHit.CPUS: (
+            f"While this ran, the devbox used all that it may of the processors ({limits.cpus:g}), and had to wait."
+            if limits.cpus is not None
+            else "While this ran, the devbox had to wait for processors."
+        ),
     }
     return [told[hit] for hit in LimitHit if hit in hits]
 

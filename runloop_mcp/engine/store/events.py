@@ -88,6 +88,7 @@ def _events_of(run_id: str, place: int, row: ExecutionRow) -> Iterator[RunEvent]
         "timed_out": details.timed_out,
         "killed": details.killed,
         "signal": details.signal,
+        "limits": details.limits,
         "stdout_bytes": row.data.stdout.total_bytes,
         "stderr_bytes": row.data.stderr.total_bytes,
         "stdout_dropped_bytes": row.data.stdout.dropped_bytes,

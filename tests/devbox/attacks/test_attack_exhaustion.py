@@ -1,5 +1,6 @@
 """Attacks that use something up: the disk in ways that no walk through it sees, and what commands print."""
 
+import anyio
 import pytest
 from boxes import PATIENCE_SECONDS, Workshop, python, run, start, succeed
 
@@ -31,7 +32,7 @@ for number in range(1 << 30): os.close(os.open(str(number), os.O_CREAT))
 @pytest.mark.parametrize("way", WAYS)
 async def test_the_disk_is_not_filled(workshop: Workshop, devbox: Devbox, way: str) -> None:
     """Whatever a devbox writes, and wherever, it loses its processes for it and learns why; others notice nothing."""
-    attacking = await workshop.create(limits=Limits(disk_bytes=32 * MEGABYTE))
+    attacking = await workshop.create(limits=Limits(disk_bytes=16 * MEGABYTE))
     beside = await start(devbox, "echo up; exec sleep 1000")
     await beside.stdout.until(b"up")
     ran = await run(attacking, WAYS[way], timeout_seconds=25)
@@ -62,3 +63,35 @@ async def test_memory_is_not_filled_with_files(devbox: Devbox) -> None:
     )
     assert sum(map(int, left.split())) <= 65 * MEGABYTE
     assert await succeed(devbox, "rm /dev/shm/fill; echo works") == "works"
+
+
+OUTSIDE = {
+    "files": """
+import os, signal
+file = os.memfd_create("file")
+for _ in range(2000): os.write(file, bytes(1 << 20))
+signal.pause()
+""",
+    "segments": """
+import ctypes, signal
+libc = ctypes.CDLL(None)
+libc.shmat.restype = ctypes.c_void_p
+for _ in range(100):
+    place = libc.shmat(libc.shmget(0, 20 << 20, 0o1600), None, 0)
+    ctypes.memset(place, 1, 20 << 20)
+    libc.shmdt(ctypes.c_void_p(place))
+signal.pause()
+""",
+}
+
+
+@pytest.mark.parametrize("kind", OUTSIDE)
+async def test_memory_is_not_held_outside_of_processes(workshop: Workshop, kind: str) -> None:
+    """Files in memory without a name, and segments that nobody has attached, count: the command ends and learns why."""
+    devbox = await workshop.create(limits=Limits(memory_bytes=128 * MEGABYTE))
+    ran = await run(devbox, python(OUTSIDE[kind]), timeout_seconds=20)
+    assert (ran.exit.timed_out, LimitHit.MEMORY in ran.exit.limits) == (False, True)
+    with anyio.fail_after(PATIENCE_SECONDS):
+        while (await run(devbox, "grep -c . /proc/sysvipc/shm")).text != "1":  # noqa: ASYNC110 - nobody tells
+            await anyio.sleep(0.01)
+    assert await succeed(devbox, python("print(len([b'x' * 2**20 for _ in range(64)]))")) == "64"

@@ -129,7 +129,7 @@ async def test_a_full_disk_leaves_nothing(driver_case: DriverCase, tmp_path: Pat
     assert int(done.stdout) >= 3, "it never failed"
 
 
-@pytest.mark.parametrize("folder", ["devboxes", "layers", "trash"])
+@pytest.mark.parametrize("folder", ["devboxes", "layers"])
 async def test_folders_that_are_gone_leave_nothing(
     driver_case: DriverCase, tmp_path: Path, folder: str, with_tools: Callable[[Path], Path]
 ) -> None:

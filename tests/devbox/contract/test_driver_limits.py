@@ -100,12 +100,38 @@ async def test_the_disk_is_bounded(workshop: Workshop, full_size: bool) -> None:
     assert await succeed(again, "rm more*; ls") == "file"
 
 
+async def test_what_others_write_costs_nobody_its_processes(workshop: Workshop, driver_state: Path) -> None:
+    """A devbox near its limit runs on, however much somebody else writes on the same file system."""
+    devbox = await workshop.create(limits=Limits(disk_bytes=32 * MEGABYTE))
+    await succeed(devbox, f"head -c {24 * MEGABYTE} /dev/zero > file")
+    running = await start(devbox, "echo up; read answer; echo $answer", attach_stdin=True)
+    await running.stdout.until(b"up")
+    other = driver_state / "other"
+    for _ in range(8):
+        with other.open("ab") as file:
+            await anyio.to_thread.run_sync(file.write, bytes(16 * MEGABYTE))
+    other.unlink()
+    await running.process.send_stdin(b"alive\n")
+    await running.stdout.until(b"alive")
+    assert await running.wait() == Exit(0)
+
+
 async def test_processes_that_are_refused_are_told_of(workshop: Workshop) -> None:
     """Where the kernel counts it, a command that could not start a process learns that it was for the limit."""
     devbox = await workshop.create(limits=Limits(processes=32, memory_bytes=256 * MEGABYTE))
     ran = await run(devbox, python(FORKS.replace("while True: signal.pause()", "sys.exit(3)")))
     counted = any("processes by control groups" in each.detail for each in (await workshop.driver.probe()).findings)
     assert ran.exit == Exit(3, limits=frozenset({LimitHit.PROCESSES} if counted else ()))
+
+
+async def test_waiting_for_processors_is_told_of(workshop: Workshop) -> None:
+    """Where the kernel holds a devbox to its share, a command that ran out of time for it learns so, and no other."""
+    devbox = await workshop.create(limits=Limits(cpus=0.1, memory_bytes=256 * MEGABYTE))
+    counted = any("processors by control groups" in each.detail for each in (await workshop.driver.probe()).findings)
+    spin = "for n in 1 2 3 4; do while :; do :; done & done; wait"
+    ran = await run(devbox, spin, timeout_seconds=2 if counted else 0.1)
+    assert ran.exit == Exit(137, 9, timed_out=True, limits=frozenset({LimitHit.CPUS} if counted else ()))
+    assert (await run(devbox, "exit 1")).exit == Exit(1)
 
 
 async def test_open_files_are_bounded(workshop: Workshop) -> None:

@@ -14,7 +14,7 @@ import os
 import select
 import sys
 
-from . import kernel, nameless, observing, root, supervisor, trees
+from . import kernel, nameless, observing, root, shared_memory, supervisor, trees
 
 TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
 if TYPE_CHECKING:
@@ -137,27 +137,30 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
 
 
 def _do(request: Any, child: int | None, descriptors: list[int]) -> bytes:
-    if request[0] == "size":
-        _, names, entry_bytes = request
-        held = nameless.size(child) if child is not None else 0
-        return b"done 0 %d" % (held + sum(_size(name, entry_bytes) for name in names))
-    if request[0] == "changed":
-        return b"done 0 %d" % _changed(descriptors[0], *request[1:])
-    if request[0] == "mountable":
-        _try_overlay(*request[1:])
-        return b"done 0 0"
-    kind, parts, staging = request
-    if kind == "fill":
-        for layers, target in parts:
-            for layer in reversed(layers):
-                _copy(layer, target, staging, over=True)
-        return b"done 0 0"
-    for source, target, layers in parts:
-        if layers:
-            _copy_merged(layers, target, staging)
-        else:
-            _copy(source, target, staging)
-    return b"done 0 0"
+    number = 0
+    match request:
+        case ("size", names, entry_bytes):
+            held = nameless.on_disks(child) if child is not None else 0
+            number = held + sum(_size(name, entry_bytes) for name in names)
+        case ("changed", *what):
+            number = _changed(descriptors[0], *what)
+        case ("shared-memory",):
+            number = shared_memory.size(child) if child is not None else 0
+        case ("free-shared-memory",):
+            shared_memory.free()
+        case ("mountable", *what):
+            _try_overlay(*what)
+        case ("fill", parts, staging):
+            for layers, target in parts:
+                for layer in reversed(layers):
+                    _copy(layer, target, staging, over=True)
+        case ("copy", parts, staging):
+            for source, target, layers in parts:
+                if layers:
+                    _copy_merged(layers, target, staging)
+                else:
+                    _copy(source, target, staging)
+    return b"done 0 %d" % number
 
 
 def _size(name: str, entry_bytes: int) -> int:

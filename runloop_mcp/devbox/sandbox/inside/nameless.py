@@ -17,19 +17,33 @@ _IN_MEMORY = (b"tmpfs", b"proc", b"devpts", b"sysfs", b"mqueue", b"cgroup", b"cg
 _DELETED = b" (deleted)"
 
 
-def size(supervisor: int) -> int:
+def on_disks(supervisor: int) -> int:
     """The bytes that they take on disks.
 
     Args:
         supervisor: The process id of the box's pid 1, as its caller sees it.
     """
     found: dict[tuple[int, int], int] = {}
-    devices: set[int] = set()
     for pid in _below(supervisor):
         try:
-            devices = devices or _disks(pid)
-            _opened(pid, devices, found)
-            _mapped(pid, devices, found)
+            disks = {device for device, in_memory in _mounted(pid).items() if not in_memory}
+            _opened(pid, disks, found, among=True)
+            _mapped(pid, disks, found)
+        except OSError:  # it has ended meanwhile
+            continue
+    return sum(found.values())
+
+
+def in_memory(supervisor: int) -> int:
+    """The bytes of those that never had a name (`memfd_create`); what is mounted in memory has a size of its own.
+
+    Args:
+        supervisor: The process id of the box's pid 1, as its caller sees it.
+    """
+    found: dict[tuple[int, int], int] = {}
+    for pid in _below(supervisor):
+        try:
+            _opened(pid, set(_mounted(pid)), found, among=False)
         except OSError:  # it has ended meanwhile
             continue
     return sum(found.values())
@@ -60,23 +74,23 @@ def _read(name: str) -> bytes:
         return file.read()
 
 
-def _disks(pid: int) -> set[int]:
-    """The devices of what is mounted for a process, but for file systems in memory."""
-    devices = set()
+def _mounted(pid: int) -> dict[int, bool]:
+    """The devices of what is mounted for a process, and whether that lies in memory."""
+    devices = {}
     for line in _read(f"/proc/{pid}/mountinfo").splitlines():
         place, _, kind = line.partition(b" - ")
-        if kind.split()[0] not in _IN_MEMORY:
-            devices.add(os.makedev(*map(int, place.split()[2].split(b":"))))
+        devices[os.makedev(*map(int, place.split()[2].split(b":")))] = kind.split()[0] in _IN_MEMORY
     return devices
 
 
-def _opened(pid: int, devices: set[int], found: dict[tuple[int, int], int]) -> None:
+def _opened(pid: int, devices: set[int], found: dict[tuple[int, int], int], *, among: bool) -> None:
+    """Those that a process has open on one of these devices, or on none of them."""
     for descriptor in os.listdir(f"/proc/{pid}/fd"):
         try:
             about = os.stat(f"/proc/{pid}/fd/{descriptor}")
         except OSError:  # closed meanwhile
             continue
-        if about.st_nlink == 0 and stat.S_ISREG(about.st_mode) and about.st_dev in devices:
+        if about.st_nlink == 0 and stat.S_ISREG(about.st_mode) and (about.st_dev in devices) is among:
             found[about.st_dev, about.st_ino] = about.st_blocks * 512
 
 
