@@ -20,8 +20,12 @@ class DriverCase:
     """Makes the driver, not yet entered, on a state directory."""
     tier: str
     """How isolated the driver must say that its devboxes are."""
+    driver: str
+    """What the driver must call itself."""
     processes_on_host: bool = True
     """Whether the host can see the processes of devboxes, and so the tests can watch them from there."""
+    debuggers_copy_memory: bool = True
+    """Whether one process may copy another's memory; with ptrace it can read it anyway."""
     whole_seconds: bool = False
     """Whether snapshots keep times to the second only."""
     default: frozenset[str] | None = None
@@ -47,14 +51,18 @@ def _containers(engine: str, state: Path) -> Driver:
     return DockerDriver(state, engines.IMAGE, {"DOCKER_HOST": note.read_text()})
 
 
-_SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces")
-_CONTAINERS = (
+_SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces", driver="sandbox")
+_CONTAINERS = tuple(
     DriverCase(
-        "docker", partial(_containers, "docker"), "container", whole_seconds=True, default=frozenset(selection.DOCKER)
-    ),
-    DriverCase(
-        "podman", partial(_containers, "podman"), "container", whole_seconds=True, default=frozenset(selection.PODMAN)
-    ),
+        engine,
+        partial(_containers, engine),
+        tier="container",
+        driver="docker",
+        debuggers_copy_memory=False,
+        whole_seconds=True,
+        default=frozenset(default),
+    )
+    for engine, default in (("docker", selection.DOCKER), ("podman", selection.PODMAN))
 )
 
 NOT_HERE = {case.name: reason for case in _CONTAINERS if (reason := engines.why_not(case.name))}

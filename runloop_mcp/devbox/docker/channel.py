@@ -200,7 +200,7 @@ class AgentChannel:
         numbers = rest.split(b" ", 2)
         try:
             token, number = int(numbers[0]), int(numbers[1])
-            answer = (word.decode("ascii"), token, number, "")
+            answer = (word.decode("ascii"), token, number, b"".join(numbers[2:]).decode(errors="replace"))
         except (ValueError, IndexError) as error:
             raise _Nonsense from error
         reply = self._replies.pop(token, None)

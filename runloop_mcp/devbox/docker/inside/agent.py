@@ -23,6 +23,7 @@ import sys
 import time
 from collections import deque
 
+from runloop_mcp.devbox.docker.inside import refusals
 from runloop_mcp.devbox.sandbox.inside import kernel, supervisor
 
 TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
@@ -54,10 +55,18 @@ def main() -> NoReturn:
     os.umask(0o022)
     sys.path[:] = []
     sys.meta_path[:] = []
-    kernel.set_dumpable(on=False)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        Agent(requests, answers).serve()
+        agent = Agent(requests, answers)
+        try:
+            kernel.set_dumpable(on=False)
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            kernel.drop_all_capabilities()
+            if (program := refusals.program()) is not None:
+                kernel.install_filter(program)
+        except OSError as error:
+            agent.broken(error)
+        else:
+            agent.serve()
     finally:
         os._exit(0)
 
@@ -133,6 +142,10 @@ class Agent(supervisor.Supervisor):
         """The outputs of a process that runs."""
         self._news: list[News] = []
         self._hits = {number: self._counted(name, places) for number, name, places in _COUNTERS}
+
+    def broken(self, error: OSError) -> None:
+        """Tells what keeps the container from being safe to use."""
+        self._send(b"A", 0, f"broken 0 {error.errno or 0} {error}".encode(errors="replace")[:2000])
 
     def serve(self) -> None:
         """Serves until the engine closes its end."""
