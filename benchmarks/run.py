@@ -17,6 +17,7 @@ import time
 import venv
 from pathlib import Path
 
+from containers import container_figures
 from figures import Figure, table
 from product import call, make_pack, product, start_run
 from scale import scale_figures
@@ -150,6 +151,7 @@ def main() -> int:
         )
         figures.append(help_figure(10))
         figures += scale_figures(folder, max(arguments.rounds // 5, 10))
+        figures += container_figures(folder / "containers", max(arguments.rounds // 10, 10))
         if not arguments.no_install:
             figures.append(installed_size_figure(folder))
     finally:
