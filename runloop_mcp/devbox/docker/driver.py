@@ -42,7 +42,7 @@ _NO_PYTHON = ("executable file not found", "no such file or directory")
 class _Connected:
     """What a driver has once it has spoken to its engine."""
 
-    def __init__(self, engine: Engine, host: Mapping[str, Any], called: Names, state: Path) -> None:
+    def __init__(self, engine: Engine, host: Mapping[str, Any], called: Names, state: Path, image: str) -> None:
         self.engine = engine
         self.host = host
         """What the engine says of the machine that it runs on."""
@@ -50,7 +50,7 @@ class _Connected:
         self.locks = Locks(state / "locks")
         self.environments = Environments(engine, called, self.locks)
         self.snapshots = Snapshots(engine, called, self.environments)
-        self.inventory = Inventory(engine, called, self.locks, self.snapshots)
+        self.inventory = Inventory(engine, called, self.locks, self.snapshots, image)
 
 
 class DockerDriver(Driver):
@@ -122,7 +122,7 @@ class DockerDriver(Driver):
                 except BaseException as error:
                     await engine.close()
                     raise _connect_failure(error) from error
-                self._connected = _Connected(engine, host, called, self._state)
+                self._connected = _Connected(engine, host, called, self._state, self.image)
                 self._spawn(self._watchdog.run)
             return self._connected
 
@@ -263,6 +263,10 @@ class DockerDriver(Driver):
             if refused.status != 404:
                 raise Unavailable(f"The engine can't tell of the devbox {devbox_id}: {refused.message}") from refused
             raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.") from refused
+        except (TypeError, KeyError) as error:
+            raise NotFound(
+                f"The container of the devbox {devbox_id} does not say what it is made of.", hint="Make a new devbox."
+            ) from error
 
     async def _boot(
         self, ready: _Connected, devbox_id: str, spec: DevboxSpec, lock: int, *, used_before: bool

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -152,6 +153,8 @@ class Engine:
         path = f"{self._prefix}/containers/{quote(container)}/attach?stream=1&stdin=1&stdout=1&stderr=1"
         with anyio.fail_after(_CONNECT_SECONDS), _as_unavailable(self.address):
             reader, writer = await self._connect()
+            if self.address.socket is None:  # so that the end of the other machine is noticed
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             try:
                 writer.write(
                     f"POST {path} HTTP/1.1\r\nHost: docker\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n"

@@ -99,7 +99,7 @@ class Environments:
             archive = await anyio.to_thread.run_sync(_pack, spec, there, accounts)
             with archive:
                 await self._engine.put_archive(container, "/", archives.parts(archive))
-            labels = self._names.labels(names.ENVIRONMENT, files=[files.key for files in files_of(spec)])
+            labels = self._names.labels(names.ENVIRONMENT, base, files=[files.key for files in files_of(spec)])
             await commit(self._engine, container, image, labels)
 
     async def _clear(self, container: str) -> None:
