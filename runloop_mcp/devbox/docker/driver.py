@@ -36,6 +36,7 @@ from .programs import Programs
 from .snapshots import Snapshots
 
 _BOOT_SECONDS = 60.0
+_PODMANS_TRIES = 4
 _NO_PYTHON = ("executable file not found", "no such file or directory")
 
 
@@ -247,6 +248,17 @@ class DockerDriver(Driver):
             await known.stop()  # what ended a moment ago may still hold the disk
         ready = await self._ready()
         spec = await self._spec_of(ready, devbox_id)
+        tries = _PODMANS_TRIES if ready.engine.is_podman else 1
+        while True:
+            tries -= 1
+            try:
+                return await self._boot_again(ready, devbox_id, spec)
+            except Unavailable as error:
+                # Podman tidies up after a container in a process of its own, which may hit one that was started since.
+                if not tries or not isinstance(error.__cause__, BootRefused | Refused):
+                    raise
+
+    async def _boot_again(self, ready: _Connected, devbox_id: str, spec: DevboxSpec) -> DockerDevbox:
         lock = await anyio.to_thread.run_sync(ready.locks.hold, devbox_id)
         try:
             await kill(ready.engine, ready.names.container(devbox_id))  # a dead server's may be about to end

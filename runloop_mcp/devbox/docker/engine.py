@@ -201,12 +201,15 @@ class _as_unavailable:  # noqa: N801 - used as a statement
             ) from error
 
 
-def _params(query: dict[str, Any]) -> dict[str, str]:
-    return {
-        name: value if isinstance(value, str) else json.dumps(value)
+def _params(query: dict[str, Any]) -> httpx.QueryParams:
+    """What a query is made of; a tuple's parts each become a parameter of that name."""
+    pairs: list[tuple[str, str | int | float | bool | None]] = [
+        (name, part if isinstance(part, str) else json.dumps(part))
         for name, value in query.items()
-        if value is not None
-    }
+        for part in (value if isinstance(value, tuple) else (value,))
+        if part is not None
+    ]
+    return httpx.QueryParams(pairs)
 
 
 def _content(response: httpx.Response) -> Any:
