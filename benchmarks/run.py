@@ -17,6 +17,7 @@ import time
 import venv
 from pathlib import Path
 
+from containers import container_figures
 from disks import disk_figures
 from figures import Figure, table
 from hold import hold_figures
@@ -171,6 +172,7 @@ def main() -> int:
         figures += hold_figures(folder, max(arguments.rounds // 25, 5))
         if not arguments.no_disks:
             figures += disk_figures(folder, max(arguments.rounds // 12, 5))
+        figures += container_figures(folder / "containers", max(arguments.rounds // 10, 10))
         if not arguments.no_install:
             figures.append(installed_size_figure(folder))
     finally:

@@ -20,10 +20,14 @@ class DriverCase:
     """Makes the driver, not yet entered, on a state directory."""
     tier: str
     """How isolated the driver must say that its devboxes are."""
+    driver: str
+    """What the driver must call itself."""
     shares_files: bool = True
     """Whether devboxes go on needing the files that they were made with, as those are not copied for each."""
     processes_on_host: bool = True
     """Whether the host can see the processes of devboxes, and so the tests can watch them from there."""
+    debuggers_copy_memory: bool = True
+    """Whether one process may copy another's memory; with ptrace it can read it anyway."""
     whole_seconds: bool = False
     """Whether snapshots keep times to the second only."""
     default: frozenset[str] | None = None
@@ -59,14 +63,18 @@ def _containers(engine: str, state: Path) -> Driver:
     return DockerDriver(state, engines.IMAGE, {"DOCKER_HOST": note.read_text()})
 
 
-_SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces", guards=True, observes=True)
-_CONTAINERS = (
+_SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces", driver="sandbox", guards=True, observes=True)
+_CONTAINERS = tuple(
     DriverCase(
-        "docker", partial(_containers, "docker"), "container", whole_seconds=True, default=frozenset(selection.DOCKER)
-    ),
-    DriverCase(
-        "podman", partial(_containers, "podman"), "container", whole_seconds=True, default=frozenset(selection.PODMAN)
-    ),
+        engine,
+        partial(_containers, engine),
+        tier="container",
+        driver="docker",
+        debuggers_copy_memory=False,
+        whole_seconds=True,
+        default=frozenset(default),
+    )
+    for engine, default in (("docker", selection.DOCKER), ("podman", selection.PODMAN))
 )
 
 NOT_HERE = {case.name: reason for case in _CONTAINERS if (reason := engines.why_not(case.name))}
@@ -75,7 +83,15 @@ NOT_HERE = {case.name: reason for case in _CONTAINERS if (reason := engines.why_
 CASES = (_SANDBOX, *(case for case in _CONTAINERS if case.name not in NOT_HERE))
 
 PROOF_CASES = (
-    DriverCase("sandbox-copying", _copying_sandbox, tier="namespaces", shares_files=False, guards=True, observes=True),
+    DriverCase(
+        "sandbox-copying",
+        _copying_sandbox,
+        tier="namespaces",
+        driver="sandbox",
+        shares_files=False,
+        guards=True,
+        observes=True,
+    ),
 )
 """Drivers that differ from another one in their disks alone: `make proof` runs the tests of disks on them."""
 

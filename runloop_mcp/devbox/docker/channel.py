@@ -9,8 +9,8 @@ import fcntl
 import marshal
 import os
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from runloop_mcp.devbox.sandbox.channel import OnAnswer
@@ -27,16 +27,18 @@ class _Nonsense(Exception):
     """The agent said what no agent says."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _News:
     """What is told once the output that came before it is written, or has been held up for long."""
 
     tell: Callable[[], None]
-    after: Sequence[Outward] | None
-    """None: all that have names in the container."""
-    about: int
-    """The process whose end it is; the stream where `after` is None."""
-    timer: asyncio.TimerHandle | None = field(default=None)
+    after: Sequence[tuple[Outward, int]]
+    """The outputs that go first, and how far."""
+    process: int | None = None
+    """Whose end it is."""
+    report: int | None = None
+    """The stream that it is a part of."""
+    timer: asyncio.TimerHandle | None = None
 
 
 class AgentChannel:
@@ -166,7 +168,9 @@ class AgentChannel:
             if (outward := self._outward.get(number)) is None:
                 return  # nobody wants it any more
             if number in self._reports:
-                self._tell_later(_News(lambda: self._hand_on(outward, data), None, number))
+                self._tell_later(
+                    _News(lambda: self._hand_on(outward, data), _so_far(self._named.values()), report=number)
+                )
             else:
                 self._hand_on(outward, data)
         elif kind == Kind.END:
@@ -186,8 +190,8 @@ class AgentChannel:
         self._reports.discard(number)
         if (outward := self._outward.pop(number, None)) is not None:
             self._named.pop(number, None)
-            if any(news.after is None and news.about == number for news in self._news):
-                self._tell_later(_News(outward.end, None, number))
+            if any(news.report == number for news in self._news):
+                self._tell_later(_News(outward.end, (), report=number))
             else:
                 outward.end()
         elif (inward := self._inward.pop(number, None)) is not None:
@@ -200,13 +204,13 @@ class AgentChannel:
         numbers = rest.split(b" ", 2)
         try:
             token, number = int(numbers[0]), int(numbers[1])
-            answer = (word.decode("ascii"), token, number, "")
+            answer = (word.decode("ascii"), token, number, b"".join(numbers[2:]).decode(errors="replace"))
         except (ValueError, IndexError) as error:
             raise _Nonsense from error
         reply = self._replies.pop(token, None)
         if answer[0] == "exit":
             outputs = self._of_token.pop(token, [])
-            self._tell_later(_News(lambda: self._on_answer(*answer, None), outputs, token))
+            self._tell_later(_News(lambda: self._on_answer(*answer, None), _so_far(outputs), process=token))
             return
         descriptor = None
         if answer[0] == "opened" and reply is not None:
@@ -235,18 +239,17 @@ class AgentChannel:
             news.timer = self._loop.call_later(_PATIENCE_SECONDS, self._tell, news)
 
     def _settle(self) -> None:
-        held: set[int] = set()
+        held: set[int] = set()  # reports whose beginning still waits
         for news in list(self._news):
             if news not in self._news:  # told by one of those before
                 continue
-            if news.after is None:
-                ready = not held and all(output.flushed for output in self._named.values())
-            else:
-                ready = all(output.flushed and output.number not in held for output in news.after)
+            ready = news.report not in held and all(
+                output.reaches(far) and output.number not in held for output, far in news.after
+            )
             if ready:
                 self._tell(news)
-            elif news.after is None:
-                held.add(news.about)
+            elif news.report is not None:
+                held.add(news.report)
 
     def _tell(self, news: _News) -> None:
         if news in self._news:
@@ -261,7 +264,7 @@ class AgentChannel:
     def _hurry(self, token: int) -> None:
         """A process is being killed: its end does not wait long for somebody who takes its output slowly."""
         for news in self._news:
-            if news.after is not None and news.about == token and news.timer is not None:
+            if news.process == token and news.timer is not None:
                 news.timer.cancel()
                 news.timer = self._loop.call_later(_KILLED_SECONDS, self._tell, news)
 
@@ -280,3 +283,7 @@ class AgentChannel:
         for inward in self._inward.values():
             inward.close()
         self._on_closed()
+
+
+def _so_far(outputs: Iterable[Outward]) -> list[tuple[Outward, int]]:
+    return [(output, output.received) for output in outputs]

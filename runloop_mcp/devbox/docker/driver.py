@@ -37,13 +37,14 @@ from .programs import Programs
 from .snapshots import Snapshots
 
 _BOOT_SECONDS = 60.0
+_PODMANS_TRIES = 4
 _NO_PYTHON = ("executable file not found", "no such file or directory")
 
 
 class _Connected:
     """What a driver has once it has spoken to its engine."""
 
-    def __init__(self, engine: Engine, host: Mapping[str, Any], called: Names, state: Path) -> None:
+    def __init__(self, engine: Engine, host: Mapping[str, Any], called: Names, state: Path, image: str) -> None:
         self.engine = engine
         self.host = host
         """What the engine says of the machine that it runs on."""
@@ -51,7 +52,7 @@ class _Connected:
         self.locks = Locks(state / "locks")
         self.environments = Environments(engine, called, self.locks)
         self.snapshots = Snapshots(engine, called, self.environments)
-        self.inventory = Inventory(engine, called, self.locks, self.snapshots)
+        self.inventory = Inventory(engine, called, self.locks, self.snapshots, image)
 
 
 class DockerDriver(Driver):
@@ -124,7 +125,7 @@ class DockerDriver(Driver):
                 except BaseException as error:
                     await engine.close()
                     raise _connect_failure(error) from error
-                self._connected = _Connected(engine, host, called, self._state)
+                self._connected = _Connected(engine, host, called, self._state, self.image)
                 self._spawn(self._disk_watch.run)
             return self._connected
 
@@ -257,6 +258,17 @@ class DockerDriver(Driver):
             await known.stop()  # what ended a moment ago may still hold the disk
         ready = await self._ready()
         spec = await self._spec_of(ready, devbox_id)
+        tries = _PODMANS_TRIES if ready.engine.is_podman else 1
+        while True:
+            tries -= 1
+            try:
+                return await self._boot_again(ready, devbox_id, spec)
+            except Unavailable as error:
+                # Podman tidies up after a container in a process of its own, which may hit one that was started since.
+                if not tries or not isinstance(error.__cause__, BootRefused | Refused):
+                    raise
+
+    async def _boot_again(self, ready: _Connected, devbox_id: str, spec: DevboxSpec) -> DockerDevbox:
         lock = await anyio.to_thread.run_sync(ready.locks.hold, devbox_id)
         try:
             await kill(ready.engine, ready.names.container(devbox_id))  # a dead server's may be about to end
@@ -273,6 +285,10 @@ class DockerDriver(Driver):
             if refused.status != 404:
                 raise Unavailable(f"The engine can't tell of the devbox {devbox_id}: {refused.message}") from refused
             raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.") from refused
+        except (TypeError, KeyError) as error:
+            raise NotFound(
+                f"The container of the devbox {devbox_id} does not say what it is made of.", hint="Make a new devbox."
+            ) from error
 
     async def _boot(
         self, ready: _Connected, devbox_id: str, spec: DevboxSpec, lock: int, *, used_before: bool

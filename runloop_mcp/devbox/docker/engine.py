@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -152,6 +153,8 @@ class Engine:
         path = f"{self._prefix}/containers/{quote(container)}/attach?stream=1&stdin=1&stdout=1&stderr=1"
         with anyio.fail_after(_CONNECT_SECONDS), _as_unavailable(self.address):
             reader, writer = await self._connect()
+            if self.address.socket is None:  # so that the end of the other machine is noticed
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             try:
                 writer.write(
                     f"POST {path} HTTP/1.1\r\nHost: docker\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n"
@@ -198,12 +201,15 @@ class _as_unavailable:  # noqa: N801 - used as a statement
             ) from error
 
 
-def _params(query: dict[str, Any]) -> dict[str, str]:
-    return {
-        name: value if isinstance(value, str) else json.dumps(value)
+def _params(query: dict[str, Any]) -> httpx.QueryParams:
+    """What a query is made of; a tuple's parts each become a parameter of that name."""
+    pairs: list[tuple[str, str | int | float | bool | None]] = [
+        (name, part if isinstance(part, str) else json.dumps(part))
         for name, value in query.items()
-        if value is not None
-    }
+        for part in (value if isinstance(value, tuple) else (value,))
+        if part is not None
+    ]
+    return httpx.QueryParams(pairs)
 
 
 def _content(response: httpx.Response) -> Any:

@@ -99,7 +99,7 @@ class Environments:
             archive = await anyio.to_thread.run_sync(_pack, spec, there, accounts)
             with archive:
                 await self._engine.put_archive(container, "/", archives.parts(archive))
-            labels = self._names.labels(names.ENVIRONMENT, files=[files.key for files in files_of(spec)])
+            labels = self._names.labels(names.ENVIRONMENT, base, files=[files.key for files in files_of(spec)])
             await commit(self._engine, container, image, labels)
 
     async def _clear(self, container: str) -> None:
@@ -151,7 +151,7 @@ class Environments:
 async def commit(engine: Engine, container: str, image: str, labels: Mapping[str, str]) -> None:
     """Makes an image of a container's disk."""
     repository, _, tag = image.rpartition(":")
-    changes = "LABEL " + " ".join(f"{name}={value or 'none'}" for name, value in labels.items())
+    changes = tuple(f"LABEL {name}={value or 'none'}" for name, value in labels.items())  # Podman takes one at a time
     await engine.post(
         "/commit", {}, seconds=600, container=container, repo=repository, tag=tag, pause=False, changes=changes
     )

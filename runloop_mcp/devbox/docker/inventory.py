@@ -22,13 +22,15 @@ class Inventory:
         called: The state directory's names.
         locks: Tell what is in use.
         snapshots: The snapshots.
+        image: The name of the image that devboxes are made from now.
     """
 
-    def __init__(self, engine: Engine, called: Names, locks: Locks, snapshots: Snapshots) -> None:
+    def __init__(self, engine: Engine, called: Names, locks: Locks, snapshots: Snapshots, image: str) -> None:
         self._engine = engine
         self._names = called
         self._locks = locks
         self._snapshots = snapshots
+        self._image = image
 
     async def listed(self) -> list[Kept]:
         """Everything that is kept."""
@@ -41,6 +43,7 @@ class Inventory:
             held = await anyio.to_thread.run_sync(self._locks.is_held, name)
             kind = KeptKind.DEVBOX if is_devbox else KeptKind.LEFTOVER
             kept.append(Kept(kind, name, container["Created"] * 1000, held))
+        base = await self._base()
         files: dict[str, Kept] = {}
         for image in found:
             made = image["Created"] * 1000
@@ -48,7 +51,7 @@ class Inventory:
                 name = tag.partition(":")[2]
                 if name.startswith("snapshot-"):
                     kept.append(Kept(KeptKind.SNAPSHOT, name.removeprefix("snapshot-"), made, in_use=False))
-                elif name.startswith("removed-"):
+                elif name.startswith("removed-") or _is_of_another_image(image, base):
                     used = any(each.get("ImageID") == image["Id"] for each in containers)
                     kept.append(Kept(KeptKind.LEFTOVER, name, made, used))
             for key in _environment_keys(image):
@@ -106,10 +109,24 @@ class Inventory:
         found = await images(self._engine, self._names)
         return [tag for image in found if kept.id in _environment_keys(image) for tag in tags(image)]
 
+    async def _base(self) -> str | None:
+        """The id of the image that devboxes are made from now; None where it is not there, so that nobody can tell."""
+        try:
+            return str((await self._engine.get(f"/images/{self._image}/json"))["Id"])
+        except Refused:
+            return None
+
     async def _containers(self) -> list[dict[str, Any]]:
         filters = {"label": [f"{names.STATE}={self._names.state}"]}
         found: list[dict[str, Any]] = await self._engine.get("/containers/json", all=True, filters=filters)
         return found
+
+
+def _is_of_another_image(image: dict[str, Any], base: str | None) -> bool:
+    """Whether it is an environment without files that the next devbox is not made from: made again where it is."""
+    labels = image.get("Labels") or {}
+    of_another = labels.get(names.KIND) == names.ENVIRONMENT and base is not None and labels.get(names.ID) != base
+    return of_another and not _environment_keys(image)
 
 
 def _environment_keys(image: dict[str, Any]) -> list[str]:

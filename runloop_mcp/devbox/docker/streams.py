@@ -19,21 +19,25 @@ class Outward:
         number: The stream's.
         descriptor: Written to; owned from now on.
         send: Sends frames to the agent.
-        on_flushed: Called whenever nothing waits to be written any more.
+        on_written: Called whenever something has been written, or nothing will be any more.
         is_socket: Whether the descriptor tells when nobody is at its other end any more.
     """
 
     def __init__(
-        self, number: int, descriptor: int, send: Send, on_flushed: Callable[[], None], *, is_socket: bool = False
+        self, number: int, descriptor: int, send: Send, on_written: Callable[[], None], *, is_socket: bool = False
     ) -> None:
         os.set_blocking(descriptor, False)
         self.number = number
         self._descriptor = descriptor
         self._send = send
-        self._on_flushed = on_flushed
+        self._on_written = on_written
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._taken = 0
+        self.received = 0
+        """How many bytes have come."""
+        self.written = 0
+        """How many of them have been written."""
         self._ended = False
         self._writing = False
         self._watched = is_socket
@@ -42,15 +46,15 @@ class Outward:
         if is_socket:
             self._loop.add_reader(descriptor, self._gone)
 
-    @property
-    def flushed(self) -> bool:
-        """Whether all that came has been written."""
-        return not self._waiting
+    def reaches(self, far: int) -> bool:
+        """Whether so much has been written, or never will be."""
+        return self.written >= far or not self.open
 
     def take(self, data: bytes) -> bool:
         """Takes what the agent has sent; False where that is more than it may."""
         if not self.open:
             return True
+        self.received += len(data)
         self._waiting_bytes += len(data)
         if self._waiting_bytes + self._taken > WINDOW:
             return False
@@ -76,6 +80,7 @@ class Outward:
                 self._gone()
                 return
             self._waiting_bytes -= written
+            self.written += written
             self._taken += written
             if written < len(data):
                 self._waiting[0] = data[written:]
@@ -90,17 +95,16 @@ class Outward:
                 self._loop.add_writer(self._descriptor, self._write)
             else:
                 self._loop.remove_writer(self._descriptor)
-        if not self._waiting:
-            if self._ended:
-                self.close()
-            self._on_flushed()
+        if not self._waiting and self._ended:
+            self.close()
+        self._on_written()
 
     def _gone(self) -> None:
         """Nobody reads any more."""
         if not self._ended:
             self._send(Kind.END, self.number, b"")
         self.close()
-        self._on_flushed()
+        self._on_written()
 
     def close(self) -> None:
         """Lets go of the descriptor; what waits is lost."""

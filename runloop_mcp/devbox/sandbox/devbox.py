@@ -142,6 +142,9 @@ class SupervisedDevbox(Devbox, ABC):
         if LimitHit.MEMORY in hits:
             self._spawn(self.free_shared_memory)  # what outlives its makers must not keep the next ones out
 
+    async def free_shared_memory(self) -> None:
+        """Frees memory that outlived the processes that made it, where a box can hold such."""
+
     def _on_closed(self) -> None:
         self._reason = self._reason or self._why_ended()
         for call in self._calls.values():

@@ -1,9 +1,11 @@
 """The container driver where no engine answers."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from boxes import entered
+from boxes import child_environment, entered
 
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
 from runloop_mcp.devbox.docker.driver import DockerDriver
@@ -29,3 +31,42 @@ async def test_an_address_that_cannot_be_used(tmp_path: Path) -> None:
         with pytest.raises(InvalidRequest, match="ssh://host") as caught:
             await driver.create("dbx_1", DevboxSpec())
         assert "unix://" in caught.value.hint
+
+
+ON_ANOTHER_SYSTEM = """
+import asyncio, fcntl, os, select, socket, sys
+import anyio, httpx
+for module, names in (
+    (fcntl, ["F_SETPIPE_SZ", "F_GETPIPE_SZ"]),
+    (os, ["memfd_create", "pidfd_open", "copy_file_range", "listxattr", "unshare", "setns", "splice"]),
+    (select, ["epoll"]),
+    (socket, ["SOCK_CLOEXEC", "AF_VSOCK", "AF_ALG"]),
+):
+    for name in names:
+        if hasattr(module, name):
+            delattr(module, name)
+sys.platform = "darwin"
+from runloop_mcp.cli.settings import load_settings
+from runloop_mcp.cli.wiring import driver_for
+
+driver = driver_for(load_settings(devbox="docker"))
+
+async def main():
+    async with driver:
+        return await driver.probe()
+
+print(anyio.run(main).findings[0].name)
+"""
+
+
+def test_the_server_may_run_on_another_system_than_linux(tmp_path: Path) -> None:
+    """What only Linux has is not needed to load the driver and to look for an engine."""
+    variables = {"RUNLOOP_MCP_STATE_DIR": str(tmp_path), "DOCKER_HOST": "unix:///nowhere", "HOME": str(tmp_path)}
+    shown = subprocess.run(
+        [sys.executable, "-c", ON_ANOTHER_SYSTEM],
+        env=child_environment(variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (shown.stdout, shown.returncode) == ("engine\n", 0), shown.stderr

@@ -8,7 +8,7 @@ from boxes import Capture, Workshop, run, succeed
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound, Unavailable
 from runloop_mcp.devbox.docker.driver import DockerDriver
-from runloop_mcp.devbox.port import DevboxSpec, ImageSource
+from runloop_mcp.devbox.port import DevboxSpec, ImageSource, KeptKind
 
 _DOCKERFILE = f"""
 FROM {engines.IMAGE}
@@ -49,6 +49,14 @@ async def test_devboxes_of_an_image_that_was_built_here(containers: Workshop, tm
     assert await succeed(clean, "ls; tool") == "own\na tool"
     again = await containers.create(image=image, working_directory="/app")
     assert await succeed(again, "ls") == "given.txt"
+    for box in (devbox, clean, again):
+        await containers.driver.remove(box.id)
+    await containers.driver.remove_snapshot(snapshot_id)
+    left = [kept for kept in await containers.driver.kept() if kept.kind is KeptKind.LEFTOVER]
+    assert left, "what was made of an image that is not the driver's own stays until it is discarded"
+    for kept in left:
+        assert await containers.driver.discard(kept)
+    assert [kept for kept in await containers.driver.kept() if kept.kind is KeptKind.LEFTOVER] == []
 
 
 async def test_a_build_that_fails_tells_its_log(containers: Workshop) -> None:

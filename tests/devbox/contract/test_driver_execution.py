@@ -237,6 +237,13 @@ async def test_a_child_that_holds_the_pipe_does_not_hold_the_wait(devbox: Devbox
     assert (bytes(running.stdout.data), bytes(running.stderr.data)) == (heard, b"")
 
 
+async def test_a_child_that_goes_on_writing_does_not_hold_the_wait(devbox: Devbox) -> None:
+    """A process has ended when its program has, however much a child that it left behind prints from then on."""
+    ran = await run(devbox, "yes & exit 3")
+    assert ran.exit == Exit(3)
+    assert await succeed(devbox, "echo works") == "works"
+
+
 async def test_processes_of_one_command_serve_the_next(devbox: Devbox) -> None:
     """A server that one command left in the background answers another over the devbox's loopback."""
     await succeed(devbox, "mkfifo ready; echo hello > page")

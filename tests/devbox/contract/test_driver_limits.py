@@ -166,8 +166,8 @@ async def test_the_hosts_network_can_be_asked_for(workshop: Workshop) -> None:
 async def test_the_probe_says_what_is_there(driver_case: DriverCase, driver: Driver) -> None:
     """Where devboxes can be made the probe says so, how isolated they are, and what it looked at."""
     capability = await driver.probe()
-    assert (capability.driver, capability.tier, capability.available) == (driver_case.name, driver_case.tier, True)
-    assert driver.name == driver_case.name
+    assert (capability.driver, capability.tier, capability.available) == (driver_case.driver, driver_case.tier, True)
+    assert driver.name == driver_case.driver
     assert capability.findings
     for finding in capability.findings:
         assert finding.name
@@ -208,7 +208,7 @@ async def test_devboxes_have_what_scenarios_need(devbox: Devbox) -> None:
 async def test_a_driver_is_entered_and_left_without_use(driver_case: DriverCase, tmp_path: Path) -> None:
     """A driver that makes nothing can be entered and left, also with a state directory that is not there yet."""
     async with entered(driver_case.open(tmp_path / "new" / "state")) as driver:
-        assert driver.name == driver_case.name
+        assert driver.name == driver_case.driver
 
 
 async def test_the_user_has_the_name_and_the_number_asked_for(workshop: Workshop) -> None:

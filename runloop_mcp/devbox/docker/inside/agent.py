@@ -21,21 +21,19 @@ import select
 import stat
 import sys
 import time
-from collections import deque
 
+from runloop_mcp.devbox.docker.inside import refusals
+from runloop_mcp.devbox.docker.inside.streams import Input, News, Output, Sink
 from runloop_mcp.devbox.sandbox.inside import kernel, supervisor
 
 TYPE_CHECKING = False  # importing typing to say so would cost the start 3 ms
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import NoReturn
 
-WINDOW = 512 << 10
 _GRANT = 128 << 10
 _CHUNK = 64 << 10
 _HEADER = 9
 _LOOK_SECONDS = 0.2
-_PATIENCE_SECONDS = 30.0
 _KILLED_SECONDS = 0.5
 _ROUNDS = 4
 _COUNTERS = (
@@ -54,64 +52,20 @@ def main() -> NoReturn:
     os.umask(0o022)
     sys.path[:] = []
     sys.meta_path[:] = []
-    kernel.set_dumpable(on=False)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        Agent(requests, answers).serve()
+        agent = Agent(requests, answers)
+        try:
+            kernel.set_dumpable(on=False)
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            kernel.drop_all_capabilities()
+            if (program := refusals.program()) is not None:
+                kernel.install_filter(program)
+        except OSError as error:
+            agent.broken(error)
+        else:
+            agent.serve()
     finally:
         os._exit(0)
-
-
-class Output:
-    """Something that is read here and sent: a process's output, or a file."""
-
-    def __init__(self, descriptor: int, number: int, left: int | None = None) -> None:
-        self.descriptor = descriptor
-        self.number = number
-        self.room = WINDOW
-        self.left = left
-        """How many bytes of a file are wanted; None for a pipe."""
-        self.reports = False
-        """Whether a shell tells in it of the ends of its commands, whose output has names of its own."""
-        self.named = False
-        """Whether it is such an output."""
-        self.held = False
-        """Whether a report waits for those outputs to be sent."""
-
-
-class Input:
-    """A pipe that what comes is written to."""
-
-    def __init__(self, descriptor: int, number: int) -> None:
-        self.descriptor = descriptor
-        self.number = number
-        self.waiting: deque[bytes] = deque()
-        self.taken = 0
-        self.ended = False
-
-
-class Sink:
-    """A file that what comes is written to; it is never empty on the way."""
-
-    def __init__(self, descriptor: int, token: int, mode: int, size: int) -> None:
-        self.descriptor = descriptor
-        self.token = token
-        self.mode = mode
-        self.size = size
-        self.position = 0
-        self.failure = 0
-
-
-class News:
-    """What is told once all that came before it is sent, or has been held up for long."""
-
-    def __init__(self, kind: bytes, number: int, data: bytes, after: Sequence[Output] | None) -> None:
-        self.kind = kind
-        self.number = number
-        self.data = data
-        self.after = after
-        """The outputs that go first; None for all that have names."""
-        self.patience = time.monotonic() + _PATIENCE_SECONDS
 
 
 class Agent(supervisor.Supervisor):
@@ -133,6 +87,10 @@ class Agent(supervisor.Supervisor):
         """The outputs of a process that runs."""
         self._news: list[News] = []
         self._hits = {number: self._counted(name, places) for number, name, places in _COUNTERS}
+
+    def broken(self, error: OSError) -> None:
+        """Tells what keeps the container from being safe to use."""
+        self._send(b"A", 0, f"broken 0 {error.errno or 0} {error}".encode(errors="replace")[:2000])
 
     def serve(self) -> None:
         """Serves until the engine closes its end."""
@@ -282,7 +240,7 @@ class Agent(supervisor.Supervisor):
             if output.room <= 0 or rounds <= 0:
                 self._watch(output)
                 return False
-            if output.named and not _readable(output.descriptor):
+            if output.named and not output.readable():
                 return True  # to read would look like its end as long as nobody has opened it
             size = min(_CHUNK, output.room, _CHUNK if output.left is None else output.left)
             try:
@@ -296,13 +254,15 @@ class Agent(supervisor.Supervisor):
                 self._send(b"E", output.number)
                 return True
             output.room -= len(data)
+            output.sent += len(data)
             if output.left is not None:
                 output.left -= len(data)
             rounds -= 1
             if output.reports:
                 output.held = True
                 self._forget(output)
-                self._news.append(News(b"D", output.number, data, None))
+                named = [each for each in self._outputs.values() if each.named]
+                self._news.append(News(b"D", output.number, data, named))
                 return False
             self._send(b"D", output.number, data)
         return not output.held
@@ -342,7 +302,8 @@ class Agent(supervisor.Supervisor):
     def _answer(self, word: str, token: int, number: int = 0, descriptor: int | None = None) -> None:
         if word == "exit":
             text = f"exit {token} {number}".encode()
-            self._news.append(News(b"A", token, text, self._of_token.pop(token, ())))
+            outputs = [each for each in self._of_token.pop(token, ()) if each.number in self._outputs]
+            self._news.append(News(b"A", token, text, outputs))
             return
         if descriptor is not None:
             self._open_reply(os.dup(descriptor))
@@ -361,10 +322,7 @@ class Agent(supervisor.Supervisor):
         """Tells the news whose time has come; returns whether there may be more."""
         told = False
         for news in list(self._news):
-            outputs = [each for each in self._outputs.values() if each.named] if news.after is None else news.after
-            open_ones = [each for each in outputs if each.number in self._outputs]
-            dry = sum(self._pump(each, 1 << 10) for each in open_ones) == len(open_ones)
-            if not dry and time.monotonic() < news.patience:
+            if time.monotonic() < news.patience and not all(self._reaches(*each) for each in news.after):
                 continue
             self._news.remove(news)
             told = True
@@ -378,6 +336,12 @@ class Agent(supervisor.Supervisor):
                 output.held = False
                 self._watch(output)
         return told
+
+    def _reaches(self, output: Output, far: int) -> bool:
+        """Sends what there is of an output; returns whether it has come so far."""
+        if output.number in self._outputs and (output.sent < far or output.held):
+            self._pump(output, 1 << 10)
+        return output.number not in self._outputs or (output.sent >= far and not output.held)
 
     def _kill(self, token: int, given: list[int], wanted: int) -> None:
         super()._kill(token, given, wanted)
@@ -471,9 +435,3 @@ class Agent(supervisor.Supervisor):
         finally:
             os.close(sink.descriptor)
         self._answer("failed" if sink.failure else "done", sink.token, sink.failure)
-
-
-def _readable(descriptor: int) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

@@ -137,7 +137,6 @@ def _serve(channel: _socket.socket, child: int | None) -> None:
 
 
 def _do(request: Any, child: int | None, descriptors: list[int]) -> bytes:
-    number = 0
     match request:
         case ("size", names, entry_bytes):
             held = nameless.on_disks(child) if child is not None else 0
@@ -146,6 +145,14 @@ def _do(request: Any, child: int | None, descriptors: list[int]) -> bytes:
             number = _changed(descriptors[0], *what)
         case ("shared-memory",):
             number = shared_memory.size(child) if child is not None else 0
+        case _:
+            _change(request)
+            number = 0
+    return b"done 0 %d" % number
+
+
+def _change(request: Any) -> None:
+    match request:
         case ("free-shared-memory",):
             shared_memory.free()
         case ("mountable", *what):
@@ -160,7 +167,6 @@ def _do(request: Any, child: int | None, descriptors: list[int]) -> bytes:
                     _copy_merged(layers, target, staging)
                 else:
                     _copy(source, target, staging)
-    return b"done 0 %d" % number
 
 
 def _size(name: str, entry_bytes: int) -> int:

@@ -1,0 +1,78 @@
+"""A filter on system calls beside the engine's own: profiles differ by engine and version, and some are switched off.
+
+It refuses what the sandbox's filter refuses and a profile may let through: new namespaces and mounts, io_uring, keys,
+input typed into terminals, and sockets that a network namespace does not hold in. Written out here for the two usual
+machines, because an image need not have libseccomp; on others the engine's profile stands alone.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24
+_ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
+_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_OTHER_INTERFACE = 0x40000000
+"""Where the numbers of x32 begin."""
+_NEW_NAMESPACE = 0x7E020000
+_TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
+_SOCKETS_ALLOWED = (1, 2, 10, 16)  # unix, IPv4, IPv6, netlink
+_EVERYWHERE = (
+    425, 426, 427,  # io_uring_setup, io_uring_enter, io_uring_register
+    428, 429, 430, 431, 432, 433, 442,  # open_tree, move_mount, fsopen, fsconfig, fsmount, fspick, mount_setattr
+)  # fmt: skip
+_CLONE3 = 435
+# In this order: mount, umount2, pivot_root, chroot, unshare, setns, bpf, perf_event_open, userfaultfd, add_key,
+# request_key, keyctl, name_to_handle_at, open_by_handle_at.
+_MACHINES = {
+    "x86_64": (
+        0xC000003E,
+        {"clone": 56, "ioctl": 16, "socket": 41},
+        (165, 166, 155, 161, 272, 308, 321, 298, 323, 248, 249, 250, 303, 304),
+    ),
+    "aarch64": (
+        0xC00000B7,
+        {"clone": 220, "ioctl": 29, "socket": 198},
+        (40, 39, 41, 51, 97, 268, 280, 241, 282, 217, 218, 219, 264, 265),
+    ),
+}
+
+
+def program() -> bytes | None:
+    """The filter, as the kernel takes it; None for a machine whose numbers are not known here."""
+    known = _MACHINES.get(os.uname().machine)
+    if known is None:
+        return None
+    architecture, calls, refused = known
+    code = [
+        _step(_LOAD, _ARCHITECTURE),
+        _step(_EQUAL, architecture, 1, 0),
+        _step(_RETURN, _KILL),
+        _step(_LOAD, _NUMBER),
+        *_when(_AT_LEAST, _OTHER_INTERFACE, _ERROR | _ENOSYS),
+        *_when(_EQUAL, _CLONE3, _ERROR | _ENOSYS),  # its flags lie in memory; libraries fall back to clone
+    ]
+    for number in (*refused, *_EVERYWHERE):
+        code += _when(_EQUAL, number, _ERROR | _EPERM)
+    code += _inspected(calls["clone"], _FIRST, _when(_ANY_BIT, _NEW_NAMESPACE, _ERROR | _EPERM), _ALLOW)
+    typed = [step for each in _TERMINAL_INPUT for step in _when(_EQUAL, each, _ERROR | _EPERM)]
+    code += _inspected(calls["ioctl"], _SECOND, typed, _ALLOW)
+    families = [step for each in _SOCKETS_ALLOWED for step in _when(_EQUAL, each, _ALLOW)]
+    code += _inspected(calls["socket"], _FIRST, families, _ERROR | _EAFNOSUPPORT)
+    return b"".join([*code, _step(_RETURN, _ALLOW)])
+
+
+def _step(code: int, value: int, if_so: int = 0, if_not: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_so, if_not, value)
+
+
+def _when(test: int, value: int, answer: int) -> list[bytes]:
+    return [_step(test, value, 0, 1), _step(_RETURN, answer)]
+
+
+def _inspected(call: int, argument: int, tests: list[bytes], otherwise: int) -> list[bytes]:
+    """Tests of one call's argument; whatever they don't answer gets the last answer."""
+    inside = [_step(_LOAD, argument), *tests, _step(_RETURN, otherwise)]
+    return [_step(_EQUAL, call, 0, len(inside)), *inside]
