@@ -53,13 +53,15 @@ def main() -> NoReturn:
     sys.path[:] = []
     sys.meta_path[:] = []
     try:
-        agent = Agent(requests, answers)
+        secret = int.from_bytes(os.urandom(8), "big")
+        agent = Agent(requests, answers, secret)
         try:
             kernel.set_dumpable(on=False)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             kernel.drop_all_capabilities()
-            if (program := refusals.program()) is not None:
+            if (program := refusals.program(secret)) is not None:
                 kernel.install_filter(program)
+            kernel.label_children(0, secret)  # tried here, so that no command is ever started without
         except OSError as error:
             agent.broken(error)
         else:
@@ -71,8 +73,8 @@ def main() -> NoReturn:
 class Agent(supervisor.Supervisor):
     """Serves one engine over two descriptors."""
 
-    def __init__(self, requests: int, answers: int) -> None:
-        super().__init__(None, 0)  # type: ignore[arg-type] # it answers in frames; no filter asks for a secret
+    def __init__(self, requests: int, answers: int, secret: int) -> None:
+        super().__init__(None, secret)  # type: ignore[arg-type] # it answers in frames
         self._requests = requests
         self._answers = answers
         self._received = bytearray()

@@ -1,8 +1,9 @@
 """A filter on system calls beside the engine's own: profiles differ by engine and version, and some are switched off.
 
 It refuses what the sandbox's filter refuses and a profile may let through: new namespaces and mounts, io_uring, keys,
-input typed into terminals, and sockets that a network namespace does not hold in. Written out here for the two usual
-machines, because an image need not have libseccomp; on others the engine's profile stands alone.
+input typed into terminals, sockets that a network namespace does not hold in, and other labels than the supervisor
+gives (`kernel.label_children`). Written out here for the two usual machines, because an image need not have libseccomp;
+on others the engine's profile stands alone.
 """
 
 from __future__ import annotations
@@ -10,8 +11,13 @@ from __future__ import annotations
 import os
 import struct
 
+from runloop_mcp.devbox.sandbox.inside import kernel
+
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24
+_NUMBER, _ARCHITECTURE, _FIRST, _SECOND, _THIRD, _FIFTH = 0, 4, 16, 24, 32, 48
+_HIGH_HALF = 4
+"""How much further that of an argument lies."""
+_SUPERVISOR = 1
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
 _OTHER_INTERFACE = 0x40000000
@@ -29,19 +35,23 @@ _CLONE3 = 435
 _MACHINES = {
     "x86_64": (
         0xC000003E,
-        {"clone": 56, "ioctl": 16, "socket": 41},
+        {"clone": 56, "ioctl": 16, "socket": 41, "setrlimit": 160, "prlimit64": 302},
         (165, 166, 155, 161, 272, 308, 321, 298, 323, 248, 249, 250, 303, 304),
     ),
     "aarch64": (
         0xC00000B7,
-        {"clone": 220, "ioctl": 29, "socket": 198},
+        {"clone": 220, "ioctl": 29, "socket": 198, "setrlimit": 164, "prlimit64": 261},
         (40, 39, 41, 51, 97, 268, 280, 241, 282, 217, 218, 219, 264, 265),
     ),
 }
 
 
-def program() -> bytes | None:
-    """The filter, as the kernel takes it; None for a machine whose numbers are not known here."""
+def program(secret: int) -> bytes | None:
+    """The filter, as the kernel takes it; None for a machine whose numbers are not known here.
+
+    Args:
+        secret: Lets its knower label processes; 64 bits that nobody can guess.
+    """
     known = _MACHINES.get(os.uname().machine)
     if known is None:
         return None
@@ -61,6 +71,8 @@ def program() -> bytes | None:
     code += _inspected(calls["ioctl"], _SECOND, typed, _ALLOW)
     families = [step for each in _SOCKETS_ALLOWED for step in _when(_EQUAL, each, _ALLOW)]
     code += _inspected(calls["socket"], _FIRST, families, _ERROR | _EAFNOSUPPORT)
+    code += _inspected(calls["setrlimit"], _FIRST, _when(_EQUAL, kernel.LABEL, _ERROR | _EPERM), _ALLOW)
+    code += _labels_held(calls["prlimit64"], secret)
     return b"".join([*code, _step(_RETURN, _ALLOW)])
 
 
@@ -76,3 +88,27 @@ def _inspected(call: int, argument: int, tests: list[bytes], otherwise: int) -> 
     """Tests of one call's argument; whatever they don't answer gets the last answer."""
     inside = [_step(_LOAD, argument), *tests, _step(_RETURN, otherwise)]
     return [_step(_EQUAL, call, 0, len(inside)), *inside]
+
+
+def _labels_held(call: int, secret: int) -> list[bytes]:
+    """Of prlimit64: all may ask, nobody sets the supervisor's limits, and labels only who knows the secret."""
+    inside = [
+        _step(_LOAD, _THIRD),
+        _step(_EQUAL, 0, 0, 3),
+        _step(_LOAD, _THIRD + _HIGH_HALF),
+        *_when(_EQUAL, 0, _ALLOW),
+        _step(_LOAD, _FIRST),
+        *_when(_EQUAL, _SUPERVISOR, _ERROR | _EPERM),
+        _step(_LOAD, _SECOND),
+        *_unless(kernel.LABEL, _ALLOW),
+        _step(_LOAD, _FIFTH),
+        *_unless(secret & 0xFFFFFFFF, _ERROR | _EPERM),
+        _step(_LOAD, _FIFTH + _HIGH_HALF),
+        *_unless(secret >> 32, _ERROR | _EPERM),
+        _step(_RETURN, _ALLOW),
+    ]
+    return [_step(_EQUAL, call, 0, len(inside)), *inside]
+
+
+def _unless(value: int, answer: int) -> list[bytes]:
+    return [_step(_EQUAL, value, 1, 0), _step(_RETURN, answer)]
