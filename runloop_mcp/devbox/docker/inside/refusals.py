@@ -1,9 +1,9 @@
 """A filter on system calls beside the engine's own: profiles differ by engine and version, and some are switched off.
 
 It refuses what the sandbox's filter refuses and a profile may let through: new namespaces and mounts, io_uring, keys,
-input typed into terminals, sockets that a network namespace does not hold in, and other labels than the supervisor
-gives (`kernel.label_children`). Written out here for the two usual machines, because an image need not have libseccomp;
-on others the engine's profile stands alone.
+input typed into terminals, sockets that a network namespace does not hold in, room on the disk taken in advance, and
+other labels than the supervisor gives (`kernel.label_children`). Written out here for the two usual machines, because
+an image need not have libseccomp; on others the engine's profile stands alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _HIGH_HALF = 4
 """How much further that of an argument lies."""
 _SUPERVISOR = 1
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
-_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_EPERM, _ENOSYS, _EOPNOTSUPP, _EAFNOSUPPORT = 1, 38, 95, 97
+_GIVES_ROOM_BACK = 0x0A  # of fallocate: a hole, or a part cut out
 _OTHER_INTERFACE = 0x40000000
 """Where the numbers of x32 begin."""
 _NEW_NAMESPACE = 0x7E020000
@@ -35,12 +36,12 @@ _CLONE3 = 435
 _MACHINES = {
     "x86_64": (
         0xC000003E,
-        {"clone": 56, "ioctl": 16, "socket": 41, "setrlimit": 160, "prlimit64": 302},
+        {"clone": 56, "ioctl": 16, "socket": 41, "setrlimit": 160, "prlimit64": 302, "fallocate": 285},
         (165, 166, 155, 161, 272, 308, 321, 298, 323, 248, 249, 250, 303, 304),
     ),
     "aarch64": (
         0xC00000B7,
-        {"clone": 220, "ioctl": 29, "socket": 198, "setrlimit": 164, "prlimit64": 261},
+        {"clone": 220, "ioctl": 29, "socket": 198, "setrlimit": 164, "prlimit64": 261, "fallocate": 47},
         (40, 39, 41, 51, 97, 268, 280, 241, 282, 217, 218, 219, 264, 265),
     ),
 }
@@ -71,6 +72,7 @@ def program(secret: int) -> bytes | None:
     code += _inspected(calls["ioctl"], _SECOND, typed, _ALLOW)
     families = [step for each in _SOCKETS_ALLOWED for step in _when(_EQUAL, each, _ALLOW)]
     code += _inspected(calls["socket"], _FIRST, families, _ERROR | _EAFNOSUPPORT)
+    code += _inspected(calls["fallocate"], _SECOND, _when(_ANY_BIT, _GIVES_ROOM_BACK, _ALLOW), _ERROR | _EOPNOTSUPP)
     code += _inspected(calls["setrlimit"], _FIRST, _when(_EQUAL, kernel.LABEL, _ERROR | _EPERM), _ALLOW)
     code += _labels_held(calls["prlimit64"], secret)
     return b"".join([*code, _step(_RETURN, _ALLOW)])
