@@ -22,6 +22,18 @@ class LeftBehind:
     """The control groups of devboxes that lie there."""
 
 
+def gained(before: LeftBehind, after: LeftBehind) -> str:
+    """What there is more at the second moment; nothing where that is nothing."""
+    more = {
+        "processes": after.processes - before.processes,
+        "mounts": after.mounts - before.mounts,
+        "descriptors": max(after.descriptors - before.descriptors, 0),
+        "entries": after.entries - before.entries,
+        "groups": after.groups - before.groups,
+    }
+    return ", ".join(f"{name}: {value}" for name, value in more.items() if value)
+
+
 def left_behind(state: Path) -> LeftBehind:
     """What there is now."""
     entries = (str(path.relative_to(state)) for path in state.glob("sandbox/*/*"))

@@ -1,6 +1,7 @@
 """Driver contract: what a started process is given, and what comes back from it."""
 
 import resource
+import signal
 
 import anyio
 import pytest
@@ -266,6 +267,19 @@ async def test_signals_are_at_their_defaults(devbox: Devbox) -> None:
     masks = await succeed(devbox, ("grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"))
     ours = 0x7FFFFFFF  # above them lie the C library's own
     assert [int(line.split()[1], 16) & ours for line in masks.splitlines()] == [0, 0]
+
+
+async def test_signals_that_the_server_ignores_are_at_their_defaults(workshop: Workshop) -> None:
+    """A server that was started by nohup, or in the background of a script, runs commands that can be interrupted."""
+    numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        devbox = await workshop.create()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    ignored = await succeed(devbox, ("grep", "SigIgn", "/proc/self/status"))
+    assert int(ignored.split()[1], 16) & 0x7FFFFFFF == 0
 
 
 async def test_a_stopped_devbox_starts_nothing(devbox: Devbox) -> None:

@@ -25,7 +25,10 @@ _FREEZE_SECONDS = 2.0
 _GONE_SECONDS = 3.0
 _FIND_SECONDS = 10.0
 _MAX_PATH = 4096
-_TO_DEFAULT = (_signal.SIGPIPE, _signal.SIGXFSZ)
+# Python's own two, and those that a server may have been started without, as by nohup or in the background.
+_TO_DEFAULT = (
+    _signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM,
+)  # fmt: skip
 _BEGAN = 19
 _STOPPED = (b"T", b"t")
 _MASKS = (b"SigBlk", b"SigIgn", b"SigCgt")

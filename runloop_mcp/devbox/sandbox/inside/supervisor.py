@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _MAX_PACKET = 1 << 18
 _KILL_ROUNDS = 3
 _MAX_DESCRIPTORS = 8
+_OF_PID_1, _OF_COMMANDS = b"500", b"600"
+"""How soon the kernel ends a process when a box has no memory left: commands first, however little each has itself."""
 
 
 def main(plan: dict[str, Any], channel: int, lock: int, keeper_alive: int) -> NoReturn:
@@ -41,18 +43,19 @@ def main(plan: dict[str, Any], channel: int, lock: int, keeper_alive: int) -> No
     try:
         sock = _socket.socket(fileno=channel)
         try:
-            _move_in(plan, keeper_alive, {channel, lock})
+            ends_first = _move_in(plan, keeper_alive, {channel, lock})
         except BaseException as error:  # noqa: BLE001 - whatever it was, the one who waits must learn of it
             text = f"{type(error).__name__}: {error}".encode(errors="replace")[:2000]
             sock.send(b"broken 0 %d " % (getattr(error, "errno", 0) or 0) + text)
             os._exit(1)
-        Supervisor(sock, plan["secret"]).serve()
+        Supervisor(sock, plan["secret"], ends_first).serve()
         status = 0
     finally:
         os._exit(status)
 
 
-def _move_in(plan: dict[str, Any], keeper_alive: int, kept: set[int]) -> None:
+def _move_in(plan: dict[str, Any], keeper_alive: int, kept: set[int]) -> int:
+    """Builds the box around this process; returns a descriptor for how soon it is ended for memory."""
     kernel.die_with_parent()
     if select.select([keeper_alive], [], [], 0)[0]:  # end of file: the keeper died before this process asked to follow
         os._exit(1)
@@ -62,6 +65,7 @@ def _move_in(plan: dict[str, Any], keeper_alive: int, kept: set[int]) -> None:
     sys.path[:] = []
     sys.meta_path[:] = []
     _only_keep(kept)
+    ends_first = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)  # not to be had once undumpable
     os.setsid()
     kernel.set_dumpable(on=False)
     kernel.drop_all_capabilities()
@@ -71,6 +75,7 @@ def _move_in(plan: dict[str, Any], keeper_alive: int, kept: set[int]) -> None:
         resource.setrlimit(name, (limit, limit))
     kernel.install_filter(plan["filter"])
     kernel.label_children(0, plan["secret"])  # tried here, so that no command is ever started without
+    return ends_first
 
 
 def _only_keep(kept: set[int]) -> None:
@@ -90,9 +95,10 @@ def _only_keep(kept: set[int]) -> None:
 class Supervisor:
     """Serves one engine, one request at a time; nothing that it does for one takes long."""
 
-    def __init__(self, channel: _socket.socket, secret: int) -> None:
+    def __init__(self, channel: _socket.socket, secret: int, ends_first: int) -> None:
         self._channel = channel
         self._secret = secret
+        self._ends_first = ends_first
         self._proc_device = os.stat("/proc").st_dev
         self._tokens: dict[int, int] = {}
         """Which execution a running process is, by its process id."""
@@ -207,10 +213,14 @@ class Supervisor:
             self._answer("no-directory", token, error.errno or errno.EIO)
             return
         kernel.label_children(token, self._secret)
-        if terminal:
-            pid = self._spawn_on_terminal(argv, environment, standard_input, descriptors[0], descriptors[1])
-        else:
-            pid = processes.spawn(argv, environment, standard_input, descriptors[0], descriptors[1], program)
+        os.write(self._ends_first, _OF_COMMANDS)  # handed on
+        try:
+            if terminal:
+                pid = self._spawn_on_terminal(argv, environment, standard_input, descriptors[0], descriptors[1])
+            else:
+                pid = processes.spawn(argv, environment, standard_input, descriptors[0], descriptors[1], program)
+        finally:
+            os.write(self._ends_first, _OF_PID_1)
         self._tokens[pid] = token
         self._answer("started", token)
 
