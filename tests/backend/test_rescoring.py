@@ -1,5 +1,8 @@
 """The contract of rescoring: the frozen disk is scored again, beside the run's score, for operators alone."""
 
+import zipfile
+from pathlib import Path
+
 import pytest
 from backend_cases import OpenBackend
 from greeting_scenario import GREETING_IS_RIGHT, contract, greeting, keep_secret, run_command, started
@@ -106,8 +109,8 @@ async def test_only_what_was_scored_and_frozen_can_be_scored_again(open_backend:
             await backend.runs.rescore(live.id, RescoreParams())
 
 
-async def test_a_solver_never_learns_of_it(open_backend: OpenBackend) -> None:
-    """Neither in its run nor in the record, whatever is disclosed; an operator reads it in both."""
+async def test_a_solver_never_learns_of_it(open_backend: OpenBackend, tmp_path: Path) -> None:
+    """Neither in its run nor in the record, whatever is disclosed; an operator reads it in both, and in the archive."""
     async with open_backend() as backend:
         run = await scored(backend, greeting(metadata={"disclosure": "full"}))
         rescored = await backend.runs.rescore(run.id, RescoreParams(contract=GREETS_TWICE))
@@ -118,3 +121,7 @@ async def test_a_solver_never_learns_of_it(open_backend: OpenBackend) -> None:
         (event,) = [each for each in await backend.trace.events(run.id) if each.kind == EventKind.RESCORE]
         assert (event.data["score"], event.data["contract_hash"]) == (0.5, rescored.contract_hash)
         assert event_for_solver(event, Disclosure.FULL) is None
+        await backend.runs.download_logs(run.id, tmp_path / "log.zip")
+    with zipfile.ZipFile(tmp_path / "log.zip") as archive:
+        assert rescored.contract_hash.encode() in archive.read("run.json")
+        assert rescored.contract_hash.encode() in archive.read("trace.jsonl")

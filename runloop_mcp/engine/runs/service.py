@@ -134,6 +134,8 @@ class EngineRuns(Runs):
                     raise
                 await self._remember(key)
                 return  # asked for twice at the same time: both get the one score
+            # One that was interrupted gave the run back before it had cleared up.
+            await self._jobs.settled(run_id)
             self._jobs.begin(run_id, held)
 
     async def carry_on(self, row: RunRow) -> None:
