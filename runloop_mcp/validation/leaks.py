@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runloop_mcp.api.models.scenario import ScenarioView
-from runloop_mcp.api.models.scoring import TestBasedScorer
+from runloop_mcp.api.models.scoring import CustomScorer, TestBasedScorer
 from runloop_mcp.api.reference import ReferenceKind, reference_kind
 from runloop_mcp.validation.cheats.inside.parts import digest, normal_lines
 from runloop_mcp.validation.cheats.situation import scorer_texts
@@ -71,8 +71,19 @@ def _texts(scenario: ScenarioView) -> Iterator[tuple[str, str]]:
         if isinstance(function.scorer, TestBasedScorer):
             for file in function.scorer.test_files:
                 yield _test_file(file.file_path), file.file_contents
+        elif isinstance(function.scorer, CustomScorer):
+            yield f"the parameters of {function.name}", "\n".join(_strings(function.scorer.scorer_params))
     for number, text in enumerate(dict.fromkeys(scorer_texts(scenario)), start=1):
         yield f"scorer script {number}", text
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """The strings in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _strings(each)
 
 
 def _test_file(path: str) -> str:

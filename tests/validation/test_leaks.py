@@ -17,12 +17,14 @@ _PATCH = """\
 """
 
 
-def _secrets(reference: str = _PATCH, judge: str = _JUDGE, path: str = ".hidden/check.py") -> Secrets:
-    scorer = {
-        "type": "test_based_scorer",
-        "test_command": "x",
-        "test_files": [{"file_path": path, "file_contents": judge}],
-    }
+def _secrets(
+    reference: str = _PATCH,
+    judge: str = _JUDGE,
+    path: str = ".hidden/check.py",
+    scorer: dict[str, object] | None = None,
+) -> Secrets:
+    files = [{"file_path": path, "file_contents": judge}]
+    scorer = scorer or {"type": "test_based_scorer", "test_command": "x", "test_files": files}
     return secrets_of(
         ScenarioView.model_validate(
             {
@@ -85,6 +87,19 @@ def test_test_that_a_solver_may_see_is_told_and_no_leak() -> None:
         ["the test file tests/test_park.py can be read in /home/user/work/tests/test_park.py (100% of it)"],
     )
     assert _look(secrets, _JUDGE, "/home/user/work/other.py")[0] != []
+
+
+def test_what_a_custom_scorer_expects_is_found() -> None:
+    """The texts among a custom scorer's parameters are secrets, however deep they lie."""
+    expected = "\n".join(f"P-{number:04},2021-03-0{number}T10:00:00Z,Vessel {number}" for number in range(1, 9))
+    scorer = {
+        "type": "custom_scorer",
+        "custom_scorer_type": "become",
+        "scorer_params": {"cases": [{"after": expected}]},
+    }
+    secrets = _secrets(scorer=scorer)
+    assert _look(secrets, expected)[0] == ["the parameters of a can be read in /home/user/work/notes (100% of it)"]
+    assert _look(secrets, expected[:80]) == ([], [])
 
 
 def test_short_texts_are_not_searched_for() -> None:
