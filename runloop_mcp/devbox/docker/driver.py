@@ -30,15 +30,14 @@ from .containers import ContainerEnd, configuration, kill
 from .devbox import DockerDevbox
 from .engine import Engine, Refused
 from .environments import Environments, commit, files_of
+from .failures import BOOT_SECONDS, boot_failure, connect_failure, create_failure, speaks_to_engine, taken
 from .inventory import Inventory
 from .locks import Locks
 from .names import Names, unpacked
 from .programs import Programs
 from .snapshots import Snapshots
 
-_BOOT_SECONDS = 60.0
 _PODMANS_TRIES = 4
-_NO_PYTHON = ("executable file not found", "no such file or directory")
 
 
 class _Connected:
@@ -124,7 +123,7 @@ class DockerDriver(Driver):
                     called = await anyio.to_thread.run_sync(Names.of, self._state)
                 except BaseException as error:
                     await engine.close()
-                    raise _connect_failure(error) from error
+                    raise connect_failure(error) from error
                 self._connected = _Connected(engine, host, called, self._state, self.image)
                 self._spawn(self._disk_watch.run)
             return self._connected
@@ -149,6 +148,7 @@ class DockerDriver(Driver):
     async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102 - see the port
         return [name for name in names if name not in (await self.programs()).names]
 
+    @speaks_to_engine
     async def programs(self) -> "Programs.Found":
         """What the default image has on its PATH, and the version of its Python.
 
@@ -162,6 +162,7 @@ class DockerDriver(Driver):
             raise Unavailable(error.message, hint=error.hint) from error
         return await self._programs.of(about["Id"], self)
 
+    @speaks_to_engine
     async def build_image(self, snapshot_id: str, image: ImageSource, *, log: OutputSink) -> None:  # noqa: D102 - see the port
         names.check_id(snapshot_id)
         built = await self.build(image, log=log)
@@ -175,6 +176,7 @@ class DockerDriver(Driver):
             with anyio.move_on_after(_BOOT_SECONDS, shield=True):
                 await self.remove(devbox_id)
 
+    @speaks_to_engine
     async def build(
         self, image: ImageSource, *, log: OutputSink, context: Path | None = None, network: bool = True
     ) -> str:
@@ -199,10 +201,11 @@ class DockerDriver(Driver):
 
     # Devboxes
 
+    @speaks_to_engine
     async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:  # noqa: D102 - see the port
         names.check_id(devbox_id)
         if devbox_id in self._being_made or devbox_id in self._boxes:
-            raise _taken(devbox_id)
+            raise taken(devbox_id)
         self._being_made.add(devbox_id)
         try:
             return await to_the_end(self._create(devbox_id, _checked(spec)), lambda box: self.remove(box.id))
@@ -218,7 +221,7 @@ class DockerDriver(Driver):
                     spec = dataclasses.replace(spec, image=of.image)  # the system that the home is from
         container = ready.names.container(devbox_id)
         if await ready.engine.exists(f"/containers/{container}/json"):
-            raise _taken(devbox_id)
+            raise taken(devbox_id)
         whole = await ready.snapshots.whole(spec)
         image = whole[0] if whole else await ready.environments.image_for(spec, spec.image or self.image)
         keys = sorted({*(whole[1] if whole else ()), *(files.key for files in files_of(spec))})
@@ -232,9 +235,9 @@ class DockerDriver(Driver):
         except BaseException as error:
             if isinstance(error, Refused) and error.status == 409:  # another server was faster
                 os.close(lock)
-                raise _taken(devbox_id) from error
+                raise taken(devbox_id) from error
             ready.locks.give_up(devbox_id, lock)
-            raise _create_failure(error) from error
+            raise create_failure(error) from error
         try:
             if not whole:
                 await ready.snapshots.fill(container, spec)
@@ -248,6 +251,7 @@ class DockerDriver(Driver):
             await self._delete(ready, devbox_id)
             raise
 
+    @speaks_to_engine
     async def resume(self, devbox_id: str) -> Devbox:  # noqa: D102 - see the port
         return await to_the_end(self._resume(names.check_id(devbox_id)), lambda box: box.stop())
 
@@ -300,22 +304,23 @@ class DockerDriver(Driver):
             attachment = await ready.engine.attach(container)
         except BaseException as error:
             await end.end()
-            raise _boot_failure(error, b"") from error
+            raise boot_failure(error, b"") from error
         variables = about["Config"].get("Env") or []
         box = DockerDevbox(devbox_id, spec, ready.engine, container, variables, attachment, end, self._spawn)
         try:
-            with anyio.fail_after(_BOOT_SECONDS):
+            with anyio.fail_after(BOOT_SECONDS):
                 await ready.engine.post(f"/containers/{container}/start")
                 attachment.write(modules())
                 await box.ready()
         except BaseException as error:
             await box.stop()
-            raise _boot_failure(error, attachment.said) from error
+            raise boot_failure(error, attachment.said) from error
         if spec.limits.disk_bytes is not None:
             self._disk_watch.watch(box, spec.limits.disk_bytes, used_before=used_before)
         self._boxes[devbox_id] = box
         return box
 
+    @speaks_to_engine
     async def remove(self, devbox_id: str) -> None:  # noqa: D102 - see the port
         names.check_id(devbox_id)
         if (box := self._boxes.get(devbox_id)) is not None:
@@ -338,6 +343,7 @@ class DockerDriver(Driver):
 
     # Snapshots
 
+    @speaks_to_engine
     async def snapshot(self, devbox_id: str, snapshot_id: str) -> None:  # noqa: D102 - see the port
         names.check_id(snapshot_id)
         await to_the_end(
@@ -371,22 +377,27 @@ class DockerDriver(Driver):
             hint = "Free some space on the engine's disk."
             raise Unavailable(f"The snapshot failed: {refused.message}", hint=hint) from refused
 
+    @speaks_to_engine
     async def has_snapshot(self, snapshot_id: str) -> bool:  # noqa: D102 - see the port
         return await (await self._ready()).snapshots.there(snapshot_id)
 
+    @speaks_to_engine
     async def remove_snapshot(self, snapshot_id: str) -> None:  # noqa: D102 - see the port
         await (await self._ready()).snapshots.remove(snapshot_id)
 
     # What is kept
 
+    @speaks_to_engine
     async def kept(self) -> Sequence[Kept]:  # noqa: D102 - see the port
         if not await anyio.to_thread.run_sync(Names.are_given, self._state):
             return []  # nothing was ever made: no engine need be there
         return await (await self._ready()).inventory.listed()
 
+    @speaks_to_engine
     async def kept_bytes(self, kept: Kept) -> int:  # noqa: D102 - see the port
         return await (await self._ready()).inventory.size(kept)
 
+    @speaks_to_engine
     async def discard(self, kept: Kept) -> bool:  # noqa: D102 - see the port
         gone = await (await self._ready()).inventory.discard(kept)
         if gone:
@@ -409,44 +420,6 @@ def _checked(spec: DevboxSpec) -> DevboxSpec:
     work = check_working_directory(spec.working_directory)
     places = {check_read_only(at, work): source for at, source in spec.read_only.items()}
     return dataclasses.replace(spec, working_directory=work, read_only=places)
-
-
-def _taken(devbox_id: str) -> Conflict:
-    return Conflict(f"There is a devbox {devbox_id} already.", hint="Resume it, or choose another id.", retryable=False)
-
-
-def _connect_failure(error: BaseException) -> BaseException:
-    if isinstance(error, Refused):
-        return Unavailable(f"The container engine refuses to be used: {error.message}", hint="Look at its log.")
-    if isinstance(error, OSError):
-        return Unavailable(
-            f"The state folder cannot be used: {error.strerror} ({error.filename}).",
-            hint="Choose a folder that the server can write: --state-dir.",
-        )
-    return error
-
-
-def _create_failure(error: BaseException) -> BaseException:
-    if isinstance(error, Refused):
-        return Unavailable(f"The container cannot be made: {error.message}", hint="Look at the engine's log.")
-    return error
-
-
-def _boot_failure(error: BaseException, said: bytes) -> BaseException:
-    """What is told of a boot that failed."""
-    text = said.decode(errors="replace").strip()[-500:]
-    if isinstance(error, Refused):
-        if any(words in error.message for words in _NO_PYTHON) and "python3" in error.message:
-            return Unavailable(
-                "The image has no python3 on its PATH, which devboxes need.",
-                hint="Install Python 3.9 or newer in it, or name another image: --docker-image.",
-            )
-        return Unavailable(f"The container cannot be started: {error.message}", hint="Look at the engine's log.")
-    if isinstance(error, BootRefused):
-        return Unavailable(f"The devbox cannot be booted: {text or error}.", hint="Look into its image.")
-    if isinstance(error, TimeoutError):
-        return Unavailable(f"The devbox did not boot within {_BOOT_SECONDS:.0f} s. {text}".strip(), retryable=True)
-    return error
 
 
 async def _stop_and_settle(box: DockerDevbox) -> None:

@@ -75,6 +75,8 @@ class Environments:
         except Refused as refused:
             if refused.status == 404:
                 raise image_missing(image) from refused
+            if refused.status >= 500:
+                raise
             raise InvalidRequest(
                 f"The image {image!r} can't be used: {refused.message}.", hint="Name another."
             ) from refused

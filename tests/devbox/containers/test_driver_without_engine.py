@@ -1,7 +1,10 @@
 """The container driver where no engine answers."""
 
+import asyncio
+import contextlib
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,38 @@ async def test_an_address_that_cannot_be_used(tmp_path: Path) -> None:
         with pytest.raises(InvalidRequest, match="ssh://host") as caught:
             await driver.create("dbx_1", DevboxSpec())
         assert "unix://" in caught.value.hint
+
+
+async def test_an_engine_that_refuses(tmp_path: Path) -> None:
+    """What it says goes into the error of every call, whichever of its answers was one."""
+    able = {"/version": b'{"ApiVersion": "1.41"}', "/v1.41/info": b"{}"}
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode().partition("?")[0]
+                status, body = (b"200 OK", able[path]) if path in able else (b"500 No", b'{"message": "no space left"}')
+                writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
+        writer.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            await asyncio.start_unix_server(answer, f"{folder}/engine.sock"),
+            entered(DockerDriver(tmp_path, "image", {"DOCKER_HOST": f"unix://{folder}/engine.sock"})) as driver,
+        ):
+            for call in (
+                driver.create("dbx_1", DevboxSpec()),
+                driver.resume("dbx_1"),
+                driver.snapshot("dbx_1", "snp_1"),
+                driver.has_snapshot("snp_1"),
+                driver.remove_snapshot("snp_1"),
+                driver.remove("dbx_1"),
+                driver.kept(),
+                driver.missing_programs(["bash"]),
+            ):
+                with pytest.raises(Unavailable, match="no space left"):
+                    await call
+            assert not (await driver.probe()).available
 
 
 ON_ANOTHER_SYSTEM = """

@@ -54,7 +54,9 @@ def main() -> NoReturn:
     sys.meta_path[:] = []
     try:
         secret = int.from_bytes(os.urandom(8), "big")
-        agent = Agent(requests, answers, secret)
+        # Opened before this process can't be looked into any more, as it can't be had from then on.
+        ends_first = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+        agent = Agent(requests, answers, secret, ends_first)
         try:
             kernel.set_dumpable(on=False)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -73,8 +75,8 @@ def main() -> NoReturn:
 class Agent(supervisor.Supervisor):
     """Serves one engine over two descriptors."""
 
-    def __init__(self, requests: int, answers: int, secret: int) -> None:
-        super().__init__(None, secret)  # type: ignore[arg-type] # it answers in frames
+    def __init__(self, requests: int, answers: int, secret: int, ends_first: int) -> None:
+        super().__init__(None, secret, ends_first)  # type: ignore[arg-type] # it answers in frames
         self._requests = requests
         self._answers = answers
         self._received = bytearray()
