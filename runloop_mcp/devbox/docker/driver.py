@@ -173,7 +173,7 @@ class DockerDriver(Driver):
             await devbox.stop()
             await self.snapshot(devbox_id, snapshot_id)
         finally:
-            with anyio.move_on_after(_BOOT_SECONDS, shield=True):
+            with anyio.move_on_after(BOOT_SECONDS, shield=True):
                 await self.remove(devbox_id)
 
     @speaks_to_engine
