@@ -182,7 +182,7 @@ def _doubts(attempts: list[Attempt]) -> list[str]:
 
 def _counted(attempts: list[Attempt]) -> str:
     tried = [attempt for attempt in attempts if attempt.outcome is not Outcome.NOT_APPLICABLE]
-    return f"{len(tried)} ways to have it for less earn nothing."
+    return f"{len(tried)} cheats tried, none won."
 
 
 def _seen(kind: str, found: _Found) -> str:
