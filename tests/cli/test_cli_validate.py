@@ -50,7 +50,7 @@ def test_bundled_scenarios_are_valid_three_times_in_a_row(runloop: Command) -> N
     """Each bundled scenario scores below 1.0 untouched and exactly 1.0 with its reference, three times the same."""
     result = runloop("validate", "--json", seconds=230)
     found = _verdicts(result)
-    assert {each["verdict"] for each in found.values()} == {"valid"}, found
+    assert [each for each in found.values() if each["verdict"] != "valid"] == []
     assert result.returncode == 0
     assert len(found) >= 4
     for each in found.values():

@@ -8,7 +8,7 @@ from unprivileged import REPOSITORY, Copy, Impossible, readable_copy
 
 HERE = Path(__file__)
 FILES = sorted(path.relative_to(REPOSITORY) for path in HERE.parent.rglob("test_*.py") if path != HERE)
-PARTS = 4
+PARTS = 2
 """How many sessions the files are spread over: one for each would start pytest too often."""
 
 

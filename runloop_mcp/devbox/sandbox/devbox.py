@@ -50,7 +50,6 @@ ENVIRONMENT: Mapping[str, str] = {
 _ANSWER_SECONDS = 30.0
 _KILL_SECONDS = 10.0
 _SETTLE_SECONDS = 1.0
-_MISSED_SECONDS = 0.1
 _MAX_FOUND = 64 << 20
 
 Answer = tuple[str, int, int | None]
@@ -289,13 +288,6 @@ class SandboxDevbox(Devbox):
         """Sends SIGINT to the process group that a process began."""
         if token in self._processes:
             await self._ask("signal", token, signal.SIGINT.value)
-            self._spawn(lambda: self._interrupt_missed(token))
-
-    async def _interrupt_missed(self, token: int) -> None:
-        await anyio.sleep(_MISSED_SECONDS)
-        if self.alive:
-            with contextlib.suppress(Unavailable):
-                await self._ask("signal-missed", token, signal.SIGINT.value)
 
     async def kill_all(self, limit: LimitHit) -> None:
         """Kills every process but the supervisor, because the box is beyond a limit."""

@@ -175,6 +175,23 @@ async def test_an_interrupt_ends_the_command_and_not_the_shell(devbox: Devbox, t
         await running.process.interrupt()
 
 
+@pytest.mark.parametrize(
+    "text", ["echo up; while :; do /bin/true; done", "echo up; (sleep 1000; echo on) | cat; echo on"]
+)
+async def test_an_interrupt_is_not_lost_on_programs_that_begin_and_end(devbox: Devbox, text: str) -> None:
+    """A loop of short programs ends, although bash takes an interrupt between two of them for theirs."""
+    shell = await devbox.open_shell(environment={})
+    await said(shell, "sleep 1000 & job=$!; kill -STOP $job")
+    for _ in range(10):
+        running = await start(shell, text)
+        await running.stdout.until(b"up")
+        with anyio.fail_after(PATIENCE_SECONDS):
+            await running.process.interrupt()
+        assert (await running.wait()).status == 130
+        assert bytes(running.stdout.data) == b"up\n"
+    assert await said(shell, "cut -d ' ' -f 3 /proc/$job/stat") == "T", "who stands still is not set going"
+
+
 async def test_interrupts_at_any_moment_lose_no_end(devbox: Devbox) -> None:
     """However an interrupt falls together with a command's begin or end, the command ends and the shell works on."""
     shell = await devbox.open_shell(environment={})

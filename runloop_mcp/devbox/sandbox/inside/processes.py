@@ -32,6 +32,11 @@ _TO_DEFAULT = (
 _BEGAN = 19
 _STOPPED = (b"T", b"t")
 _MASKS = (b"SigBlk", b"SigIgn", b"SigCgt")
+_DEAF, _IGNORES, _HEARS = range(3)
+_LOOKS_ALONE = 20
+_CALM_SECONDS = 0.5
+_YOUNG_SECONDS = 0.03
+_TICKS = os.sysconf("SC_CLK_TCK")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -111,23 +116,72 @@ def send_signal(pid: int, number: int) -> None:
         pass
 
 
-def in_group(group: int) -> set[tuple[int, bytes]]:
-    """The processes of a process group, each with when it began, which tells it from a later one of its number."""
-    found = set()
-    for pid in _all():
-        fields = _read(pid, "stat").rpartition(b")")[2].split()
-        if len(fields) > _BEGAN and int(fields[2]) == group and fields[0] not in b"ZX":
-            found.add((pid, fields[_BEGAN]))
-    return found
+def signal_group(first: int, number: int) -> None:
+    """Signals the process group that a process began, as a terminal does, at a moment when it can't be lost.
+
+    A shell that waits for a program takes an interrupt for its own only if the program ended by it, and goes on as if
+    nothing had been where the program was forked and had not begun, or had just ended. So the group is stopped and
+    looked at: a program must run that the signal reaches, or none at all for a while, as when the shell works itself.
+    """
+    deadline = time.monotonic() + _CALM_SECONDS
+    stopped_before = {pid for pid, fields in _group(first).items() if fields[0] in b"Tt"}
+    alone = looks = 0
+    while True:
+        others = [_hearing(pid, number) for pid in _stop_group(first) - stopped_before if pid != first]
+        alone = 0 if _DEAF in others or _HEARS in others else alone + 1
+        now = (_HEARS in others and _DEAF not in others) or alone == _LOOKS_ALONE or time.monotonic() > deadline
+        if now:
+            send_signal(-first, number)
+        if stopped_before:
+            for pid in _group(first).keys() - stopped_before:
+                send_signal(pid, _signal.SIGCONT)
+        else:
+            send_signal(-first, _signal.SIGCONT)
+        if now:
+            return
+        looks += 1
+        time.sleep(0.0003 * (looks % 7 + 1))  # not in step with a loop
 
 
-def ends_at(pid: int, began: bytes, number: int) -> bool:
-    """Whether a process runs that a signal would end, because it neither handles, ignores nor blocks it."""
+def _group(group: int) -> dict[int, list[bytes]]:
+    """The processes of a process group, each with the fields of its `stat` from the state on."""
+    found = {pid: _read(pid, "stat").rpartition(b")")[2].split() for pid in _all()}
+    return {pid: fields for pid, fields in found.items() if len(fields) > _BEGAN and int(fields[2]) == group}
+
+
+def _stop_group(group: int) -> set[int]:
+    """Stops a process group; returns who is in it."""
+    send_signal(-group, _signal.SIGSTOP)
+    deadline = time.monotonic() + _CALM_SECONDS
+    while True:
+        states = {pid: fields[0] for pid, fields in _group(group).items()}
+        # One that waits in the kernel, such as for a child that was stopped before its exec, stops when it returns.
+        if all(state in b"TtZXD" for state in states.values()) or time.monotonic() > deadline:
+            return set(states)
+        time.sleep(0.0002)
+
+
+def _hearing(pid: int, number: int) -> int:
+    """Whether a signal reaches a process: not one that has just ended, blocks it, or is a young copy of its parent."""
     fields = _read(pid, "stat").rpartition(b")")[2].split()
-    if len(fields) <= _BEGAN or fields[_BEGAN] != began or fields[0] in b"ZX":
-        return False
-    masks = [line.split()[1] for line in _read(pid, "status").split(b"\n") if line[:6] in _MASKS]
-    return len(masks) == len(_MASKS) and not any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
+    if len(fields) <= _BEGAN:
+        return _IGNORES
+    if fields[0] in b"ZX":
+        return _DEAF
+    masks = {line[:6]: int(line.split()[1], 16) for line in _read(pid, "status").split(b"\n") if line[:6] in _MASKS}
+    blocked, ignored, caught = (masks.get(mask, 0) >> (number - 1) & 1 for mask in _MASKS)
+    if ignored:
+        return _IGNORES
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[_BEGAN]) / _TICKS
+    copied = caught and age < _YOUNG_SECONDS and _program(pid) == _program(int(fields[1]))
+    return _DEAF if blocked or copied else _HEARS
+
+
+def _program(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
 
 
 def labelled(label: int) -> tuple[set[int], bool]:

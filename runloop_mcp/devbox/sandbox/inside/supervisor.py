@@ -104,8 +104,6 @@ class Supervisor:
         """Which execution a running process is, by its process id."""
         self._terminals: dict[int, int] = {}
         """The other side of the terminal that a running process was given, by its process id."""
-        self._signalled: dict[int, set[tuple[int, bytes]]] = {}
-        """Who an execution's last signal was for."""
         self._stopped: set[int] = set()
         """What `freeze` has stopped."""
         self._operations: dict[str, Callable[..., None]] = {
@@ -113,7 +111,6 @@ class Supervisor:
             "kill": self._kill,
             "kill-all": self._kill_all,
             "signal": self._signal,
-            "signal-missed": self._signal_missed,
             "fifo": self._fifo,
             "read": self._read,
             "write": self._write,
@@ -269,21 +266,9 @@ class Supervisor:
         self._answer("done", token)
 
     def _signal(self, token: int, _: list[int], wanted: int, number: int) -> None:
-        """Signals the process group that a process began, as a terminal does."""
         first = next((pid for pid, known in self._tokens.items() if known == wanted), None)
         if first is not None:
-            processes.send_signal(-first, number)
-            self._signalled[wanted] = processes.in_group(first)
-        self._answer("done", token)
-
-    def _signal_missed(self, token: int, _: list[int], wanted: int, number: int) -> None:
-        """Signals those again who cannot have had the last signal: it would have ended them.
-
-        A shell that has just forked a program is deaf for a moment, on both sides of the fork.
-        """
-        for pid, began in self._signalled.pop(wanted, set()):
-            if processes.ends_at(pid, began, number):
-                processes.send_signal(pid, number)
+            processes.signal_group(first, number)
         self._answer("done", token)
 
     def _fifo(self, token: int, _: list[int], path: bytes, both_ways: bool, gone: list[bytes]) -> None:
