@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "devbox": "disks of devboxes",
-    "snapshot": "frozen working directories and homes",
+    "snapshot": "frozen working directories, homes and snapshots",
     "files": "files of scenarios",
     "leftover": "half made, half deleted, or of another version",
     "output": "outputs of commands",

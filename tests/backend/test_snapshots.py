@@ -1,5 +1,6 @@
 """The contract of disk snapshots: kept under names, begun from, and never taken from under anyone."""
 
+import anyio
 import pytest
 from backend_cases import OpenBackend
 from greeting_scenario import contract, greeting, run_command, started
@@ -121,6 +122,25 @@ async def test_a_suspended_devbox_is_kept_as_it_lies(open_backend: OpenBackend) 
         assert (await run_command(backend, copy, "cat file; ls")).stdout == "kept\nfile\n"
         await backend.devboxes.suspend(copy.devbox_id)
         assert (await run_command(backend, copy, "cat file; echo changed > file; cat file")).stdout == "kept\nchanged\n"
+
+
+async def test_what_comes_at_once_for_a_suspended_devbox_takes_turns(open_backend: OpenBackend) -> None:
+    """Snapshots of it, and a command that resumes it, wait for each other and all succeed."""
+    async with open_backend() as backend:
+        run = await started(backend)
+        await backend.devboxes.suspend(run.devbox_id)
+        made: list[str] = []
+
+        async def keep() -> None:
+            made.append((await backend.snapshots.create(run.devbox_id, SnapshotParams())).id)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(keep)
+            tasks.start_soon(run_command, backend, run, "true")
+        page = await backend.snapshots.list(SnapshotListParams())
+        assert {each.id for each in page.items} == set(made)
+        assert {(await backend.snapshots.query_status(each)).status for each in made} == {SnapshotStatus.COMPLETE}
 
 
 async def test_a_devbox_that_no_server_has_up_is_kept_too(open_backend: OpenBackend) -> None:

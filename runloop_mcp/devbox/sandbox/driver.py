@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.abc
@@ -67,6 +68,8 @@ class SandboxDriver(Driver):
         self._no_overlays = ""
         """Why disks are copied, where that was not asked for."""
         self._boxes: dict[str, SandboxDevbox] = {}
+        self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        """Of each devbox whose disk somebody here is about to take: they need not find out by its lock."""
         self._system: System | None = None
         self._preparing = anyio.Lock()
         self._probing = anyio.Lock()
@@ -229,7 +232,14 @@ class SandboxDriver(Driver):
 
     async def resume(self, devbox_id: str) -> Devbox:  # noqa: D102
         with disk_failures("The devbox cannot be resumed"):
-            return await to_the_end(self._resume(devbox_id), lambda box: box.stop())
+            return await to_the_end(self._resume_in_turn(devbox_id), lambda box: box.stop())
+
+    def _turn(self, devbox_id: str) -> anyio.Lock:
+        return self._turns.setdefault(devbox_id, anyio.Lock())
+
+    async def _resume_in_turn(self, devbox_id: str) -> "SandboxDevbox":
+        async with self._turn(devbox_id):
+            return await self._resume(devbox_id)
 
     async def _resume(self, devbox_id: str) -> "SandboxDevbox":
         if (known := self._boxes.get(devbox_id)) is not None:
@@ -290,11 +300,17 @@ class SandboxDriver(Driver):
 
     async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
         disk = await self._folders()
-        box = self._boxes.get(devbox_id)
-        if box is not None and box.alive:
-            async with box.frozen():
-                await self._copy(devbox_id, snapshot_id, box.keeper.request)
-            return
+        async with self._turn(devbox_id):
+            box = self._boxes.get(devbox_id)
+            if box is None or not box.alive:
+                await self._snapshot_stopped(disk, box, devbox_id, snapshot_id)
+                return
+        async with box.frozen():
+            await self._copy(devbox_id, snapshot_id, box.keeper.request)
+
+    async def _snapshot_stopped(
+        self, disk: "Disk", box: "SandboxDevbox | None", devbox_id: str, snapshot_id: str
+    ) -> None:
         if box is not None:
             await box.stop()  # what ended a moment ago may still write
         lock = await anyio.to_thread.run_sync(disk.hold, devbox_id)

@@ -120,6 +120,7 @@ class PythonBuilder:
             build = PythonBuild(devbox, needs, spec.working_directory, environment=self._environment, uv=uv is not None)
             built = await build.carry_out()
             await self._driver.remove_snapshot(snapshot_id)  # one that is not known: it was half made, or is too old
+            await devbox.stop()  # so that its disk is taken as it is, and not copied
             await self._driver.snapshot(devbox_id, snapshot_id)
             data = json.dumps(asdict(built))
             await self._database.write(
