@@ -13,7 +13,7 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
-from runloop_mcp.api.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from runloop_mcp.api.errors import Conflict, NotFound, Unavailable
 from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, ImageSource, Kept, OutputSink
 from runloop_mcp.devbox.sandbox.arguments import environment_bytes
 from runloop_mcp.devbox.sandbox.disk_watch import DiskWatch
@@ -241,6 +241,7 @@ class DockerDriver(Driver):
         try:
             if not whole:
                 await ready.snapshots.fill(container, spec)
+            await ready.environments.lay_files_over(container, spec)
         except BaseException:
             os.close(lock)
             await self._delete(ready, devbox_id)
@@ -411,10 +412,6 @@ def _checked(spec: DevboxSpec) -> DevboxSpec:
     Raises:
         InvalidRequest: There can be no such devbox.
     """
-    if spec.files is not None and spec.work_snapshot is not None:
-        raise InvalidRequest(
-            "A working directory begins with files or as a snapshot's, not both.", hint="Give one of the two."
-        )
     environment_bytes(spec.environment)
     check_user(spec.user)
     work = check_working_directory(spec.working_directory)

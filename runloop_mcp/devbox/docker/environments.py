@@ -12,6 +12,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -84,6 +85,8 @@ class Environments:
 
     async def image_for(self, spec: DevboxSpec, base: str) -> str:
         """The name of the image for devboxes of a kind, made where it is not there."""
+        if spec.work_snapshot is not None:
+            spec = replace(spec, files=None)  # they go over the snapshot
         about = await self.base(base)
         image = self._names.environment(_digest(about["Id"], spec))
         async with self._making[image]:
@@ -103,6 +106,14 @@ class Environments:
                 await self._engine.put_archive(container, "/", archives.parts(archive))
             labels = self._names.labels(names.ENVIRONMENT, base, files=[files.key for files in files_of(spec)])
             await commit(self._engine, container, image, labels)
+
+    async def lay_files_over(self, container: str, spec: DevboxSpec) -> None:
+        """Lays a devbox's files over the snapshot that its working directory begins as; else its image has them."""
+        if spec.files is None or spec.work_snapshot is None:
+            return
+        archive = await anyio.to_thread.run_sync(_pack_files, spec, spec.files)
+        with archive:
+            await self._engine.put_archive(container, "/", archives.parts(archive))
 
     async def _clear(self, container: str) -> None:
         """Has a container empty the directories of its image that a snapshot is going to fill."""
@@ -196,6 +207,16 @@ def _pack(spec: DevboxSpec, there: set[str], accounts: Mapping[str, bytes]) -> I
         for at, source in spec.read_only.items():
             if isinstance(source, Files):
                 packer.tree(_existing(source), at, None)
+    except BaseException:
+        packer.file.close()
+        raise
+    return packer.finish()
+
+
+def _pack_files(spec: DevboxSpec, files: Files) -> IO[bytes]:
+    packer = archives.Packer()
+    try:
+        packer.tree(_existing(files), spec.working_directory, spec.user.uid)
     except BaseException:
         packer.file.close()
         raise
