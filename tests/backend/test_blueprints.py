@@ -17,7 +17,7 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound
 from runloop_mcp.api.models.blueprint import BlueprintListParams, BlueprintParams, BlueprintStatus, BlueprintView
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioCreateParams, ScenarioEnvironment
-from runloop_mcp.api.models.snapshot import SnapshotParams
+from runloop_mcp.api.models.snapshot import SnapshotListParams, SnapshotParams
 
 PATIENCE_SECONDS = 30
 
@@ -129,6 +129,9 @@ async def test_a_blueprint_is_not_deleted_while_it_is_used(open_backend: OpenBac
         run = await started(backend, beginning_from(base))
         snapshot = await backend.snapshots.create(run.devbox_id, SnapshotParams())
         assert snapshot.source_blueprint_id == base.id
+        for blueprint, of_it in ((base, [snapshot.id]), (twin, [])):
+            page = await backend.snapshots.list(SnapshotListParams(source_blueprint_id=blueprint.id))
+            assert [each.id for each in page.items] == of_it
         for user, let_go in (
             (run.scenario_id, backend.scenarios.archive(run.scenario_id)),
             (run.devbox_id, backend.runs.cancel(run.id)),
@@ -140,8 +143,8 @@ async def test_a_blueprint_is_not_deleted_while_it_is_used(open_backend: OpenBac
             await let_go
         await backend.blueprints.delete(base.id)
         assert (await backend.blueprints.retrieve(base.id)).state == "deleted"
-        page = await backend.blueprints.list(BlueprintListParams())
-        assert [each.id for each in page.items] == [twin.id]
+        listed = await backend.blueprints.list(BlueprintListParams())
+        assert [each.id for each in listed.items] == [twin.id]
         other = await started(backend, beginning_from(twin))
         assert (await run_command(backend, other, "cat ~/file")).stdout == "kept\n"
         with pytest.raises(InvalidRequest, match="deleted"):

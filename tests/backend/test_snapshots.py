@@ -10,6 +10,7 @@ from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioCreateParams, ScenarioEnvironment, ScenarioUpdateParams
+from runloop_mcp.api.models.scorer import ScorerCreateParams, ScorerValidateParams
 from runloop_mcp.api.models.snapshot import SnapshotListParams, SnapshotParams, SnapshotStatus, SnapshotView
 
 SEES_BASE = {"type": "command_scorer", "command": 'test "$(cat greeting.txt ~/settings)" = "hello\nof the base"'}
@@ -153,6 +154,21 @@ async def test_a_devbox_that_no_server_has_up_is_kept_too(open_backend: OpenBack
         copy = await started(backend, beginning_from(snapshot.id))
         assert (await run_command(backend, copy, "cat file")).stdout == "kept\n"
         assert (await run_command(backend, run, "cat file")).stdout == "kept\n"
+
+
+@pytest.mark.proof
+async def test_a_scorer_is_tried_on_a_snapshot(open_backend: OpenBackend) -> None:
+    """Validation of a custom scorer begins from what its environment names, as a run would."""
+    async with open_backend() as backend:
+        _, snapshot = await kept(backend, "echo 0.25 > ~/score")
+        scorer = await backend.scorers.create(ScorerCreateParams(type="tells", bash_script="cat ~/score"))
+        environment = ScenarioEnvironment(snapshot_id=snapshot.id)
+        found = await backend.scorers.validate(scorer.id, ScorerValidateParams(environment_parameters=environment))
+        assert found.scoring_result.score == 0.25
+        with pytest.raises(InvalidState, match="snp_missing"):
+            await backend.scorers.validate(
+                scorer.id, ScorerValidateParams(environment_parameters=ScenarioEnvironment(snapshot_id="snp_missing"))
+            )
 
 
 async def test_a_snapshot_is_not_deleted_while_it_is_used(open_backend: OpenBackend) -> None:
