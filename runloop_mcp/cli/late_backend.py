@@ -12,7 +12,13 @@ from typing import Any, Self, cast
 import anyio
 from anyio.abc import TaskGroup
 
-from runloop_mcp.api.backend import Backend, Blueprints, Devboxes, Runs, Scenarios, Scorers, Secrets, Snapshots
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.groups.devboxes import Devboxes
+from runloop_mcp.api.groups.environments import Blueprints, Snapshots
+from runloop_mcp.api.groups.runs import Runs
+from runloop_mcp.api.groups.scenarios import Scenarios
+from runloop_mcp.api.groups.scorers import Scorers
+from runloop_mcp.api.groups.secrets import Secrets
 from runloop_mcp.api.trace import Trace
 
 HEAD_START_SECONDS = 0.25

@@ -14,8 +14,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
-from runloop_mcp.api.backend import Backend, Scenarios
+from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, NotFound
+from runloop_mcp.api.groups.scenarios import Scenarios
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import ScenarioRunView, StartRunParams

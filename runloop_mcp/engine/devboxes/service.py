@@ -7,8 +7,8 @@ from sqlite3 import Connection
 
 import anyio
 
-from runloop_mcp.api.backend import Devboxes
 from runloop_mcp.api.errors import Conflict, InvalidRequest, InvalidState
+from runloop_mcp.api.groups.devboxes import Devboxes
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.devbox import (
     DevboxDetails,

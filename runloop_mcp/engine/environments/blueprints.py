@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 from sqlite3 import Connection
 
-from runloop_mcp.api.backend import Blueprints
 from runloop_mcp.api.errors import Conflict, InvalidRequest, InvalidState, Unavailable
+from runloop_mcp.api.groups.environments import Blueprints
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.blueprint import (

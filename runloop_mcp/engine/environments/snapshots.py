@@ -3,8 +3,8 @@
 import logging
 from sqlite3 import Connection
 
-from runloop_mcp.api.backend import Snapshots
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, InvalidState, NotFound, Unavailable
+from runloop_mcp.api.groups.environments import Snapshots
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import DevboxStatus

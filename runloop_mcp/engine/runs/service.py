@@ -10,8 +10,8 @@ from weakref import WeakValueDictionary
 import anyio
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
-from runloop_mcp.api.backend import Runs
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
+from runloop_mcp.api.groups.runs import Runs
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView

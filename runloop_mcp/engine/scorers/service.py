@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from runloop_mcp.api.backend import Scorers
 from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.groups.scorers import Scorers
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.scenario import ScenarioEnvironment

@@ -2,8 +2,8 @@
 
 from anyio import to_thread
 
-from runloop_mcp.api.backend import Secrets
 from runloop_mcp.api.errors import InvalidRequest, NotFound
+from runloop_mcp.api.groups.secrets import Secrets
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.base import Page, PageParams
 from runloop_mcp.api.models.secret import SecretCreateParams, SecretUpdateParams, SecretView, refuse_bad_secret_name

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from runloop_mcp.api.backend import Devboxes
 from runloop_mcp.api.errors import NotFound
+from runloop_mcp.api.groups.devboxes import Devboxes
 from runloop_mcp.api.models.devbox import (
     ExecutionDetails,
     ExecutionStatus,

@@ -1,0 +1,166 @@
+"""The port of a group: devboxes of runs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+
+from runloop_mcp.api.models.devbox import (
+    DevboxStatus,
+    DevboxView,
+    ExecuteParams,
+    ExecutionView,
+    FileContents,
+    OutputMatches,
+    OutputRange,
+    OutputStream,
+    StdinSignal,
+)
+from runloop_mcp.api.trace import ToolCall
+
+
+class Devboxes(ABC):
+    """Devboxes: where commands run and files are.
+
+    Every call that needs the devbox counts as use of it, which `launch_parameters.after_idle` looks at.
+    """
+
+    @abstractmethod
+    async def retrieve(self, devbox_id: str) -> DevboxView:
+        """One devbox.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+
+    @abstractmethod
+    async def wait(self, devbox_id: str, *, until: Collection[DevboxStatus], wait_seconds: float) -> DevboxView:
+        """The devbox, once its status is one of `until` or the wait is over.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+
+    @abstractmethod
+    async def execute(
+        self,
+        devbox_id: str,
+        params: ExecuteParams,
+        *,
+        wait_seconds: float = 20,
+        idempotency_key: str | None = None,
+        call: ToolCall | None = None,
+    ) -> ExecutionView:
+        """Runs a command; answers when it has completed or the wait is over, and lets it run on then.
+
+        Waits for a devbox that is queued or still booting, and resumes one that is suspended. The wait begins when the
+        devbox is ready. A `call` that asked for the command can be recorded with it, and says then that it is.
+
+        Raises:
+            NotFound: There is no such devbox.
+            InvalidRequest: The working directory is not there, or the command is not valid.
+            InvalidState: The devbox has failed or is shut down, or the run's commands are used up.
+            Conflict: Another server holds the devbox, or it is still queued or booting after 20 s.
+        """
+
+    @abstractmethod
+    async def execution(self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0) -> ExecutionView:
+        """One execution, once it has completed or the wait is over.
+
+        Raises:
+            NotFound: There is no such devbox or execution.
+        """
+
+    @abstractmethod
+    async def kill(self, devbox_id: str, execution_id: str) -> ExecutionView:
+        """Ends an execution and everything that it started; answers once it has ended.
+
+        Raises:
+            NotFound: There is no such devbox or execution.
+        """
+
+    @abstractmethod
+    async def send_stdin(
+        self, devbox_id: str, execution_id: str, *, text: str | None = None, signal: StdinSignal | None = None
+    ) -> ExecutionView:
+        """Sends text to a running execution, or a signal, or a signal behind text; answers with how it stands then.
+
+        Text and EOF need an execution that was started with `attach_stdin`. An interrupt needs none; in a named shell
+        it ends the command and leaves the shell.
+
+        Raises:
+            NotFound: There is no such devbox or execution.
+            InvalidRequest: Neither text nor signal is given.
+            InvalidState: The execution has ended, or its standard input takes nothing (more); the message says which.
+            Conflict: It has not begun, or has yet to read what was sent before, or another server holds the devbox.
+        """
+
+    @abstractmethod
+    async def read_output(
+        self, devbox_id: str, execution_id: str, stream: OutputStream, *, offset: int = 0, limit: int = 32_000
+    ) -> OutputRange:
+        """A range of an execution's output, by bytes; a negative offset counts from the end. Works after shutdown.
+
+        Raises:
+            NotFound: There is no such devbox or execution, or its output is no longer kept.
+        """
+
+    @abstractmethod
+    async def search_output(
+        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50
+    ) -> OutputMatches:
+        """The lines of an execution's output that a regular expression finds.
+
+        Raises:
+            NotFound: There is no such devbox or execution, or its output is no longer kept.
+            InvalidRequest: The pattern is no regular expression, or takes too long.
+        """
+
+    @abstractmethod
+    async def read_file(self, devbox_id: str, path: str, *, offset: int = 0, limit: int | None = None) -> FileContents:
+        """A regular file of the devbox; relative paths begin at its working directory, `~/` at its home.
+
+        Raises:
+            NotFound: There is no such devbox or file.
+            InvalidRequest: It is no regular file, or may not be read.
+        """
+
+    @abstractmethod
+    async def write_file(self, devbox_id: str, path: str, data: bytes) -> int:
+        """Writes a regular file whole, with the directories it needs; an existing file keeps its mode.
+
+        Returns:
+            How many bytes were written.
+
+        Raises:
+            NotFound: There is no such devbox.
+            InvalidRequest: It is no regular file, or may not be written.
+        """
+
+    @abstractmethod
+    async def suspend(self, devbox_id: str) -> DevboxView:
+        """Ends every process of a running devbox and keeps its disk; its run stays as it is.
+
+        Raises:
+            NotFound: There is no such devbox.
+            InvalidState: It is not running.
+            Conflict: Another server holds it, or it is being scored in place.
+        """
+
+    @abstractmethod
+    async def resume(self, devbox_id: str) -> DevboxView:
+        """Boots a suspended devbox again on its disk; every call that needs the devbox does so by itself.
+
+        Raises:
+            NotFound: There is no such devbox, or its disk is gone.
+            InvalidState: It is not suspended.
+            Conflict: Another server holds it, or it is still booting after 20 s.
+        """
+
+    @abstractmethod
+    async def keep_alive(self, devbox_id: str) -> DevboxView:
+        """Counts as use of a devbox, so that its idle time begins anew; a run's own time is not made longer.
+
+        Raises:
+            NotFound: There is no such devbox.
+            InvalidState: It is not running.
+            Conflict: Another server holds it.
+        """
