@@ -124,9 +124,15 @@ class Server:
         return status
 
 
+_others: set[int] = set()
+"""Children that were there before, such as an engine of containers that other tests use."""
+
+
 @asynccontextmanager
 async def adopting_orphans() -> AsyncIterator[None]:
     """Processes whose parent ends become children of this one, so that none is overlooked."""
+    _others.clear()
+    _others.update(_children())
     set_option = ctypes.CDLL(None, use_errno=True).prctl
     assert set_option(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     try:
@@ -136,8 +142,8 @@ async def adopting_orphans() -> AsyncIterator[None]:
 
 
 async def orphans_gone(*servers: Server) -> None:
-    """Returns once this process has no children but these servers; fails when that does not come about."""
-    own = {server.process.pid for server in servers if server.process.returncode is None}
+    """Returns once this process has no more children than before, but these servers; fails where that never comes."""
+    own = {server.process.pid for server in servers if server.process.returncode is None} | _others
     with anyio.fail_after(20):
         while left := _children() - own:
             for pid in left:

@@ -13,9 +13,9 @@ import anyio
 from runloop_mcp.api.errors import ApiError, InvalidRequest, Unavailable
 from runloop_mcp.devbox.port import HOME, DevboxSpec, FileData, LimitHit
 from runloop_mcp.devbox.sandbox.arguments import environment_bytes
-from runloop_mcp.devbox.sandbox.devbox import ENVIRONMENT, SupervisedDevbox
 from runloop_mcp.devbox.sandbox.files import MAX_READ, file_failure
 from runloop_mcp.devbox.sandbox.process import Spawn
+from runloop_mcp.devbox.sandbox.supervised import ENVIRONMENT, SupervisedDevbox
 from runloop_mcp.devbox.to_the_end import to_the_end
 
 from .attachment import Attachment

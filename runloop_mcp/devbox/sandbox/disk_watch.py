@@ -72,10 +72,16 @@ class _Watch:
     """When that was done."""
     took: float = 0.0
     """How long that took."""
+    busy: bool = False
+    """Whether it is being measured."""
 
     def headroom(self, taken: int) -> int:
         """How much it can still write at least, when so much of the file system is taken."""
         return (self.allowed or 0) - self.used - max(taken - self.taken, 0)
+
+    def near(self, taken: int) -> bool:
+        """Whether it may have used up half of what it had left."""
+        return self.headroom(taken) <= ((self.allowed or 0) - self.used) / 2
 
 
 class DiskWatch:
@@ -105,42 +111,37 @@ class DiskWatch:
     async def run(self) -> None:
         """Looks, for ever; costs nothing while there is nothing to look after."""
         before = 0
-        while True:
-            self._watches = [watch for watch in self._watches if watch.box.alive]
-            pause = math.inf
-            if self._watches:
-                taken = await anyio.to_thread.run_sync(self._taken)
-                for watch in list(self._watches):
-                    await self._look(watch, taken)
-                least = min(watch.headroom(taken) for watch in self._watches)
-                shortest = _SHORTEST if taken > before else _SHORTEST_IDLE
-                pause = min(max(least / 2 / _FASTEST, shortest), _LONGEST)
-                before = taken
-            with anyio.move_on_after(pause):
-                await self._new.wait()
-            if self._new.is_set():
-                self._new = anyio.Event()
+        async with anyio.create_task_group() as looks:
+            while True:
+                self._watches = [watch for watch in self._watches if watch.box.alive]
+                pause = math.inf
+                if self._watches:
+                    taken = await anyio.to_thread.run_sync(self._taken)
+                    for watch in self._watches:
+                        if not watch.busy and anyio.current_time() >= _due(watch, taken):
+                            watch.busy = True
+                            looks.start_soon(self._look, watch, taken)
+                    least = min((watch.headroom(taken) for watch in self._watches if not watch.busy), default=math.inf)
+                    shortest = _SHORTEST if taken > before else _SHORTEST_IDLE
+                    pause = min(max(least / 2 / _FASTEST, shortest), _LONGEST)
+                    before = taken
+                with anyio.move_on_after(pause):
+                    await self._new.wait()
+                if self._new.is_set():
+                    self._new = anyio.Event()
 
     async def _look(self, watch: _Watch, taken: int) -> None:
-        """Measures a box where it can have come near its limit, or where it is time for that."""
-        headroom = watch.headroom(taken)
-        over, near, far = (times * watch.took for times in _LEFT_ALONE)
-        if headroom <= 0:
-            pause = over
-        elif headroom <= ((watch.allowed or 0) - watch.used) / 2:
-            pause = near
-        elif taken != watch.taken:
-            pause = max(far, _LOOK_SECONDS)
-        else:
-            pause = math.inf
-        if watch.used and anyio.current_time() < watch.looked + pause:
-            return
-        with contextlib.suppress(Unavailable):  # it has ended meanwhile
-            if watch.used and headroom <= 0:
-                async with watch.box.halted():
+        """Measures a box, which stands still meanwhile where it may be on its way over its limit."""
+        try:
+            with contextlib.suppress(Unavailable):  # it has ended meanwhile
+                if watch.used and watch.near(taken):
+                    async with watch.box.halted():
+                        await self._measure(watch)
+                else:
                     await self._measure(watch)
-            else:
-                await self._measure(watch)
+        finally:
+            watch.busy = False
+            self._new.set()
 
     async def _measure(self, watch: _Watch) -> None:
         began = anyio.current_time()
@@ -158,6 +159,18 @@ class DiskWatch:
             await watch.box.kill_all(LimitHit.DISK)
             watch.used = await watch.box.disk_bytes()
             watch.allowed = watch.used + _SLACK
+
+
+def _due(watch: _Watch, taken: int) -> float:
+    """When a box is to be measured, as things stand."""
+    over, near, far = (times * watch.took for times in _LEFT_ALONE)
+    if not watch.used:
+        return 0.0
+    if watch.headroom(taken) <= 0:
+        return watch.looked + over
+    if watch.near(taken):
+        return watch.looked + near
+    return watch.looked + max(far, _LOOK_SECONDS) if taken != watch.taken else math.inf
 
 
 def taken_below(folder: Path) -> int:

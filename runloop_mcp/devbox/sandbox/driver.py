@@ -25,7 +25,7 @@ if sys.platform == "linux":
     from .arguments import environment_bytes
     from .copying import COPY_SECONDS, fill, why_no_overlays
     from .copying import finding as copying_finding
-    from .devbox import ENVIRONMENT, SandboxDevbox
+    from .devbox import SandboxDevbox
     from .diagnosis import explain
     from .disk import Disk, Mounts
     from .disk_failure import disk_failure, disk_failures
@@ -34,6 +34,7 @@ if sys.platform == "linux":
     from .launch import Keeper, Refused
     from .plan import System, check_read_only, check_user, check_working_directory
     from .sealing import bring_to_end, seal
+    from .supervised import ENVIRONMENT
     from .watchdog import Watchdog
 
 BOX_USER = 60_978

@@ -24,7 +24,7 @@ from .feed import Feed
 from .process import SandboxProcess
 
 if TYPE_CHECKING:
-    from .devbox import SupervisedDevbox
+    from .supervised import SupervisedDevbox
 
 _BASH = ("bash", "--norc", "--noprofile", "--noediting", "-i")
 _REPORTS = 29  # below the least limit on open files, above what scripts and bash itself choose
