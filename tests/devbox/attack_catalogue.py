@@ -107,9 +107,6 @@ _CONTAINERS = {
     "fill the disk: many writers, deleted files, mappings, empty files": (
         "the engine is asked every two seconds, and counts neither deleted files that are open nor empty ones"
     ),
-    "hold memory outside of processes: memfd, System V segments": (
-        "counts as the container's, so that the host is safe; what outlives its makers keeps the next ones out"
-    ),
 }
 LIMITS: Mapping[str, Mapping[str, str]] = {"sandbox": {}, "docker": _CONTAINERS, "podman": _CONTAINERS}
 """For each driver's case, the attacks that it can't block, by name, and why."""

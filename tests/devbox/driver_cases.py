@@ -26,8 +26,10 @@ class DriverCase:
     """Whether devboxes go on needing the files that they were made with, as those are not copied for each."""
     processes_on_host: bool = True
     """Whether the host can see the processes of devboxes, and so the tests can watch them from there."""
-    debuggers_copy_memory: bool = True
-    """Whether one process may copy another's memory; with ptrace it can read it anyway."""
+    debuggers_copy_memory: bool | None = True
+    """Whether one process may copy another's memory, as it can with ptrace; None: as the engine likes."""
+    segments_last: bool = True
+    """Whether a segment of memory is there for longer than somebody has it attached."""
     whole_seconds: bool = False
     """Whether snapshots keep times to the second only."""
     default: frozenset[str] | None = None
@@ -70,7 +72,8 @@ _CONTAINERS = tuple(
         partial(_containers, engine),
         tier="container",
         driver="docker",
-        debuggers_copy_memory=False,
+        debuggers_copy_memory=None,
+        segments_last=False,
         whole_seconds=True,
         default=frozenset(default),
     )

@@ -4,6 +4,7 @@ Without a registry: the one image is made of this machine's files. They end with
 """
 
 import atexit
+import functools
 import http.client
 import json
 import os
@@ -52,7 +53,9 @@ def engine(name: str) -> Running:
         address = f"unix://{folder / 'engine.sock'}"
         command = _podman(folder, address) if name == "podman" else _dockerd(folder, address)
         with (folder / "log").open("w") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            # Podman leaves an image's archive among the temporary files.
+            environment = {**os.environ, "TMPDIR": str(folder)}
+            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         atexit.register(_end, process, folder)
         _wait_ready(process, folder)
         _import_image(folder)
@@ -102,9 +105,17 @@ def _wait_ready(process: "subprocess.Popen[bytes]", folder: Path) -> None:
         time.sleep(0.05)  # between two looks
 
 
+@functools.cache
+def _archive() -> Path:
+    """The image's files, put together once for all engines of the process."""
+    folder = Path(tempfile.mkdtemp(prefix="base-image-", dir="/var/tmp"))
+    atexit.register(shutil.rmtree, folder)
+    base_image.write(folder / "base.tar", folder)
+    return folder / "base.tar"
+
+
 def _import_image(folder: Path) -> None:
-    archive = folder / "base.tar"
-    base_image.write(archive, folder)
+    archive = _archive()
     connection = _Connection(folder)
     try:
         with archive.open("rb") as content:
@@ -120,7 +131,6 @@ def _import_image(folder: Path) -> None:
         assert "error" not in json.loads(said.splitlines()[-1]), said
     finally:
         connection.close()
-        archive.unlink()
 
 
 def _end(process: "subprocess.Popen[bytes]", folder: Path) -> None:

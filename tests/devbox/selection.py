@@ -9,9 +9,7 @@ DOCKER = (
     "test_state_outlives_the_command",
     "test_input_is_the_commands_own",
     "test_deleted_and_replaced_files_stay_so",
-    "test_devboxes_survive_their_snapshot",
     "test_nothing_begins_while_frozen",
-    "test_files_are_copied_once_for_each_key",
     "test_what_is_laid_down_read_only",
     "test_a_stopped_devbox_is_resumed_as_it_was",
     "test_a_killed_server_leaves_no_process_and_keeps_the_disk",
@@ -25,4 +23,4 @@ DOCKER = (
     "test_the_supervisors_memory_cannot_be_seized",
 )
 
-PODMAN = ("test_the_probe_says_what_is_there", "test_snapshots_survive_their_source")
+PODMAN = ("test_the_probe_says_what_is_there", "test_a_stopped_devbox_is_resumed_as_it_was")

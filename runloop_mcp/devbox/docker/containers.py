@@ -61,6 +61,8 @@ def configuration(
             "SecurityOpt": ["no-new-privileges"],
             "Tmpfs": {PIPES: "rw,nosuid,nodev,noexec,size=1m,mode=1777"},
             "ShmSize": _SHARED_MEMORY,
+            "IpcMode": "private",
+            "Sysctls": {"kernel.shm_rmid_forced": "1"},  # no segment of memory outlives those who have it attached
             "LogConfig": {"Type": "none"},
             "Ulimits": _ulimits(spec, podman=podman),
             **_limits(spec, processors),

@@ -107,7 +107,8 @@ async def test_the_supervisors_memory_cannot_be_seized(devbox: Devbox, driver_ca
     assert set(outcomes.values()) <= {"EPERM", "EACCES", "ENOSYS"}, outcomes
     own = await run_program(devbox, program("seize"), None)
     assert own["mem"] == own["ptrace_seize"] == "done", own
-    assert own["process_vm_readv"] == ("done" if driver_case.debuggers_copy_memory else "EPERM"), own
+    if driver_case.debuggers_copy_memory is not None:
+        assert own["process_vm_readv"] == ("done" if driver_case.debuggers_copy_memory else "EPERM"), own
     assert await succeed(devbox, "echo alive") == "alive"
 
 

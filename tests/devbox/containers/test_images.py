@@ -67,6 +67,7 @@ async def test_a_build_that_fails_tells_its_log(containers: Workshop) -> None:
     assert "7" in caught.value.message
 
 
+@pytest.mark.proof
 async def test_an_image_without_python_is_refused_with_what_it_lacks(containers: Workshop) -> None:
     """Devboxes need a python3; the error says so, and nothing of the devbox is left."""
     image = await _built(containers, "RUN rm /usr/bin/python3*")
