@@ -23,4 +23,4 @@ DOCKER = (
     "test_the_supervisors_memory_cannot_be_seized",
 )
 
-PODMAN = ("test_the_probe_says_what_is_there", "test_a_stopped_devbox_is_resumed_as_it_was")
+PODMAN = ("test_a_stopped_devbox_is_resumed_as_it_was",)

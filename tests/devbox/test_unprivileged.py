@@ -1,20 +1,22 @@
-"""Root runs every test of devboxes a second time as a user without privileges; other users collect nothing here."""
+"""Root runs tests of devboxes a second time as a user without privileges; other users collect nothing here."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from attack_catalogue import ATTACKS
 from unprivileged import REPOSITORY, Copy, Impossible, readable_copy
 
-HERE = Path(__file__)
-_WITHOUT_SANDBOX = HERE.parent / "containers"
-FILES = sorted(
-    path.relative_to(REPOSITORY)
-    for path in HERE.parent.rglob("test_*.py")
-    if path != HERE and not path.is_relative_to(_WITHOUT_SANDBOX)
+HERE = Path(__file__).parent
+_WITHOUT_SANDBOX = HERE / "containers"
+_FILES = sorted(
+    path for path in HERE.rglob("test_*.py") if path != Path(__file__) and not path.is_relative_to(_WITHOUT_SANDBOX)
 )
+_ATTACKS = sorted({f"{HERE / file}::{function}" for attack in ATTACKS for file, function in attack.tests})
+_BESIDE_ATTACKS = ("snapshots", "observing", "guarded")
+"""What of the contract depends on who runs it, and no attack is about."""
 PARTS = 2
-"""How many sessions the files are spread over: one for each would start pytest too often."""
+"""How many sessions they are spread over: one for each would start pytest too often."""
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +29,13 @@ def copy() -> Iterator[Copy]:
         pytest.fail(str(error), pytrace=False)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_same_holds_without_privileges(copy: Copy, part: int) -> None:
-    """The tests of a part of the files pass for a user without privileges."""
-    session = copy.run_tests(FILES[part::PARTS], timeout_seconds=280)
+def test_the_same_holds_without_privileges(copy: Copy, part: int, full_size: bool) -> None:
+    """Every attack, and at full size all of the contract, comes to the same for a user without privileges."""
+    beside = [str(HERE / "contract" / f"test_driver_{name}.py") for name in _BESIDE_ATTACKS]
+    tests = [str(path) for path in _FILES] if full_size else [*_ATTACKS, *beside]
+    chosen = [str(Path(test).relative_to(REPOSITORY)) for test in tests[part::PARTS]]
+    session = copy.run_tests(chosen, timeout_seconds=880)
     if session.status != 0:
         pytest.fail(f"As user {copy.uid}:\n{session.output}", pytrace=False)

@@ -10,7 +10,8 @@ import pytest
 from boxes import child_environment
 
 
-@pytest.mark.parametrize("engine", ["docker", pytest.param("podman", marks=pytest.mark.proof)])
+@pytest.mark.proof
+@pytest.mark.parametrize("engine", ["docker", "podman"])
 def test_a_bundled_scenario_is_solved_and_scored_in_containers(engine: str, tmp_path: Path) -> None:
     """The recorded agent of `demo` gets its full score over a real server that has containers for devboxes."""
     variables = {
