@@ -17,6 +17,8 @@ scoring_contract:
 
 SEVERAL = "bench-several"
 """A scenario whose contract has several functions, each of which takes a moment."""
+SEVERAL_MS = 150.0
+"""How long they sleep in all."""
 _SEVERAL = """\
 format: 1
 name: bench-several
