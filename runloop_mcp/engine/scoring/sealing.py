@@ -1,12 +1,15 @@
 """What a score depends on, named when its run starts and looked at again before anything is scored."""
 
 import hashlib
+import logging
 
 from runloop_mcp.api.errors import InvalidState
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.api.models.trust import SealedHashes
 from runloop_mcp.engine.scenarios.environment import environment_hash
+
+logger = logging.getLogger(__name__)
 
 
 def contract_hash(contract: ScoringContract) -> str:
@@ -46,8 +49,9 @@ def refuse_changed(sealed: SealedHashes | None, scenario: ScenarioView, files_ke
     changed = [name for name in SealedHashes.model_fields if getattr(now, name) != getattr(sealed, name)]
     if changed:
         name = changed[0]
+        # Not in what is told of the run: a solver could try guesses against the hash of the reference.
+        logger.warning("%s %s: sealed as %s, is %s", scenario.id, name, getattr(sealed, name), getattr(now, name))
         raise InvalidState(
-            f"The {name} of the scenario is not what it was when the run started: its hash was "
-            f"{getattr(sealed, name)} and is {getattr(now, name)}.",
+            f"The {name} of the scenario is not what it was when the run started; the server's log has both hashes.",
             hint="Nothing was scored by it. Start a new run.",
         )

@@ -86,6 +86,9 @@ async def test_what_is_not_as_it_was_at_the_start_is_not_scored_by(own_state: Pa
         refused = await engine.runs.score(run.id)
         assert (refused.state, refused.score) == (RunState.RUNNING, None)
         assert f"refused: The {part} of the scenario is not what it was when the run started" in notes_of(refused)
+        sealed = run.x_runloop_mcp and run.x_runloop_mcp.sealed
+        assert sealed
+        assert getattr(sealed, part) not in notes_of(refused)
         with closing(sqlite3.connect(own_state / "store.db")) as connection, connection:
             connection.execute("UPDATE runs SET data = json_set(data, '$.sealed', null)")
             ((view,),) = connection.execute("SELECT view FROM scenario_versions").fetchall()
