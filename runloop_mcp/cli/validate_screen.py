@@ -78,7 +78,7 @@ def progress(chosen: list[ScenarioView]) -> Iterator[Shown]:
 
     columns = (
         SpinnerColumn(finished_text="•"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TextColumn("{task.fields[step]}"),
         TimeElapsedColumn(),
     )

@@ -404,6 +404,9 @@ class Capability:
     python: str = ""
     """The version of the Python that devboxes run as /usr/bin/python3, where that is known beforehand."""
 
+    image: str = ""
+    """Names what the system of devboxes is, where that is an image."""
+
     @property
     def available(self) -> bool:
         """Whether devboxes can be made."""

@@ -96,7 +96,9 @@ class Cheating:
             return Attempt(SEARCH.name, Outcome.WON, detail="; ".join(leaks))
         if shown:
             return Attempt(SEARCH.name, Outcome.RAISED, detail="; ".join(shown))
-        searched = f"{done['searched']} texts searched{'' if done['whole'] else ', and no more in the time for it'}"
+        searched = f"{done['searched']} texts searched"
+        if not done["whole"]:
+            return Attempt(SEARCH.name, Outcome.RAISED, detail=f"{searched}, and there was no time for the others")
         return Attempt(SEARCH.name, Outcome.HELD, detail=searched)
 
     async def _twice(self, run: ScenarioRunView) -> Attempt:

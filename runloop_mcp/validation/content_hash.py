@@ -13,12 +13,12 @@ _PAGE = 200
 
 
 async def content_hash(trials: Trials, scenario: ScenarioView) -> str:
-    """A hash over the scenario, the files it begins with, the custom scorers it names, and this program's version.
+    """A hash over the scenario, its files, its kind of devbox, the custom scorers it names, and this program's version.
 
     Raises:
         ApiError: No run of it can be started, which is how its files are named.
     """
-    environment = await trials.environment_hash(scenario)
+    environment = await trials.environment(scenario)
     named = {
         function.scorer.custom_scorer_type
         for function in scenario.scoring_contract.scoring_function_parameters

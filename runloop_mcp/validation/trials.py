@@ -40,10 +40,11 @@ class Trials:
             await self._booted(run)
             yield run
 
-    async def environment_hash(self, scenario: ScenarioView) -> str:
-        """Names the exact files and launch parameters that runs begin with; empty where the backend names none."""
+    async def environment(self, scenario: ScenarioView) -> list[str]:
+        """Names the exact files and launch parameters that runs begin with, and how isolated their devboxes are."""
         async with self.limiter, self._started(scenario) as run:
-            return (run.x_runloop_mcp.environment_hash or "") if run.x_runloop_mcp else ""
+            details = run.x_runloop_mcp
+            return [details.environment_hash or "", details.isolation or ""] if details else []
 
     async def execute(self, run: ScenarioRunView, command: ExecuteParams) -> ExecutionView:
         """Runs a command on the run's devbox to its end."""

@@ -23,10 +23,10 @@ async def examine(driver: "DockerDriver") -> Capability:
         return Capability(driver.name, "none", [Finding("engine", ok=False, detail=error.message, remedy=error.hint)])
     shown = f"{host.get('Name', 'an engine')} {engine.version.get('Version', '')} at {engine.address.shown}"
     findings = [Finding("engine", ok=True, detail=shown)]
-    python = ""
+    python = image = ""
     try:
         programs = await driver.programs()
-        python = programs.python
+        python, image = programs.python, programs.image_id
         findings.append(Finding("image", ok=True, detail=f"{driver.image}, with Python {python}"))
         findings += await _try(driver)
         findings += [_program(driver.image, name, name in programs.names) for name in ("pytest", "git")]
@@ -34,7 +34,7 @@ async def examine(driver: "DockerDriver") -> Capability:
     except ApiError as error:
         findings.append(Finding("image", ok=False, detail=error.message, remedy=error.hint or "Name another image."))
     works = all(finding.ok for finding in findings if finding.required)
-    return Capability(driver.name, "container" if works else "none", findings, python)
+    return Capability(driver.name, "container" if works else "none", findings, python, image)
 
 
 async def _try(driver: "DockerDriver") -> list[Finding]:

@@ -37,6 +37,7 @@ class Programs:
     class Found:
         """What an image has."""
 
+        image_id: str
         python: str
         """The version of its Python."""
         names: Collection[str]
@@ -57,7 +58,7 @@ class Programs:
                     content = await _look(driver)
                     await anyio.to_thread.run_sync(_write, place, content)
                 python, found = content
-                self._known[image_id] = Programs.Found(python, frozenset(found))
+                self._known[image_id] = Programs.Found(image_id, python, frozenset(found))
             return self._known[image_id]
 
 

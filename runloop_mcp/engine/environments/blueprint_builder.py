@@ -52,7 +52,11 @@ class BlueprintBuilder:
             params: What it is made of, with tokens.
         """
         engine = self._engine
-        values = await engine.secrets.of((params.secrets or {}).values())
+        refused: ApiError | None = None
+        try:
+            values = await engine.secrets.of((params.secrets or {}).values())
+        except ApiError as error:  # the file of secrets has gone since the build was asked for
+            values, refused = {}, error
         tokens = {
             f"token of {mount.repo_name}": mount.token.get_secret_value()
             for mount in params.code_mounts or []
@@ -63,6 +67,8 @@ class BlueprintBuilder:
         bound = {variable: values[name] for variable, name in (params.secrets or {}).items() if name in values}
         row.status = BlueprintStatus.BUILD_COMPLETE
         try:
+            if refused is not None:
+                raise refused
             await self._carry_out(row, params, log, bound)
         except BuildFailed as error:
             await self._fail(row, log, str(error), error.reason)

@@ -50,6 +50,8 @@ def _faults(params: BlueprintParams) -> Iterator[str]:
         yield "name: can't be blank."
     if params.base_blueprint_id is not None and params.base_blueprint_name is not None:
         yield "base_blueprint_id and base_blueprint_name: give one of the two."
+    if params.dockerfile is not None and (params.base_blueprint_id or params.base_blueprint_name):
+        yield "dockerfile and base_blueprint: an image begins from what its FROM names; give one of the two."
     for number, command in enumerate(params.system_setup_commands or []):
         if not command.strip() or "\0" in command:
             yield f"system_setup_commands[{number}]: must be a command."

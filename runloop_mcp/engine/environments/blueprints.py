@@ -211,7 +211,7 @@ def _build_key(params: BlueprintParams, on: _Foundation, capability: Capability)
     user = params.launch_parameters.user_parameters if params.launch_parameters else None
     contents = {
         "on": on.base.kept_as,
-        "devboxes": [capability.driver, capability.python],
+        "devboxes": [capability.driver, capability.image or capability.python],
         "user": user.model_dump(mode="json") if user else None,
         **params.model_dump(mode="json", include=_CONTENTS, exclude_none=True),
     }

@@ -11,6 +11,8 @@ from runloop_mcp.engine.store.database import Database
 
 _MOST_BYTES = 4_000_000
 _LONGEST_LINE = 4_000
+_MOST_UNFINISHED = 1 << 20
+"""A line that has no end is cut there, whatever that cuts: more than any value of a secret has."""
 _KEEP_LINES = 200
 _KEEP_SECONDS = 0.5
 _TAIL_LINES = 20
@@ -48,7 +50,7 @@ class BuildLog:
         """Takes output as it comes."""
         self._unfinished += data
         *lines, rest = bytes(self._unfinished).split(b"\n")
-        if len(rest) > _LONGEST_LINE:
+        if len(rest) > _MOST_UNFINISHED:
             lines, rest = [*lines, rest], b""
         self._unfinished = bytearray(rest)
         for line in lines:
@@ -62,7 +64,9 @@ class BuildLog:
             self._unfinished.clear()
 
     def _add(self, message: str, level: str) -> None:
-        message = self._mask.text(message)
+        message = self._mask.text(message)  # before it is cut: a part of a value would not be known as one
+        if len(message) > _LONGEST_LINE:
+            message = f"{message[:_LONGEST_LINE]}…"
         self.tail = [*self.tail[1 - _TAIL_LINES :], message]
         if self._room <= 0:
             return
@@ -81,4 +85,4 @@ class BuildLog:
 
 
 def _text(line: bytes) -> str:
-    return line.decode(errors="replace").rstrip("\r")[:_LONGEST_LINE]
+    return line.decode(errors="replace").rstrip("\r")

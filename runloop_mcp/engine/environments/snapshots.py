@@ -100,12 +100,16 @@ class EngineSnapshots(Snapshots):
             )
         keeper = self._engine.keeper
         there = devbox.status is DevboxStatus.RUNNING or devbox.status in SUSPENDED
-        if there and keeper.get(devbox.id) is None:
+        held = keeper.get(devbox.id)
+        if there and held is None:
             return await keeper.hold(devbox.id)
+        if there and held is not None and held.snapshots and not held.is_ready() and held.boot is None:
+            return held  # another snapshot of it is under way, for which it need not be booted either
         return await keeper.ready(devbox.id)
 
     async def _let_go(self, held: Held) -> None:
         held.snapshots -= 1
+        self._engine.changes.notify(held.id)
         if held.snapshots == 0 and not held.is_ready() and held.boot is None:
             await self._engine.keeper.release(held, forget=False)
 
@@ -123,11 +127,11 @@ class EngineSnapshots(Snapshots):
         finally:
             await self._let_go(held)
         try:
-            await engine.database.write(lambda connection: snapshots.save(connection, row))
+            await engine.database.write(lambda connection: _keep_outcome(connection, row))
             engine.changes.notify(row.id)
             if row.status is SnapshotStatus.COMPLETE:
                 await self._measure(row)
-        except ApiError as error:
+        except (ApiError, OSError) as error:
             logger.warning("What became of snapshot %s can't be kept: %s", row.id, error)
 
     async def _keep_disk(self, held: Held, row: SnapshotRow) -> None:
@@ -250,6 +254,13 @@ def _refuse_gone(row: SnapshotRow) -> None:
         raise NotFound(f"The snapshot {row.id} is deleted.", hint="List the snapshots to see those there are.")
     if row.status is SnapshotStatus.ERROR:
         raise NotFound(f"The snapshot {row.id} could not be made: {row.data.error}", hint="Take another one.")
+
+
+def _keep_outcome(connection: Connection, row: SnapshotRow) -> None:
+    """Notes how a snapshot came out, and nothing else: its name may have been changed meanwhile."""
+    current = snapshots.get(connection, row.id)
+    current.status, current.data.error = row.status, row.data.error
+    snapshots.save(connection, current)
 
 
 def _view(row: SnapshotRow) -> SnapshotView:

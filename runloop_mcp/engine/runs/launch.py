@@ -137,7 +137,8 @@ class Launcher:
         }
         if row.data.pristine_home_snapshot is not None:
             await self._driver.snapshot(box.id, row.data.pristine_home_snapshot)
-        # Before launch commands ran nothing was there but the files, so what is there now is what they made.
+        # Before launch commands ran nothing was there but the files and what the base has, so what was changed since is
+        # what they made. Tests that the base has are not listed; the report says so.
         made = (await box.observe(since_ns=0)).changed_in_work if launch.launch_commands else None
         row.data.test_files = await anyio.to_thread.run_sync(visible_tests, files, made or ())
         row.data.launched_ns = time.time_ns()

@@ -32,7 +32,7 @@ from runloop_mcp.engine.scoring.tampering import tamper_report
 from runloop_mcp.engine.scoring.tools import ScorerTools
 from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.store import devboxes as devbox_rows
-from runloop_mcp.engine.store import events, runs, versions
+from runloop_mcp.engine.store import events, runs, snapshots, versions
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunData, RunRow
 
@@ -90,7 +90,10 @@ class ScoringJobs:
             with job.scope:
                 await self._score(run_id, held)
         except ApiError as error:
-            await self._interrupt(run_id, error, held.mask)
+            if job.scope.cancel_called:  # it was stopped, and only clearing up has failed: the run stays as it is
+                logger.warning("Clearing up after the stopped scoring of run %s failed: %s", run_id, error)
+            else:
+                await self._interrupt(run_id, error, held.mask)
         except Exception:
             # The boundary of a background task: a defect of ours must neither end the server nor count as a score.
             logger.exception("Scoring run %s failed", run_id)
@@ -156,8 +159,10 @@ class ScoringJobs:
             async with box.frozen():
                 seen = await box.observe(since_ns=since_ns)
                 await freeze(engine.driver, box, task.frozen)
+        unseen = await engine.database.read(lambda connection: _unseen(connection, task.devbox))
         report = tamper_report(
             seen,
+            unseen=unseen,
             contract=task.scenario.scoring_contract,
             test_files=task.devbox.data.test_files,
             network=box.spec.network,
@@ -228,6 +233,18 @@ class _Task:
     def is_last_try(self) -> bool:
         """Whether what on the disk keeps functions from being scored now counts as their error."""
         return self.run.data.broken_scorings + 1 >= _MOST_BROKEN
+
+
+def _unseen(connection: Connection, row: DevboxRow) -> list[str]:
+    """What a look at a devbox's disk does not show, in a sentence each."""
+    found = []
+    if row.data.launched_ns == 0:
+        found.append("Changed files: those that launch commands made count too, as an earlier version launched it.")
+    if row.data.base_snapshot is not None:
+        found.append("Changed tests: only those of the scenario's files and launch commands, not those of its base.")
+    if snapshots.of_devbox(connection, row.id):
+        found.append("Changes from before a snapshot of this devbox, where it was taken while the devbox was down.")
+    return found
 
 
 def _prepare(connection: Connection, run_id: str) -> _Task:

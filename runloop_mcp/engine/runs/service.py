@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 _BOOT_SECONDS = 20.0
 _END_SECONDS = 60.0
+_SNAPSHOT_SECONDS = 60.0
+"""How long the end of a run waits for a snapshot of its devbox that somebody has asked for."""
 _SETTLE_SECONDS = 30.0
 
 _LIVING = frozenset(DevboxStatus) - {DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE}
@@ -318,6 +320,7 @@ class EngineRuns(Runs):
             if state is RunState.CANCELED:
                 await self._jobs.stop(row.run_id)
             if row.status in _LIVING:
+                await self._snapshots_taken(held)
                 await engine.keeper.stop(held)
                 if not keep_disk:
                     await self._remove_disk(row, state)
@@ -325,6 +328,14 @@ class EngineRuns(Runs):
                 await engine.database.write(lambda connection: _mark_ended(connection, held.id, reason))
             await engine.keeper.release(held, forget=True)
         engine.changes.notify(row.run_id, held.id)
+
+    async def _snapshots_taken(self, held: Held) -> None:
+        """Waits for the snapshots that are being made of a devbox, which goes when its run ends."""
+
+        async def count() -> int:
+            return held.snapshots
+
+        await self._engine.changes.wait(held.id, count, lambda left: left == 0, seconds=_SNAPSHOT_SECONDS)
 
     async def _remove_disk(self, row: DevboxRow, state: RunState) -> None:
         """Removes the disk, and the home as it was before the solver came, unless that may be scored with again."""

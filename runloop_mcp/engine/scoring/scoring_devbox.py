@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -16,6 +17,8 @@ from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.devbox.port import Devbox, DevboxSpec, Driver, FileData, Files, Network, WorkOf
 from runloop_mcp.engine.scoring.environment import harmless
 from runloop_mcp.engine.scoring.protected import restore_protected
+
+logger = logging.getLogger(__name__)
 
 _REMOVE_SECONDS = 30.0
 _SLOTS = ("first", "second", "third")
@@ -168,7 +171,10 @@ class FreshDevboxes(ScoringDevboxes):
             if not task.cancelled():
                 task.exception()  # looked at: nobody else may have
         for devbox_id in self._ids:
-            await self._driver.remove(devbox_id)
+            try:
+                await self._driver.remove(devbox_id)
+            except ApiError as error:  # gc finds it; the score that is there is not worth less for it
+                logger.warning("The scoring devbox %s could not be removed: %s", devbox_id, error)
 
 
 async def _restore(devbox: Devbox, disk: ScoredDisk) -> list[str]:

@@ -53,7 +53,12 @@ def _files_below(top: Path) -> Iterable[str]:
 
 
 def tamper_report(
-    seen: Observation | None, *, contract: ScoringContract, test_files: Sequence[str], network: Network
+    seen: Observation | None,
+    *,
+    contract: ScoringContract,
+    test_files: Sequence[str],
+    network: Network,
+    unseen: Sequence[str] = (),
 ) -> TamperReport:
     """The report of what was seen.
 
@@ -62,12 +67,13 @@ def tamper_report(
         contract: What is scored by.
         test_files: The tests that the solver was shown.
         network: What the solver's devbox reaches.
+        unseen: What could not be seen of this devbox, in a sentence each.
     """
     if seen is None:
         return TamperReport(
             not_observed=["What ran, was tried and was changed: the disk was frozen by a server that ended just then."]
         )
-    missing = []
+    missing = list(unseen)
     if seen.processes is None:
         missing.append("Processes: this kind of devbox can't tell.")
     if seen.unreachable is None or seen.lookups is None:

@@ -141,6 +141,12 @@ def has_unfinished(connection: sqlite3.Connection) -> bool:
     return found is not None
 
 
+def of_devbox(connection: sqlite3.Connection, devbox_id: str) -> bool:
+    """Whether a snapshot of a devbox was ever asked for."""
+    found = connection.execute("SELECT 1 FROM snapshots WHERE source_devbox_id = ? LIMIT 1", (devbox_id,)).fetchone()
+    return found is not None
+
+
 def needed(connection: sqlite3.Connection) -> set[str]:
     """The ids of those that are there or being made."""
     found = connection.execute("SELECT id FROM snapshots WHERE status IN (?, ?)", _SHOWN).fetchall()
