@@ -18,7 +18,7 @@ async def content_hash(trials: Trials, scenario: ScenarioView) -> str:
     Raises:
         ApiError: No run of it can be started, which is how its files are named.
     """
-    environment = await trials.environment(scenario)
+    environment = await trials.begins_with(scenario)
     named = {
         function.scorer.custom_scorer_type
         for function in scenario.scoring_contract.scoring_function_parameters

@@ -40,7 +40,7 @@ class Trials:
             await self._booted(run)
             yield run
 
-    async def environment(self, scenario: ScenarioView) -> list[str]:
+    async def begins_with(self, scenario: ScenarioView) -> list[str]:
         """Names the exact files and launch parameters that runs begin with, and how isolated their devboxes are."""
         async with self.limiter, self._started(scenario) as run:
             details = run.x_runloop_mcp

@@ -52,11 +52,15 @@ class BlueprintBuilder:
             params: What it is made of, with tokens.
         """
         engine = self._engine
-        refused: ApiError | None = None
         try:
             values = await engine.secrets.of((params.secrets or {}).values())
         except ApiError as error:  # the file of secrets has gone since the build was asked for
-            values, refused = {}, error
+            await self._fail(
+                row, BuildLog(engine.database, engine.changes, row.id, Mask({})), str(error), "build_failed"
+            )
+            row.data.finish_time_ms = now_ms()
+            await self._save(row)
+            return
         tokens = {
             f"token of {mount.repo_name}": mount.token.get_secret_value()
             for mount in params.code_mounts or []
@@ -67,8 +71,6 @@ class BlueprintBuilder:
         bound = {variable: values[name] for variable, name in (params.secrets or {}).items() if name in values}
         row.status = BlueprintStatus.BUILD_COMPLETE
         try:
-            if refused is not None:
-                raise refused
             await self._carry_out(row, params, log, bound)
         except BuildFailed as error:
             await self._fail(row, log, str(error), error.reason)
