@@ -102,6 +102,8 @@ class DevboxSpec:
     network: Network = Network.NONE
     user: User = field(default_factory=User)
     """The home is `HOME`, whatever its name."""
+    guards: bool = False
+    """Whether commands can be `guarded` in it. Not where a solver works: nobody sees what a guarded program holds."""
     image: str | None = None
     """The image that it is made from, by its name in a container engine; None: the driver's own choice. A driver that
     knows no images refuses one."""

@@ -92,7 +92,7 @@ class AgentChannel:
         if operation == "start":
             outputs = [self._outward[number] for number, way in streams if way == "o"]
             self._of_token[token] = outputs
-            if len(request) > 5:
+            if len(request) > 5 and request[5]:
                 self._reports.add(outputs[0].number)
         elif operation == "find":
             self._of_token[token] = [self._outward[streams[0][0]]]

@@ -80,7 +80,7 @@ class DockerDevbox(SupervisedDevbox):
     async def _clean_up(self) -> None:
         await self._end_of_container.end()
 
-    async def disk_bytes(self) -> int:
+    async def disk_bytes(self) -> int | None:
         """What has changed on its disk since it was made, in bytes; 0 where nobody can say."""
         with contextlib.suppress(Unavailable, Refused):
             about = await self._engine.get(f"/containers/{self._container}/json", size=True)

@@ -35,8 +35,12 @@ class Locks:
                 f"The devbox {name} is held by another server (process {named}).",
                 hint="Use that server, or end it and try again.",
             ) from error
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+        except BaseException:
+            os.close(lock)
+            raise
         return lock
 
     def is_held(self, name: str) -> bool:

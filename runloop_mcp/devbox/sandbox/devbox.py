@@ -74,15 +74,17 @@ class SandboxDevbox(SupervisedDevbox):
             raise file_failure(errno.ENXIO, path, operation)
         return opened
 
-    async def disk_bytes(self) -> int:
+    async def disk_bytes(self) -> int | None:
         """What its own changes, home, working directory and temporary files, take on the disk; 0 once it has ended.
 
-        Each file counts a little beside its contents.
+        Each file counts a little beside its contents. None where its directories were moved while they were looked at.
         """
         parts = [f"devboxes/{self.id}/{name}" for name in ("home", "work", "tmp")]
         try:
             return await self.keeper.request(("size", parts, ENTRY_BYTES))
-        except (Refused, Unavailable):
+        except Refused:
+            return None
+        except Unavailable:
             return 0
 
     async def shared_memory_bytes(self) -> int:

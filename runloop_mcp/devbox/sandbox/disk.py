@@ -114,8 +114,8 @@ class Disk:
 
     # Devboxes
 
-    def make_devbox(self, devbox_id: str, spec: DevboxSpec) -> Mounts:
-        """Makes a new disk as specified."""
+    def make_devbox(self, devbox_id: str, spec: DevboxSpec, copying: bool) -> Mounts:
+        """Makes a new disk as specified, with `copying` one without layers, which the caller fills."""
         folder = self._folder("devboxes", devbox_id)
         self._empty(list(self._undeleted))
         while True:
@@ -124,9 +124,9 @@ class Disk:
             with self.locked(fcntl.LOCK_SH):
                 # Layers that nothing is built on may be discarded; from here on one is built on these.
                 if all((self.state / layer).is_dir() for layer in laid_out.values()):
-                    return self._make_devbox(folder, spec, laid_out)
+                    return self._make_devbox(folder, spec, laid_out, copying)
 
-    def _make_devbox(self, folder: Path, spec: DevboxSpec, files: dict[str, str]) -> Mounts:
+    def _make_devbox(self, folder: Path, spec: DevboxSpec, files: dict[str, str], copying: bool) -> Mounts:
         devbox_id = folder.name
         home = self._snapshot_chains(spec.home_snapshot).home if spec.home_snapshot else ()
         work = self._snapshot_chains(spec.work_snapshot).work if spec.work_snapshot else ()
@@ -135,7 +135,7 @@ class Disk:
             for at, of in spec.read_only.items()
         )
         chains = Chains(home, (files[spec.files.key], *work) if spec.files else work, read_only)
-        if self.copying:
+        if copying:
             refuse_layers(devbox_id, Chains(read_only=read_only))
         try:
             folder.mkdir(mode=0o711)
@@ -150,9 +150,9 @@ class Disk:
             for name in PARTS:
                 self.make_owned(folder / f"{name}.scratch", 0o700)
             about = {"format": 1, "spec": spec_to_json(spec), **chains_to_json(chains)}
-            chains, fill = begin_copy(self, folder, about, chains) if self.copying else (chains, [])
+            chains, fill = begin_copy(self, folder, about, chains) if copying else (chains, [])
             write_json(folder / "devbox.json", about)
-            return self._held_mounts(folder, spec, chains, fill, copied=self.copying)
+            return self._held_mounts(folder, spec, chains, fill, copied=copying)
         except BaseException as error:
             self._discard("devboxes", devbox_id)
             if isinstance(error, OSError):

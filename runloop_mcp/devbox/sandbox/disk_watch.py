@@ -34,6 +34,7 @@ may be half way there, and else. It may be that all of this is written by somebo
 _FASTEST = 4e9
 """Bytes in a second: faster than anybody writes."""
 _SHORTEST, _SHORTEST_IDLE, _LONGEST = 0.005, 0.02, 0.5
+_LONGEST_OVER, _LONGEST_NEAR = 2.0, 10.0
 
 
 class Watched(Protocol):
@@ -47,8 +48,8 @@ class Watched(Protocol):
     def limits(self) -> LimitHits:
         """What it has run into."""
 
-    async def disk_bytes(self) -> int:
-        """What its disk takes."""
+    async def disk_bytes(self) -> int | None:
+        """What its disk takes; None where that can't be told, such as while its directories are moved about."""
 
     def halted(self) -> AbstractAsyncContextManager[None]:
         """A block in which none of its processes runs."""
@@ -72,6 +73,8 @@ class _Watch:
     """When that was done."""
     took: float = 0.0
     """How long that took."""
+    unmeasured: bool = False
+    """Whether the last look failed: then it stands still for the next one."""
     busy: bool = False
     """Whether it is being measured."""
 
@@ -110,13 +113,14 @@ class DiskWatch:
 
     async def run(self) -> None:
         """Looks, for ever; costs nothing while there is nothing to look after."""
-        before = 0
+        before = taken = 0
         async with anyio.create_task_group() as looks:
             while True:
                 self._watches = [watch for watch in self._watches if watch.box.alive]
                 pause = math.inf
                 if self._watches:
-                    taken = await anyio.to_thread.run_sync(self._taken)
+                    with contextlib.suppress(OSError):  # the server lacks descriptors: the next look is soon
+                        taken = await anyio.to_thread.run_sync(self._taken)
                     for watch in self._watches:
                         if not watch.busy and anyio.current_time() >= _due(watch, taken):
                             watch.busy = True
@@ -133,8 +137,8 @@ class DiskWatch:
     async def _look(self, watch: _Watch, taken: int) -> None:
         """Measures a box, which stands still meanwhile where it may be on its way over its limit."""
         try:
-            with contextlib.suppress(Unavailable):  # it has ended meanwhile
-                if watch.used and watch.near(taken):
+            with contextlib.suppress(Unavailable, OSError):  # it has ended meanwhile, or the server lacks descriptors
+                if watch.unmeasured or (watch.used and watch.near(taken)):
                     async with watch.box.halted():
                         await self._measure(watch)
                 else:
@@ -147,9 +151,13 @@ class DiskWatch:
         began = anyio.current_time()
         watch.taken = await anyio.to_thread.run_sync(self._taken)
         watch.box.limits.look()
-        watch.used = used = await watch.box.disk_bytes()
+        used = await watch.box.disk_bytes()
         watch.looked = anyio.current_time()
         watch.took = watch.looked - began
+        watch.unmeasured = used is None
+        if used is None:
+            return
+        watch.used = used
         # Somebody has to be able to tidy up: what is there is borne then, and what is added to it is not.
         if used <= watch.limit:
             watch.allowed = watch.limit
@@ -157,19 +165,22 @@ class DiskWatch:
             watch.allowed = used + _SLACK
         elif used > watch.allowed:
             await watch.box.kill_all(LimitHit.DISK)
-            watch.used = await watch.box.disk_bytes()
+            watch.used = await watch.box.disk_bytes() or 0
             watch.allowed = watch.used + _SLACK
 
 
 def _due(watch: _Watch, taken: int) -> float:
     """When a box is to be measured, as things stand."""
     over, near, far = (times * watch.took for times in _LEFT_ALONE)
+    if watch.unmeasured:
+        return watch.looked + min(over, _LONGEST)
     if not watch.used:
         return 0.0
+    # Bounded, because it may have taken long only for what it had to wait for, such as a copy.
     if watch.headroom(taken) <= 0:
-        return watch.looked + over
+        return watch.looked + min(over, _LONGEST_OVER)
     if watch.near(taken):
-        return watch.looked + near
+        return watch.looked + min(near, _LONGEST_NEAR)
     return watch.looked + max(far, _LOOK_SECONDS) if taken != watch.taken else math.inf
 
 

@@ -205,7 +205,7 @@ class SandboxDriver(Driver):
             read_only={check_read_only(at, working_directory): source for at, source in spec.read_only.items()},
         )
         copying = self._disk.copying
-        mounts = await anyio.to_thread.run_sync(self._disk.make_devbox, devbox_id, spec)
+        mounts = await anyio.to_thread.run_sync(self._disk.make_devbox, devbox_id, spec, copying)
         try:
             if copying:
                 await self._fill(devbox_id, mounts)

@@ -139,7 +139,7 @@ class System:
             "files": [(name, text.encode()) for name, text in files],
             "overlays": [(name, [layer]) for name, layer in self.tools.overlays],
             "disks": mounts.disks,
-            "read_only": [*mounts.read_only, (GUARDED_PLACE, [self.tools.guarded])],
+            "read_only": [*mounts.read_only, *([(GUARDED_PLACE, [self.tools.guarded])] if spec.guards else [])],
             "own_network": own_network,
             "limits": _limits(spec, limit + _SPARE_PROCESSES if limit is not None and processes_in_group else limit),
             "drop_to": drop_to,

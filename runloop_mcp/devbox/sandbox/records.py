@@ -63,6 +63,7 @@ def spec_to_json(spec: DevboxSpec) -> dict[str, Any]:
         "limits": {name: getattr(spec.limits, name) for name in Limits.__slots__},
         "network": spec.network.value,
         "user": {"name": spec.user.name, "uid": spec.user.uid},
+        "guards": spec.guards,
         "image": spec.image,
     }
 

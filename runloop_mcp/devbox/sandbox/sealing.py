@@ -27,7 +27,7 @@ def seal(disk: "Disk", devbox_id: str, snapshot_id: str) -> None:
 
     Raises:
         Conflict: There is a snapshot with this id already.
-        OSError: The disk refuses; then nothing has happened.
+        OSError: The disk refuses. What was begun by then is brought to its end by whoever uses the disk next.
     """
     folder = disk.state / "devboxes" / devbox_id
     below = disk.chains_below(devbox_id)

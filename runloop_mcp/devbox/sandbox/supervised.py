@@ -215,7 +215,7 @@ class SupervisedDevbox(Devbox, ABC):
         token = self._last_token + 1
         process = SandboxProcess(lambda: self._kill(token), lambda: self._interrupt(token), self._spawn)
         try:
-            program = self.guarded.get(command.argv[0], "") if command.guarded else ""
+            program = self.guarded.get(command.argv[0], "") if command.guarded and self.spec.guards else ""
             what: tuple[Any, ...] = (argv, directory, environment)
             if terminal or program:
                 what = (*what, terminal, as_bytes(program))
@@ -365,6 +365,10 @@ class SupervisedDevbox(Devbox, ABC):
             raise file_failure(number, path, "delete")
 
     async def find_files(self, names: Sequence[str], *, below: str, limit: int = 10_000) -> list[str]:  # noqa: D102 - see the port
+        async with self._gate.change():  # a process of the box does it, which must not be stopped half way
+            return await self._find_files(names, below, limit)
+
+    async def _find_files(self, names: Sequence[str], below: str, limit: int) -> list[str]:
         found = bytearray()
 
         async def keep(data: bytes) -> None:
@@ -373,11 +377,10 @@ class SupervisedDevbox(Devbox, ABC):
 
         if not self.alive:
             raise self._gone()
+        wanted = [as_bytes(name) for name in names], self._path(below), limit
         results, passed = os.pipe()
         process = SandboxProcess(self.stop, self.stop, self._spawn)
-        token, call = self._send(
-            "find", [as_bytes(name) for name in names], self._path(below), limit, descriptors=[passed]
-        )
+        token, call = self._send("find", *wanted, descriptors=[passed])
         self._processes[token] = process
         os.close(passed)
         process.attach([(results, keep)], None)
@@ -407,8 +410,7 @@ class SupervisedDevbox(Devbox, ABC):
     async def halted(self) -> AsyncIterator[None]:
         """A block at whose beginning every process stands still; unlike `frozen` it holds up nobody who starts more."""
         async with self._freezing:
-            if self._frozen == 0:
-                await self._freeze()
+            await self._freeze()  # again where it stands still already: more may have been started since
             self._frozen += 1
         try:
             yield

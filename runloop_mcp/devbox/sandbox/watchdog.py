@@ -13,6 +13,7 @@ from typing import Protocol
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from runloop_mcp.devbox.port import LimitHit
 
@@ -48,6 +49,8 @@ class _Watch:
     supervisor: int
     memory_bytes: int
     shared_bytes: int = 0
+    asked: bool = False
+    """Whether its answer is still to come."""
 
 
 class Watchdog:
@@ -72,30 +75,44 @@ class Watchdog:
 
     async def run(self) -> None:
         """Looks, for ever; costs nothing while there is nothing to look after."""
-        while True:
-            self._watches = [watch for watch in self._watches if watch.box.alive]
-            if self._watches:
-                await self._look_at_shared_memory()
-                limits = {watch.supervisor: (watch.memory_bytes, watch.shared_bytes) for watch in self._watches}
-                over = await anyio.to_thread.run_sync(_hold_to_memory, limits)
-                for watch in self._watches:
-                    if watch.supervisor in over:
-                        watch.box.limits.hit(LimitHit.MEMORY)
-                        if watch.shared_bytes:
-                            await watch.box.free_shared_memory()
-            with anyio.move_on_after(_MEMORY_SECONDS if self._watches else math.inf):
-                await self._new.wait()
-                self._new = anyio.Event()
+        async with anyio.create_task_group() as asking:
+            while True:
+                self._watches = [watch for watch in self._watches if watch.box.alive]
+                if self._watches:
+                    with contextlib.suppress(OSError):  # the server lacks descriptors: the next look is soon
+                        await self._look(asking)
+                with anyio.move_on_after(_MEMORY_SECONDS if self._watches else math.inf):
+                    await self._new.wait()
+                    self._new = anyio.Event()
 
-    async def _look_at_shared_memory(self) -> None:
+    async def _look(self, asking: TaskGroup) -> None:
+        await self._look_at_shared_memory(asking)
+        limits = {watch.supervisor: (watch.memory_bytes, watch.shared_bytes) for watch in self._watches}
+        over = await anyio.to_thread.run_sync(_hold_to_memory, limits)
+        for watch in self._watches:
+            if watch.supervisor in over:
+                watch.box.limits.hit(LimitHit.MEMORY)
+                if watch.shared_bytes:
+                    asking.start_soon(watch.box.free_shared_memory)
+
+    async def _look_at_shared_memory(self, asking: TaskGroup) -> None:
         """Asks the boxes that have some for it, and all of them when there is more on the host than there was."""
         now = await anyio.to_thread.run_sync(_shared_on_host)
         more = now > self._shared_on_host + _MORE_SHARED
         if more or now < self._shared_on_host:
             self._shared_on_host = now
         for watch in list(self._watches):
-            if more or watch.shared_bytes:
-                watch.shared_bytes = await watch.box.shared_memory_bytes()
+            if (more or watch.shared_bytes) and not watch.asked:
+                watch.asked = True
+                asking.start_soon(_ask, watch)
+
+
+async def _ask(watch: _Watch) -> None:
+    """Asks a box, in a task of its own: what else its keeper has to do holds up no other box."""
+    try:
+        watch.shared_bytes = await watch.box.shared_memory_bytes()
+    finally:
+        watch.asked = False
 
 
 def _shared_on_host() -> int:

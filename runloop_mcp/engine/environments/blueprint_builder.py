@@ -128,7 +128,8 @@ class BlueprintBuilder:
             if there is None or there.snapshot_id != found.snapshot_id:
                 return False
             row.snapshot_id, row.data.reused, row.data.finish_time_ms = found.snapshot_id, True, now_ms()
-            blueprints.save(connection, row)
+            # Complete once the log says how: whoever waits for that reads it then.
+            blueprints.save(connection, row.model_copy(update={"status": BlueprintStatus.PROVISIONING}))
             return True
 
         if not await database.write(take_over):

@@ -12,6 +12,7 @@ import anyio.to_thread
 from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound, Unavailable
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioView
+from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, Network, User, WorkOf
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.devboxes.output import decode
@@ -124,6 +125,7 @@ class Launcher:
             replace(
                 spec_of(row, self._settings.network),
                 files=files,
+                guards=scenario.metadata.get("scoring") == ScoringMode.LIVE,  # it is scored in place
                 home_snapshot=row.data.base_snapshot,
                 work_snapshot=row.data.base_snapshot,
                 read_only=read_only,

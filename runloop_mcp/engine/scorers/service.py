@@ -124,6 +124,7 @@ class EngineScorers(Scorers):
         refuse_unsupported(launch)
         devbox_id = new_id(IdPrefix.DEVBOX)
         spec = DevboxSpec(
+            guards=True,
             working_directory=environment.working_directory or base.working_directory,
             home_snapshot=base.kept_as,
             work_snapshot=base.kept_as,

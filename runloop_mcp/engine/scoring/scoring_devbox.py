@@ -128,6 +128,7 @@ class FreshDevboxes(ScoringDevboxes):
             read_only=disk.read_only,
             environment=harmless(like.environment),
             network=Network.NONE,
+            guards=True,
         )
         self._ids = scoring_devbox_ids(frozen, purpose)
         self._made = 0

@@ -1,10 +1,8 @@
 """Driver contract: a guarded shell is out of reach of what it starts, where the driver can see to that."""
 
 import pytest
-from boxes import run
+from boxes import Workshop, run, succeed
 from driver_cases import DriverCase
-
-from runloop_mcp.devbox.port import Devbox
 
 LOOK = """
 import os
@@ -25,12 +23,20 @@ SHELL = ("/bin/bash", "--noprofile", "--norc", "-c", f"/usr/bin/python3 -I -c '{
 
 @pytest.mark.parametrize("guarded", [True, False])
 async def test_what_a_guarded_shell_starts_cannot_look_into_it(
-    devbox: Devbox, driver_case: DriverCase, *, guarded: bool
+    workshop: Workshop, driver_case: DriverCase, *, guarded: bool
 ) -> None:
     """Neither its memory nor its variables nor its descriptors; else it works as any, and its time limit holds."""
+    devbox = await workshop.create(guards=True)
     ran = await run(devbox, SHELL, guarded=guarded)
     reached = set(ran.text.split())
     assert ran.status == 7
     assert (not reached) if guarded and driver_case.guards else {"mem", "environ", "maps"} <= reached
     endless = ("/bin/bash", "-c", "trap '' TERM; (sleep 1000 & wait); true")
     assert (await run(devbox, endless, guarded=guarded, timeout_seconds=0.3)).exit.timed_out
+
+
+async def test_where_a_solver_works_there_is_nothing_that_hides_what_it_holds(workshop: Workshop) -> None:
+    """A guarded program's open files are counted by nobody, so that only devboxes that are made for it have one."""
+    devbox = await workshop.create()
+    assert await succeed(devbox, "ls /run/guarded 2> /dev/null | wc -l") == "0"
+    assert (await run(devbox, ("/bin/bash", "-c", "exit 3"), guarded=True)).status == 3

@@ -182,7 +182,7 @@ class Agent(supervisor.Supervisor):
             try:
                 outputs = [self._pipe(number, way, theirs) for number, way in streams]
                 self._of_token[token] = [each for each in outputs if isinstance(each, Output)]
-                if operation == "start" and arguments[3:] == [True]:
+                if operation == "start" and arguments[3:4] == [True]:
                     self._of_token[token][0].reports = True
                 self._operations[operation](token, theirs, *arguments)
             except OSError as error:
