@@ -23,6 +23,14 @@ with open("file", "w+b") as file:
 os.unlink("file")
 for place in range(0, 1 << 36, 4096): memory[place] = 1
 '""",
+    "moving": """python3 -c '
+import os
+for number in range(8): os.makedirs(f"a/{number}/deep/er")
+os.mkdir("b")
+while True:
+    for number in range(8): os.rename(f"a/{number}", f"b/{number}")
+    for number in range(8): os.rename(f"b/{number}", f"a/{number}")
+' & exec cat /dev/zero > file""",
     "empty": """exec python3 -c '
 import os
 for number in range(1 << 30): os.close(os.open(str(number), os.O_CREAT))

@@ -68,6 +68,23 @@ async def test_the_streams_of_a_command_are_its_own(devbox: Devbox) -> None:
     assert len(ran.stderr) >= MEGABYTE, "bash itself tells of the background job there"
 
 
+async def test_all_output_of_a_command_comes_before_its_end(devbox: Devbox) -> None:
+    """Also a lot of it, and where whoever takes it is slower than the command."""
+    shell = await devbox.open_shell(environment={})
+    taken = bytearray()
+
+    async def slow(chunk: bytes) -> None:
+        for _ in range(50):
+            await anyio.lowlevel.checkpoint()
+        taken.extend(chunk)
+
+    with anyio.fail_after(PATIENCE_SECONDS):
+        process = await shell.start(ShellCommand("seq 300000"), stdout=slow, stderr=Capture())
+        assert await process.wait() == Exit(0)
+    assert taken.endswith(b"\n300000\n")
+    assert await said(shell, "echo next") == "next"
+
+
 async def test_background_jobs_outlive_the_command(devbox: Devbox) -> None:
     """A job runs on after its command; what it prints later goes to no other command, and it is not blocked."""
     shell = await devbox.open_shell(environment={})
