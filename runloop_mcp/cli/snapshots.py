@@ -25,12 +25,12 @@ def snapshots() -> None:
 
 
 @snapshots.command("list")
-@click.option("--devbox", metavar="ID", help="Only those of this devbox.")
+@click.option("--of", "of_devbox", metavar="ID", help="Only those of this devbox.")
 @backend_options
 @json_option
-def list_command(*, flags: dict[str, object], devbox: str | None, as_json: bool) -> None:
+def list_command(*, flags: dict[str, object], of_devbox: str | None, as_json: bool) -> None:
     """The snapshots there are, newest first."""
-    found = anyio.run(_list, load_settings(**flags), devbox)
+    found = anyio.run(_list, load_settings(**flags), of_devbox)
     if as_json:
         print_json(found)
         return

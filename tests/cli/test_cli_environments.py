@@ -7,7 +7,6 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import anyio
-import pytest
 
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams
 from runloop_mcp.api.models.run import StartRunParams
@@ -56,7 +55,6 @@ def test_environments_are_built_kept_and_deleted(runloop: Command, tmp_path: Pat
     assert (deleted.returncode, deleted.stderr) == (0, f"Deleted {made['id']}.\n")
 
 
-@pytest.mark.proof
 def test_a_build_that_fails_is_told(runloop: Command) -> None:
     """What the command printed and why it failed are shown, and the exit code is 1; then there is nothing to keep."""
     failed = runloop("blueprints", "build", "tools", "--run", "echo tried; exit 4")

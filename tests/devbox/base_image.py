@@ -8,7 +8,8 @@ from importlib.metadata import files
 from pathlib import Path
 
 _PROGRAMS = """
-bash sh env fallocate ls cat cp mv rm mkdir rmdir mkfifo ln chmod chown touch head tail sort uniq wc tr cut tee stat
+bash sh env fallocate pgrep
+ls cat cp mv rm mkdir rmdir mkfifo ln chmod chown touch head tail sort uniq wc tr cut tee stat
 date seq sleep true false test [ id whoami hostname pwd dirname basename readlink realpath mktemp truncate dd
 df du timeout nohup kill grep sed find xargs tar gzip diff patch cmp getent which setsid stty ps od md5sum
 sha256sum printf echo expr uname yes comm paste split fold nproc awk mawk unshare mount umount su git python3

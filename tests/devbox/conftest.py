@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from attack_catalogue import is_limit
 from boxes import Workshop, entered
-from driver_cases import ABOUT_DISKS, CASES, NOT_HERE, PROOF_CASES, DriverCase
+from driver_cases import ABOUT_DISKS, CASES, NOT_HERE, OF_THE_SANDBOX, PROOF_CASES, DriverCase
 
 from runloop_mcp.devbox.port import Capability, Devbox, Driver
 
@@ -64,9 +64,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs a test over every driver; those that differ in their disks alone over the tests of disks, as a proof."""
     if "driver_case" not in metafunc.fixturenames:
         return
-    about_disks = metafunc.module.__name__.rpartition(".")[2] in ABOUT_DISKS
+    module = metafunc.module.__name__.rpartition(".")[2]
+    about_disks = module in ABOUT_DISKS
     proofs = [pytest.param(case, marks=pytest.mark.proof) for case in PROOF_CASES if about_disks]
-    metafunc.parametrize("driver_case", [*CASES, *proofs], indirect=True, ids=lambda case: case.name)
+    chosen = [case for case in CASES if module not in OF_THE_SANDBOX or case.driver == "sandbox"]
+    metafunc.parametrize("driver_case", [*chosen, *proofs], indirect=True, ids=lambda case: case.name)
 
 
 @pytest.fixture

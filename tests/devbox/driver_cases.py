@@ -102,6 +102,10 @@ ABOUT_DISKS = frozenset({"test_driver_disks", "test_driver_keeping", "test_drive
 """The modules of those tests."""
 
 
+OF_THE_SANDBOX = frozenset({"test_driver_failures"})
+"""Modules that make the steps of the sandbox's own set-up fail: its folders, its descriptors, its disk."""
+
+
 def case_named(name: str) -> DriverCase:
     """The case with this name."""
     return next(case for case in (*CASES, *PROOF_CASES) if case.name == name)

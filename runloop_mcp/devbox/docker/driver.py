@@ -16,6 +16,7 @@ import anyio.to_thread
 from runloop_mcp.api.errors import Conflict, NotFound, Unavailable
 from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, ImageSource, Kept, OutputSink
 from runloop_mcp.devbox.sandbox.arguments import environment_bytes
+from runloop_mcp.devbox.sandbox.disk_failure import disk_failures
 from runloop_mcp.devbox.sandbox.disk_watch import DiskWatch
 from runloop_mcp.devbox.sandbox.launch import Refused as BootRefused
 from runloop_mcp.devbox.sandbox.plan import check_read_only, check_user, check_working_directory
@@ -208,7 +209,8 @@ class DockerDriver(Driver):
             raise taken(devbox_id)
         self._being_made.add(devbox_id)
         try:
-            return await to_the_end(self._create(devbox_id, _checked(spec)), lambda box: self.remove(box.id))
+            with disk_failures("The devbox cannot be made"):
+                return await to_the_end(self._create(devbox_id, _checked(spec)), lambda box: self.remove(box.id))
         finally:
             self._being_made.discard(devbox_id)
 
@@ -254,7 +256,8 @@ class DockerDriver(Driver):
 
     @speaks_to_engine
     async def resume(self, devbox_id: str) -> Devbox:  # noqa: D102 - see the port
-        return await to_the_end(self._resume(names.check_id(devbox_id)), lambda box: box.stop())
+        with disk_failures("The devbox cannot be resumed"):
+            return await to_the_end(self._resume(names.check_id(devbox_id)), lambda box: box.stop())
 
     async def _resume(self, devbox_id: str) -> DockerDevbox:
         if (known := self._boxes.get(devbox_id)) is not None:

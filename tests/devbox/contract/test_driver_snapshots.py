@@ -116,10 +116,12 @@ async def test_a_stopped_devbox_goes_on_after_its_snapshot(workshop: Workshop) -
 
 @pytest.mark.parametrize("stopped", [False, pytest.param(True, marks=pytest.mark.proof)], ids=["live", "stopped"])
 @pytest.mark.timeout(300)
-async def test_a_long_line_of_snapshots_holds(workshop: Workshop, stopped: bool, full_size: bool) -> None:
+async def test_a_long_line_of_snapshots_holds(
+    workshop: Workshop, driver_case: DriverCase, stopped: bool, full_size: bool
+) -> None:
     """Generations, each copied from the one before, keep every change of each, however many they are."""
     devbox = await workshop.create()
-    count = 110 if full_size else 7
+    count = (110 if driver_case.name != "podman" else 20) if full_size else 7  # Podman takes seconds for each
     for generation in range(count):
         await succeed(devbox, f"echo {generation} > g{generation}; echo {generation} > last; rm -f g{generation - 2}")
         if stopped:
@@ -131,11 +133,11 @@ async def test_a_long_line_of_snapshots_holds(workshop: Workshop, stopped: bool,
 
 @pytest.mark.proof
 @pytest.mark.timeout(300)
-async def test_a_devbox_is_kept_again_and_again(workshop: Workshop) -> None:
+async def test_a_devbox_is_kept_again_and_again(workshop: Workshop, driver_case: DriverCase) -> None:
     """One that is stopped, kept and resumed many times loses nothing, and each snapshot is as it was then."""
     devbox = await workshop.create()
     kept = []
-    count = 60
+    count = 60 if driver_case.name != "podman" else 15
     for turn in range(count):
         await succeed(devbox, f"echo {turn} | tee t{turn} ~/last; rm -f t{turn - 2}")
         await devbox.stop()

@@ -265,13 +265,18 @@ def wait_gone(pids: Iterable[int], reap: Callable[[], None]) -> None:
             time.sleep(0.0005)
 
 
+def stopped() -> set[int]:
+    """The processes that are stopped."""
+    return {pid for pid in _all() if _state(pid) in _STOPPED}
+
+
 def freeze() -> set[int]:
     """Stops every process but this one; returns those that were not stopped before.
 
     One signal to all is one instant to the kernel: no process is missed, and a fork under way is taken back. To stop
     one after the other would let processes slip through that keep replacing each other.
     """
-    before = {pid for pid in _all() if _state(pid) in _STOPPED}
+    before = stopped()
     try:
         os.kill(-1, _signal.SIGSTOP)
     except ProcessLookupError:

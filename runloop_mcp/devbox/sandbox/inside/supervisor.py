@@ -104,6 +104,8 @@ class Supervisor:
         """Which execution a running process is, by its process id."""
         self._terminals: dict[int, int] = {}
         """The other side of the terminal that a running process was given, by its process id."""
+        self._still: set[int] = set()
+        """What stood still before `freeze` came."""
         self._stopped: set[int] = set()
         """What `freeze` has stopped."""
         self._operations: dict[str, Callable[..., None]] = {
@@ -341,11 +343,14 @@ class Supervisor:
         self._answer("done", token)
 
     def _freeze(self, token: int, _: list[int]) -> None:
+        if not self._stopped:
+            self._still = processes.stopped()
         self._stopped |= processes.freeze()
         self._answer("done", token)
 
     def _thaw(self, token: int, _: list[int]) -> None:
-        for pid in self._stopped:
+        # One that was being born when all were stopped is among those that stand still now, and was on no list.
+        for pid in self._stopped | (processes.stopped() - self._still):
             processes.send_signal(pid, _signal.SIGCONT)
         self._stopped.clear()
         self._answer("done", token)
