@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from figures import Figure, table
@@ -73,7 +74,7 @@ async def _boots(driver: SandboxDriver, names: _Names, rounds: int) -> float:
     taken = []
     for number in range(rounds + 3):
         name = names.new("dbx")
-        elapsed = await _timed(lambda name=name: driver.create(name, DevboxSpec()))  # type: ignore[misc]
+        elapsed = await _timed(partial(driver.create, name, DevboxSpec()))
         await driver.remove(name)
         if number >= 3:
             taken.append(elapsed)
@@ -101,7 +102,7 @@ async def _forks(driver: SandboxDriver, names: _Names, base: str, boot: float, r
     for _ in range(rounds):
         name = names.new("dbx")
         spec = DevboxSpec(home_snapshot=base, work_snapshot=base)
-        taken.append(await _timed(lambda name=name, spec=spec: driver.create(name, spec)))  # type: ignore[misc]
+        taken.append(await _timed(partial(driver.create, name, spec)))
         largest = max(largest, await driver.kept_bytes(Kept(KeptKind.DEVBOX, name, 0, in_use=True)))
         await driver.remove(name)
     return [
@@ -117,11 +118,11 @@ async def _snapshots(driver: SandboxDriver, names: _Names, base: str, rounds: in
         for count, taken in ((5, few), (FILES // 100, many)):
             await _run(box, _CHANGE.format(count=count))
             kept = names.new("snp")
-            taken.append(await _timed(lambda box=box, kept=kept: driver.snapshot(box.id, kept)))  # type: ignore[misc]
+            taken.append(await _timed(partial(driver.snapshot, box.id, kept)))
             await driver.remove_snapshot(kept)
         await box.stop()
         kept = names.new("snp")
-        stopped.append(await _timed(lambda box=box, kept=kept: driver.snapshot(box.id, kept)))  # type: ignore[misc]
+        stopped.append(await _timed(partial(driver.snapshot, box.id, kept)))
         await driver.remove(box.id)
         await driver.remove_snapshot(kept)
     return [

@@ -35,7 +35,7 @@ async def said(backend: Backend, blueprint: BlueprintView) -> list[str]:
 
 def beginning_from(blueprint: BlueprintView, **changes: object) -> ScenarioCreateParams:
     """A scenario that begins from a blueprint; `changes` are those of the greeting's."""
-    scenario = greeting(**changes)  # type: ignore[arg-type]
+    scenario = greeting(**changes)  # type: ignore[arg-type] # fields of many types
     environment = scenario.environment_parameters or ScenarioEnvironment()
     return scenario.model_copy(
         update={"environment_parameters": environment.model_copy(update={"blueprint_id": blueprint.id})}

@@ -25,7 +25,7 @@ async def kept(backend: Backend, command: str, **names: object) -> tuple[Scenari
 
 def beginning_from(snapshot_id: str, **changes: object) -> ScenarioCreateParams:
     """A scenario that begins from a snapshot; `changes` are those of the greeting's."""
-    scenario = greeting(**changes)  # type: ignore[arg-type]
+    scenario = greeting(**changes)  # type: ignore[arg-type] # fields of many types
     environment = scenario.environment_parameters or ScenarioEnvironment()
     return scenario.model_copy(
         update={"environment_parameters": environment.model_copy(update={"snapshot_id": snapshot_id})}

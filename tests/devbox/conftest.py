@@ -45,7 +45,7 @@ _probed: dict[str, Capability] = {}
 
 def _is_limit(item: pytest.Item) -> bool:
     case = item.callspec.params.get("driver_case") if hasattr(item, "callspec") else None
-    return case is not None and is_limit(case.name, item.path, item.originalname)  # type: ignore[attr-defined]
+    return case is not None and is_limit(case.name, item.path, item.originalname)  # type: ignore[attr-defined] # of pytest's functions
 
 
 @pytest.fixture(scope="session")

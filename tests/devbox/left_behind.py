@@ -40,7 +40,7 @@ def left_behind(state: Path) -> LeftBehind:
     return LeftBehind(
         frozenset(_below(os.getpid())),
         frozenset(_mounts(state)),
-        len(os.listdir("/proc/self/fd")),  # noqa: PTH208
+        len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - a listing, not paths
         frozenset(entry for entry in entries if not entry.startswith(("sandbox/tools/", "sandbox/layers/files-"))),
         frozenset(_groups({path.name for path in state.glob("sandbox/devboxes/*")})),
     )

@@ -4,8 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from runloop_mcp.api.errors import Conflict
-from runloop_mcp.devbox.sandbox.disk_locks import holder, is_locked, lock_or_wait
+from runloop_mcp.devbox.sandbox.disk_locks import hold, is_locked
 
 
 class Locks:
@@ -26,21 +25,7 @@ class Locks:
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            lock_or_wait(lock)
-        except BlockingIOError as error:
-            named = holder(lock) or "unknown"
-            os.close(lock)
-            raise Conflict(
-                f"The devbox {name} is held by another server (process {named}).",
-                hint="Use that server, or end it and try again.",
-            ) from error
-        try:
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, str(os.getpid()).encode(), 0)
-        except BaseException:
-            os.close(lock)
-            raise
+        hold(lock, name)
         return lock
 
     def is_held(self, name: str) -> bool:

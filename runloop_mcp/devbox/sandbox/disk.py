@@ -32,7 +32,7 @@ from runloop_mcp.devbox.port import DevboxSpec, Files
 
 from .copying import COPIED, UNFILLED, Fill, begin_copy, refuse_layers
 from .disk_failure import disk_failure
-from .disk_locks import holder, is_locked, lock_or_wait
+from .disk_locks import hold, is_locked
 from .file_layers import SAFE_NAME, copy_for_box, layer_of_files
 from .inside import trees
 from .records import (
@@ -203,21 +203,7 @@ class Disk:
             lock = os.open(self._folder("devboxes", devbox_id) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError as error:
             raise NotFound(f"The disk of the devbox {devbox_id} is gone.", hint="Make a new devbox.") from error
-        try:
-            lock_or_wait(lock)
-        except BlockingIOError as error:
-            named = holder(lock) or "unknown"
-            os.close(lock)
-            raise Conflict(
-                f"The devbox {devbox_id} is held by another server (process {named}).",
-                hint="Use that server, or end it and try again.",
-            ) from error
-        try:
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, str(os.getpid()).encode(), 0)
-        except OSError as error:
-            os.close(lock)
-            raise disk_failure(error, f"The devbox {devbox_id} cannot be held") from error
+        hold(lock, devbox_id)
         return lock
 
     def _mounts(

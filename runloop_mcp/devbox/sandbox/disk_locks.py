@@ -5,10 +5,14 @@ import os
 import time
 from pathlib import Path
 
+from runloop_mcp.api.errors import Conflict
+
+from .disk_failure import disk_failure
+
 _SETTLE_SECONDS = 3.0
 
 
-def holder(lock: int) -> int | None:
+def _holder(lock: int) -> int | None:
     """The process that wrote itself into a lock last."""
     written = os.pread(lock, 20, 0)
     return int(written) if written.isdigit() else None
@@ -30,7 +34,30 @@ def is_locked(path: Path) -> bool:
         os.close(opened)
 
 
-def lock_or_wait(lock: int) -> None:
+def hold(lock: int, devbox_id: str) -> None:
+    """Takes what a devbox's lock stands for, and writes down who has it; closes the lock where that fails.
+
+    Raises:
+        Conflict: Another server that lives holds it.
+        Unavailable: The disk refuses.
+    """
+    try:
+        _lock_or_wait(lock)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+    except BlockingIOError as error:
+        named = _holder(lock) or "unknown"
+        os.close(lock)
+        raise Conflict(
+            f"The devbox {devbox_id} is held by another server (process {named}).",
+            hint="Use that server, or end it and try again.",
+        ) from error
+    except OSError as error:
+        os.close(lock)
+        raise disk_failure(error, f"The devbox {devbox_id} cannot be held") from error
+
+
+def _lock_or_wait(lock: int) -> None:
     """Locks a devbox's disk, and waits for those who are about to let it go.
 
     A server that was killed leaves a box that ends a few milliseconds later; and what this process has just let go may
@@ -44,7 +71,7 @@ def lock_or_wait(lock: int) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            process = holder(lock)
+            process = _holder(lock)
             lives = process is not None and process != os.getpid() and Path(f"/proc/{process}").exists()
             if lives or time.monotonic() > end:
                 raise

@@ -25,7 +25,7 @@ def test_docker_host_is_honoured(variables: dict[str, str], base_url: str) -> No
 
 def test_the_users_podman_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the variable, the first of the usual sockets that is there is taken."""
-    import socket  # noqa: PLC0415
+    import socket  # noqa: PLC0415 - one test's
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "podman").mkdir()

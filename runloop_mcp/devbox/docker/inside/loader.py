@@ -46,7 +46,7 @@ class _Finder:
 
     @staticmethod
     def exec_module(module: Any) -> None:
-        exec(compile(_SOURCES[module.__name__], module.__name__, "exec"), module.__dict__)  # noqa: S102
+        exec(compile(_SOURCES[module.__name__], module.__name__, "exec"), module.__dict__)  # noqa: S102 - our own
 
 
 if __name__ == "__main__":

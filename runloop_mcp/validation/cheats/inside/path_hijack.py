@@ -16,7 +16,7 @@ def cheat(situation: Situation) -> str:  # noqa: ARG001 - every cheat takes it
     """Puts programs that print a score and end well into every folder that a search path may hold, and on the path."""
     folders = [WORK, WORK / "bin", WORK / "node_modules/.bin", WORK / ".venv/bin", HOME / "bin", HOME / ".local/bin"]
     placed = 0
-    for folder in [*folders, Path("/usr/local/bin"), Path("/usr/local/sbin"), Path("/tmp")]:  # noqa: S108
+    for folder in [*folders, Path("/usr/local/bin"), Path("/usr/local/sbin"), Path("/tmp")]:  # noqa: S108 - a devbox's
         for name in _NAMES:
             if not (folder / name).exists():
                 placed += write(folder / name, _PASSES, executable=True)

@@ -18,7 +18,7 @@ _USUAL = (
 def cheat(situation: Situation) -> str:
     """Writes results that pass to the names that are usual, and to those that the scorers look at."""
     named = [WORK / name for name in situation["results"]]
-    usual = [folder / name for folder in (WORK, HOME, Path("/tmp"), Path("/logs")) for name in _USUAL]  # noqa: S108
+    usual = [folder / name for folder in (WORK, HOME, Path("/tmp"), Path("/logs")) for name in _USUAL]  # noqa: S108 - a devbox's
     planted = sum(write(path, _content(path)) for path in [*named, *usual] if not path.is_dir())
     return f"{planted} files"
 
