@@ -88,10 +88,12 @@ class Watchdog:
     async def _look(self, asking: TaskGroup) -> None:
         await self._look_at_shared_memory(asking)
         limits = {watch.supervisor: (watch.memory_bytes, watch.shared_bytes) for watch in self._watches}
-        over = await anyio.to_thread.run_sync(_hold_to_memory, limits)
+        over = await anyio.to_thread.run_sync(_too_much, limits)
         for watch in self._watches:
             if watch.supervisor in over:
-                watch.box.limits.hit(LimitHit.MEMORY)
+                watch.box.limits.hit(LimitHit.MEMORY)  # before the kill: a command that ends of it asks at once
+                for pid in over[watch.supervisor]:
+                    _kill(pid)
                 if watch.shared_bytes:
                     asking.start_soon(watch.box.free_shared_memory)
 
@@ -120,13 +122,13 @@ def _shared_on_host() -> int:
         return next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"Shmem:")), 0)
 
 
-def _hold_to_memory(limits: dict[int, tuple[int, int]]) -> set[int]:
-    """Kills the biggest process of each box that is over its limit, until it is not; returns which boxes were.
+def _too_much(limits: dict[int, tuple[int, int]]) -> dict[int, list[int]]:
+    """The boxes that are over their limit, each with its biggest processes, without which it would not be.
 
     Args:
         limits: For each box's supervisor, how much it may have, and how much it has that may be no process's own.
     """
-    over = set()
+    over: dict[int, list[int]] = {}
     children: dict[int, list[int]] = {}
     for pid, parent in _parents():
         children.setdefault(parent, []).append(pid)
@@ -137,11 +139,10 @@ def _hold_to_memory(limits: dict[int, tuple[int, int]]) -> set[int]:
             # What is shared and mapped is seen in both ways.
             if own + max(mapped, shared) <= limit:
                 break
-            over.add(supervisor)
-            _kill(pid)
+            over.setdefault(supervisor, []).append(pid)
             own, mapped = own - sizes[pid][0], mapped - sizes[pid][1]
         if shared > limit:  # also where nobody is left that could be killed for it
-            over.add(supervisor)
+            over.setdefault(supervisor, [])
     return over
 
 
