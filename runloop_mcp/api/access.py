@@ -1,8 +1,11 @@
-"""Who calls: principals, their roles, and the port that tells them apart."""
+"""Who calls: principals, their roles, and the ports that tell them apart."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from runloop_mcp.api.models.key import KeyView, NewKey
 
 
 class Role(StrEnum):
@@ -37,4 +40,40 @@ class Access(ABC):
 
         Raises:
             Unauthorized: The token is not known, expired or revoked.
+        """
+
+    @abstractmethod
+    def sign(self, purpose: str, *, seconds: float) -> str:
+        """A token that is good for one purpose, such as a path, and for so long; it outlives the server."""
+
+    @abstractmethod
+    def verify(self, purpose: str, token: str) -> None:
+        """Says whether a token was signed for a purpose and is still good.
+
+        Raises:
+            Unauthorized: It is not.
+        """
+
+
+class Keys(ABC):
+    """The keys of a server, which an operator makes and revokes."""
+
+    @abstractmethod
+    async def create(self, name: str) -> NewKey:
+        """Makes a key.
+
+        Raises:
+            InvalidRequest: The name is blank or too long, or a key that is good has it.
+        """
+
+    @abstractmethod
+    async def list(self) -> Sequence[KeyView]:
+        """All keys, newest first, with those that are revoked."""
+
+    @abstractmethod
+    async def revoke(self, key: str) -> KeyView:
+        """Makes a key useless from now on, by its id or name; does nothing to one that is revoked.
+
+        Raises:
+            NotFound: There is none with this id or name.
         """

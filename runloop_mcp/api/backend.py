@@ -9,6 +9,9 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
+from runloop_mcp.api.groups.accounts import Accounts
+from runloop_mcp.api.groups.agents import Agents, Objects
+from runloop_mcp.api.groups.benchmarks import BenchmarkJobs, BenchmarkRuns, Benchmarks
 from runloop_mcp.api.groups.devboxes import Devboxes
 from runloop_mcp.api.groups.environments import Blueprints, Snapshots
 from runloop_mcp.api.groups.runs import Runs
@@ -28,6 +31,12 @@ class Backend(ABC):
     snapshots: Snapshots
     blueprints: Blueprints
     secrets: Secrets
+    benchmarks: Benchmarks
+    benchmark_runs: BenchmarkRuns
+    benchmark_jobs: BenchmarkJobs
+    agents: Agents
+    objects: Objects
+    accounts: Accounts
     trace: Trace
 
     @abstractmethod

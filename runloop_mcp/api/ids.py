@@ -21,6 +21,10 @@ class IdPrefix(StrEnum):
     BLUEPRINT = "bpt"
     BENCHMARK = "bmd"
     BENCHMARK_RUN = "bmr"
+    BENCHMARK_JOB = "bmj"
+    AGENT = "agt"
+    OBJECT = "obj"
+    KEY = "key"
     EXECUTION = "exe"
     SECRET = "sec"  # noqa: S105 - a prefix
 

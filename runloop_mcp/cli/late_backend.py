@@ -7,19 +7,12 @@ waits for `initialize`, which needs none of them, and calls the first tool much 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self, get_type_hints
 
 import anyio
 from anyio.abc import TaskGroup
 
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.groups.devboxes import Devboxes
-from runloop_mcp.api.groups.environments import Blueprints, Snapshots
-from runloop_mcp.api.groups.runs import Runs
-from runloop_mcp.api.groups.scenarios import Scenarios
-from runloop_mcp.api.groups.scorers import Scorers
-from runloop_mcp.api.groups.secrets import Secrets
-from runloop_mcp.api.trace import Trace
 
 HEAD_START_SECONDS = 0.25
 """What the client's first messages get; then the backend is opened even if nobody calls it, as it has duties."""
@@ -48,14 +41,8 @@ class LateBackend(Backend):
         self._closing = anyio.Event()
         self._backend: Backend
         self._tasks: TaskGroup
-        self.scenarios = cast("Scenarios", _Group(self, "scenarios"))
-        self.runs = cast("Runs", _Group(self, "runs"))
-        self.scorers = cast("Scorers", _Group(self, "scorers"))
-        self.devboxes = cast("Devboxes", _Group(self, "devboxes"))
-        self.snapshots = cast("Snapshots", _Group(self, "snapshots"))
-        self.blueprints = cast("Blueprints", _Group(self, "blueprints"))
-        self.secrets = cast("Secrets", _Group(self, "secrets"))
-        self.trace = cast("Trace", _Group(self, "trace"))
+        for name in get_type_hints(Backend):
+            setattr(self, name, _Group(self, name))
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()

@@ -82,7 +82,7 @@ class EngineScenarios(Scenarios):
     def __init__(self, engine: EngineContext) -> None:
         self._engine = engine
 
-    async def create(self, params: ScenarioCreateParams) -> ScenarioView:
+    async def create(self, params: ScenarioCreateParams, *, idempotency_key: str | None = None) -> ScenarioView:
         """See `Scenarios.create`."""
         await self._engine.custom_scorers.refuse_unknown(params.scoring_contract)
         await self._refuse_unknown_base(params.environment_parameters)
@@ -112,6 +112,10 @@ class EngineScenarios(Scenarios):
     async def archive(self, scenario_id: str) -> ScenarioView:
         """See `Scenarios.archive`."""
         return await self._engine.library.archive(scenario_id)
+
+    async def unarchive(self, scenario_id: str) -> ScenarioView:
+        """See `Scenarios.unarchive`."""
+        raise NotImplementedError
 
     async def start_run(
         self, params: StartRunParams, *, principal: Principal = LOCAL_OPERATOR, idempotency_key: str | None = None

@@ -3,8 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import (
+    DevboxCreateParams,
+    DevboxListParams,
     DevboxStatus,
+    DevboxUpdateParams,
     DevboxView,
     ExecuteParams,
     ExecutionView,
@@ -14,6 +19,7 @@ from runloop_mcp.api.models.devbox import (
     OutputStream,
     StdinSignal,
 )
+from runloop_mcp.api.models.devbox_record import DevboxLogs, DevboxUsage
 from runloop_mcp.api.trace import ToolCall
 
 
@@ -22,6 +28,76 @@ class Devboxes(ABC):
 
     Every call that needs the devbox counts as use of it, which `launch_parameters.after_idle` looks at.
     """
+
+    @abstractmethod
+    async def create(
+        self,
+        params: DevboxCreateParams,
+        *,
+        principal: Principal = LOCAL_OPERATOR,
+        idempotency_key: str | None = None,
+    ) -> DevboxView:
+        """Makes a devbox that belongs to no run: answers at once, while it may still be booting or queued.
+
+        It shuts down when its keep-alive time has passed since it was made or last asked to be kept alive. The same
+        idempotency key gives the same devbox, once.
+
+        Raises:
+            NotFound: There is no such blueprint, snapshot, object or agent.
+            InvalidRequest: A field is not valid or not possible here, or the key was used for other arguments.
+            InvalidState: Its base is not built.
+            Unavailable: No devbox can run here; the hint says how to mend it.
+        """
+
+    @abstractmethod
+    async def list(self, params: DevboxListParams) -> Page[DevboxView]:
+        """One page of devboxes, those of runs too, newest first.
+
+        Raises:
+            InvalidRequest: `starting_after` names no devbox.
+        """
+
+    @abstractmethod
+    async def update(self, devbox_id: str, params: DevboxUpdateParams) -> DevboxView:
+        """Changes what a devbox is called.
+
+        Raises:
+            NotFound: There is none with this id.
+            InvalidRequest: The name is blank.
+        """
+
+    @abstractmethod
+    async def shutdown(self, devbox_id: str, *, force: bool = False) -> DevboxView:
+        """Ends a devbox for ever, with its disk; does nothing to one that has ended.
+
+        The run of a devbox that is shut down before it is scored is canceled.
+
+        Args:
+            devbox_id: The devbox.
+            force: Whether it ends although snapshots of it are being made; these fail then.
+
+        Raises:
+            NotFound: There is none with this id.
+            Conflict: A snapshot of it is being made, or another server holds it.
+        """
+
+    @abstractmethod
+    async def logs(
+        self, devbox_id: str, *, execution_id: str | None = None, shell_name: str | None = None
+    ) -> DevboxLogs:
+        """A devbox's log, or what of it belongs to an execution or a named shell. Works after shutdown.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+
+    @abstractmethod
+    async def usage(self, devbox_id: str) -> DevboxUsage:
+        """What a devbox has used so far, or in all.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
 
     @abstractmethod
     async def retrieve(self, devbox_id: str) -> DevboxView:
@@ -95,9 +171,19 @@ class Devboxes(ABC):
 
     @abstractmethod
     async def read_output(
-        self, devbox_id: str, execution_id: str, stream: OutputStream, *, offset: int = 0, limit: int = 32_000
+        self,
+        devbox_id: str,
+        execution_id: str,
+        stream: OutputStream,
+        *,
+        offset: int = 0,
+        limit: int = 32_000,
+        wait_seconds: float = 0,
     ) -> OutputRange:
         """A range of an execution's output, by bytes; a negative offset counts from the end. Works after shutdown.
+
+        Where there is nothing past the offset yet and the stream has not ended, it waits for that, up to
+        `wait_seconds`.
 
         Raises:
             NotFound: There is no such devbox or execution, or its output is no longer kept.
@@ -157,7 +243,9 @@ class Devboxes(ABC):
 
     @abstractmethod
     async def keep_alive(self, devbox_id: str) -> DevboxView:
-        """Counts as use of a devbox, so that its idle time begins anew; a run's own time is not made longer.
+        """Counts as use of a devbox: its idle time begins anew, and its keep-alive time, where it belongs to no run.
+
+        A run's own time is not made longer.
 
         Raises:
             NotFound: There is no such devbox.

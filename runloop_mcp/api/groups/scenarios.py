@@ -17,11 +17,14 @@ class Scenarios(ABC):
     """What can be solved."""
 
     @abstractmethod
-    async def create(self, params: ScenarioCreateParams) -> ScenarioView:
+    async def create(self, params: ScenarioCreateParams, *, idempotency_key: str | None = None) -> ScenarioView:
         """Keeps a new scenario.
 
+        The same idempotency key gives the same scenario, once.
+
         Raises:
-            InvalidRequest: A field is not valid; the message names it and says what is.
+            InvalidRequest: A field is not valid; the message names it and says what is. Or the key was used for other
+                arguments.
         """
 
     @abstractmethod
@@ -52,6 +55,14 @@ class Scenarios(ABC):
     @abstractmethod
     async def archive(self, scenario_id: str) -> ScenarioView:
         """Takes a scenario out of lists; it can't be started any more, and its runs stay.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+
+    @abstractmethod
+    async def unarchive(self, scenario_id: str) -> ScenarioView:
+        """Makes an archived scenario one that can be started again.
 
         Raises:
             NotFound: There is none with this id.

@@ -4,7 +4,9 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from runloop_mcp.api.models.base import WireModel
+from runloop_mcp.api.models.base import PageParams, WireModel
+from runloop_mcp.api.models.blueprint import CodeMount
+from runloop_mcp.api.models.mounts import Mount
 from runloop_mcp.api.models.scenario import LaunchParameters
 
 
@@ -42,6 +44,40 @@ class DevboxDetails(WireModel):
     """Its place in the queue, while its status is `queued`."""
 
 
+class DevboxCreateParams(WireModel):
+    """A devbox that belongs to no run. What it begins as is one of blueprint and snapshot, or nothing."""
+
+    name: str | None = None
+    metadata: dict[str, str] | None = None
+    blueprint_id: str | None = None
+    blueprint_name: str | None = None
+    """The newest blueprint of this name that is built."""
+    snapshot_id: str | None = None
+    environment_variables: dict[str, str] | None = None
+    secrets: dict[str, str] | None = None
+    """Environment variable → name of the secret."""
+    file_mounts: dict[str, str] | None = None
+    """Path → contents; older than `mounts`, and as good."""
+    code_mounts: list[CodeMount] | None = None
+    mounts: list[Mount] | None = None
+    launch_parameters: LaunchParameters | None = None
+    entrypoint: str | None = None
+    """A command that runs from the boot on; the devbox shuts down when it ends."""
+
+
+class DevboxUpdateParams(WireModel):
+    """What to replace: null or absent keeps the value, an empty value clears it."""
+
+    name: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class DevboxListParams(PageParams):
+    """Which devboxes to list."""
+
+    status: DevboxStatus | None = None
+
+
 class DevboxView(WireModel):
     """A devbox."""
 
@@ -60,6 +96,10 @@ class DevboxView(WireModel):
     """The snapshot that it was made from."""
     blueprint_id: str | None = None
     """The blueprint that it was made from."""
+    initiator_type: str | None = None
+    """`api`, or `scenario` where it belongs to a run."""
+    initiator_id: str | None = None
+    """The run that it belongs to, where it does."""
     x_runloop_mcp: DevboxDetails | None = None
 
 

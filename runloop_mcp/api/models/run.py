@@ -6,6 +6,8 @@ from pydantic import Field
 
 from runloop_mcp.api.models.base import PageParams, WireModel
 from runloop_mcp.api.models.devbox import QueuePlace
+from runloop_mcp.api.models.mounts import Mount
+from runloop_mcp.api.models.scenario import LaunchParameters
 from runloop_mcp.api.models.scoring import Disclosure, ScoringContractResult, ScoringMode
 from runloop_mcp.api.models.trust import Rescoring, SealedHashes, TamperReport
 
@@ -26,6 +28,10 @@ class RunProfile(WireModel):
     """What a run adds to the scenario's environment."""
 
     env_vars: dict[str, str] | None = Field(default=None, alias="envVars")
+    launch_parameters: LaunchParameters | None = Field(default=None, alias="launchParameters")
+    """What replaces the scenario's, field by field."""
+    mounts: list[Mount] | None = None
+    """What the devbox gets before the scenario's launch commands run, beside what the scenario gives it."""
     purpose: str | None = None
     secrets: dict[str, str] | None = None
     """Environment variable name → name of the secret that it gets its value from."""

@@ -160,4 +160,8 @@ class ScenarioListParams(PageParams):
     """Tags that the scenario must all carry (ours; the wire has none)."""
     status: ScenarioStatus | None = ScenarioStatus.ACTIVE
     """None lists archived ones too."""
+    benchmark_id: str | None = None
+    """Those of this benchmark."""
+    is_public: bool | None = None
+    """Those that came with the program, or those that did not."""
     validation_type: str | None = None

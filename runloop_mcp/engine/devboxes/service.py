@@ -7,12 +7,17 @@ from sqlite3 import Connection
 
 import anyio
 
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.api.errors import Conflict, InvalidRequest, InvalidState
 from runloop_mcp.api.groups.devboxes import Devboxes
 from runloop_mcp.api.ids import IdPrefix, new_id
+from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import (
+    DevboxCreateParams,
     DevboxDetails,
+    DevboxListParams,
     DevboxStatus,
+    DevboxUpdateParams,
     DevboxView,
     ExecuteParams,
     ExecutionStatus,
@@ -24,6 +29,7 @@ from runloop_mcp.api.models.devbox import (
     QueuePlace,
     StdinSignal,
 )
+from runloop_mcp.api.models.devbox_record import DevboxLogs, DevboxUsage
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.api.trace import EventKind, ToolCall
@@ -58,6 +64,38 @@ class EngineDevboxes(Devboxes):
 
     def __init__(self, engine: EngineContext) -> None:
         self._engine = engine
+
+    async def create(
+        self,
+        params: DevboxCreateParams,
+        *,
+        principal: Principal = LOCAL_OPERATOR,
+        idempotency_key: str | None = None,
+    ) -> DevboxView:
+        """See `Devboxes.create`."""
+        raise NotImplementedError
+
+    async def list(self, params: DevboxListParams) -> Page[DevboxView]:
+        """See `Devboxes.list`."""
+        raise NotImplementedError
+
+    async def update(self, devbox_id: str, params: DevboxUpdateParams) -> DevboxView:
+        """See `Devboxes.update`."""
+        raise NotImplementedError
+
+    async def shutdown(self, devbox_id: str, *, force: bool = False) -> DevboxView:
+        """See `Devboxes.shutdown`."""
+        raise NotImplementedError
+
+    async def logs(
+        self, devbox_id: str, *, execution_id: str | None = None, shell_name: str | None = None
+    ) -> DevboxLogs:
+        """See `Devboxes.logs`."""
+        raise NotImplementedError
+
+    async def usage(self, devbox_id: str) -> DevboxUsage:
+        """See `Devboxes.usage`."""
+        raise NotImplementedError
 
     async def retrieve(self, devbox_id: str) -> DevboxView:
         """See `Devboxes.retrieve`."""
@@ -227,7 +265,14 @@ class EngineDevboxes(Devboxes):
         return row
 
     async def read_output(
-        self, devbox_id: str, execution_id: str, stream: OutputStream, *, offset: int = 0, limit: int = 32_000
+        self,
+        devbox_id: str,
+        execution_id: str,
+        stream: OutputStream,
+        *,
+        offset: int = 0,
+        limit: int = 32_000,
+        wait_seconds: float = 0,
     ) -> OutputRange:
         """See `Devboxes.read_output`."""
         row = await self._execution_row(devbox_id, execution_id)
