@@ -1,0 +1,1 @@
+"""Devboxes of the Runloop cloud, as a driver."""

@@ -1,0 +1,1 @@
+"""The Runloop REST API, served over any backend: the second face."""
