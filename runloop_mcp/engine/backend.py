@@ -82,7 +82,7 @@ class EngineScenarios(Scenarios):
     def __init__(self, engine: EngineContext) -> None:
         self._engine = engine
 
-    async def create(self, params: ScenarioCreateParams, *, idempotency_key: str | None = None) -> ScenarioView:
+    async def create(self, params: ScenarioCreateParams, *, idempotency_key: str | None = None) -> ScenarioView:  # noqa: ARG002 - soon
         """See `Scenarios.create`."""
         await self._engine.custom_scorers.refuse_unknown(params.scoring_contract)
         await self._refuse_unknown_base(params.environment_parameters)

@@ -272,7 +272,7 @@ class EngineDevboxes(Devboxes):
         *,
         offset: int = 0,
         limit: int = 32_000,
-        wait_seconds: float = 0,
+        wait_seconds: float = 0,  # noqa: ARG002 - soon
     ) -> OutputRange:
         """See `Devboxes.read_output`."""
         row = await self._execution_row(devbox_id, execution_id)
