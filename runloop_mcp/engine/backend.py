@@ -43,6 +43,8 @@ from runloop_mcp.engine.environments.bases import base_of
 from runloop_mcp.engine.environments.blueprint_builder import BlueprintBuilder
 from runloop_mcp.engine.environments.blueprints import EngineBlueprints
 from runloop_mcp.engine.environments.snapshots import EngineSnapshots
+from runloop_mcp.engine.objects.contents import ObjectContents
+from runloop_mcp.engine.objects.service import EngineObjects
 from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, RESUMED, Launcher, LaunchFailed
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
@@ -186,6 +188,7 @@ class EmbeddedEngine(Backend):
             custom_scorers=ScorerCatalogue(database, self._packs),
             toolbox=Toolbox(self._driver, database, keeper.lock),
             secrets=SecretValues(self._secrets_file, self._environment),
+            objects=ObjectContents(self._state / "objects", limit=self._settings.object_bytes),
             tasks=self._tasks,
         )
         self.scenarios = EngineScenarios(self._engine)
@@ -195,6 +198,7 @@ class EmbeddedEngine(Backend):
         self.snapshots = EngineSnapshots(self._engine)
         self.blueprints = EngineBlueprints(self._engine, BlueprintBuilder(self._engine, os.environ))
         self.secrets = EngineSecrets(self._secrets_file)
+        self.objects = EngineObjects(database, self._engine.objects)
         self._idle = IdleDevboxes(self._engine, self._runs.end_idle)
         self.trace = EngineTrace(self._engine)
         if self._settings.looks_after_runs:
