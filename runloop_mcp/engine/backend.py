@@ -40,6 +40,8 @@ from runloop_mcp.engine.environments.bases import base_of
 from runloop_mcp.engine.environments.blueprint_builder import BlueprintBuilder
 from runloop_mcp.engine.environments.blueprints import EngineBlueprints
 from runloop_mcp.engine.environments.snapshots import EngineSnapshots
+from runloop_mcp.engine.objects.contents import ObjectContents
+from runloop_mcp.engine.objects.service import EngineObjects
 from runloop_mcp.engine.runs.launch import Launcher
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
@@ -182,6 +184,7 @@ class EmbeddedEngine(Backend):
             custom_scorers=ScorerCatalogue(database, self._packs),
             toolbox=Toolbox(self._driver, database, keeper.lock),
             secrets=SecretValues(self._secrets_file, self._environment),
+            objects=ObjectContents(self._state / "objects", limit=self._settings.object_bytes),
             tasks=self._tasks,
         )
         self.scenarios = EngineScenarios(self._engine)
@@ -192,6 +195,7 @@ class EmbeddedEngine(Backend):
         self.snapshots = EngineSnapshots(self._engine)
         self.blueprints = EngineBlueprints(self._engine, BlueprintBuilder(self._engine, os.environ))
         self.secrets = EngineSecrets(self._secrets_file)
+        self.objects = EngineObjects(database, self._engine.objects)
         self._idle = IdleDevboxes(self._engine, self._end_idle, self._alarm)
         self._boots = Boots(self._engine, self._idle, self._standalone, self._runs.fail)
         self.trace = EngineTrace(self._engine)

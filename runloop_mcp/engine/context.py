@@ -11,6 +11,7 @@ from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.devboxes.executions import Executions
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper
 from runloop_mcp.engine.devboxes.places import Places
+from runloop_mcp.engine.objects.contents import ObjectContents
 from runloop_mcp.engine.runs.launch import Launcher
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
 from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
@@ -39,6 +40,7 @@ class EngineContext:
     custom_scorers: ScorerCatalogue
     toolbox: Toolbox
     secrets: SecretValues
+    objects: ObjectContents
     tasks: TaskGroup
 
     def moved(self, row: RunRow) -> None:

@@ -92,7 +92,9 @@ class Commands:
             held.news = news + held.news
             raise
 
-    async def execution(self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0) -> ExecutionView:
+    async def execution(
+        self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0, last_n: int | None = None
+    ) -> ExecutionView:
         """See `Devboxes.execution`."""
         row = await self._engine.changes.wait(
             execution_id,
@@ -100,7 +102,8 @@ class Commands:
             lambda seen: seen.status == ExecutionStatus.COMPLETED,
             seconds=wait_seconds,
         )
-        return await self._engine.executions.view(row, await self._engine.mask_of_devbox(devbox_id))
+        mask = await self._engine.mask_of_devbox(devbox_id)
+        return await self._engine.executions.view(row, mask, last_n=last_n)
 
     async def kill(self, devbox_id: str, execution_id: str) -> ExecutionView:
         """See `Devboxes.kill`."""

@@ -152,9 +152,11 @@ class EngineDevboxes(Devboxes):
             devbox_id, params, wait_seconds=wait_seconds, idempotency_key=idempotency_key, call=call
         )
 
-    async def execution(self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0) -> ExecutionView:
+    async def execution(
+        self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0, last_n: int | None = None
+    ) -> ExecutionView:
         """See `Devboxes.execution`."""
-        return await self._commands.execution(devbox_id, execution_id, wait_seconds=wait_seconds)
+        return await self._commands.execution(devbox_id, execution_id, wait_seconds=wait_seconds, last_n=last_n)
 
     async def kill(self, devbox_id: str, execution_id: str) -> ExecutionView:
         """See `Devboxes.kill`."""

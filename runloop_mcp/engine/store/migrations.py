@@ -13,6 +13,7 @@ from runloop_mcp.engine.store import (
     schema_devboxes,
     schema_environments,
     schema_idle,
+    schema_objects,
     schema_places,
     schema_record,
     schema_rescorings,
@@ -29,6 +30,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     schema_idle.STATEMENTS,
     schema_environments.STATEMENTS,
     schema_rescorings.STATEMENTS,
+    schema_objects.STATEMENTS,
     schema_devboxes.STATEMENTS,
 )
 """The statements of each migration, in order. Never change one that has been released: add another."""
