@@ -40,9 +40,7 @@ class ProcessSigner(Signer):
         """See `Signer.verify`."""
         expires, _, signature = token.partition(".")
         is_good = expires.isascii() and expires.isdecimal() and len(expires) < len(str(2**63))
-        if not is_good or not hmac.compare_digest(
-            signature.encode(), self._signature(purpose, int(expires)).encode()
-        ):
+        if not is_good or not hmac.compare_digest(signature.encode(), self._signature(purpose, int(expires)).encode()):
             raise Unauthorized("The address was not signed by this server.", hint="Ask for a new address.")
         if int(expires) < time.time():
             raise Unauthorized("The address has expired.", hint="Ask for a new address.")

@@ -89,7 +89,7 @@ class OutputEvents(Response):
         self._offset = offset
         self._next = first
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI passes it
         """Sends events until the execution completes, the client goes away, or the server ends."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         whole = False

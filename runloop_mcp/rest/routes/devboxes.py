@@ -105,9 +105,7 @@ async def shutdown(call: Call, devbox_id: str, query: ShutdownQuery) -> DevboxVi
 
 async def logs(call: Call, devbox_id: str, query: LogsQuery) -> DevboxLogs:
     """Lists the log of a devbox, also of one that has ended."""
-    return await call.backend.devboxes.logs(
-        devbox_id, execution_id=query.execution_id, shell_name=query.shell_name
-    )
+    return await call.backend.devboxes.logs(devbox_id, execution_id=query.execution_id, shell_name=query.shell_name)
 
 
 async def usage(call: Call, devbox_id: str) -> DevboxUsage:

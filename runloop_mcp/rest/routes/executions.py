@@ -70,9 +70,7 @@ async def execute(call: Call, devbox_id: str, query: LastLines, body: ExecuteBod
 async def execute_async(call: Call, devbox_id: str, body: ExecuteAsyncBody) -> ExecutionView:
     """Starts a command."""
     params = _params(body.command, body.shell_name, attach_stdin=bool(body.attach_stdin))
-    return await call.backend.devboxes.execute(
-        devbox_id, params, wait_seconds=0, idempotency_key=call.idempotency_key
-    )
+    return await call.backend.devboxes.execute(devbox_id, params, wait_seconds=0, idempotency_key=call.idempotency_key)
 
 
 async def execute_sync(call: Call, devbox_id: str, body: ExecuteSyncBody) -> ExecutionResult:
@@ -84,9 +82,7 @@ async def execute_sync(call: Call, devbox_id: str, body: ExecuteSyncBody) -> Exe
         raise InvalidRequest("attach_stdin: nothing can be sent to a command that is waited for.", hint=_USE_ASYNC)
     params = _params(body.command, body.shell_name)
     devboxes = call.backend.devboxes
-    view = await devboxes.execute(
-        devbox_id, params, wait_seconds=_SYNC_SECONDS, idempotency_key=call.idempotency_key
-    )
+    view = await devboxes.execute(devbox_id, params, wait_seconds=_SYNC_SECONDS, idempotency_key=call.idempotency_key)
     if view.status != ExecutionStatus.COMPLETED:
         await devboxes.kill(devbox_id, view.execution_id)
         raise TookTooLong(f"The command took longer than {_SYNC_SECONDS:g} s and was ended.", hint=_USE_ASYNC)
@@ -120,9 +116,7 @@ async def wait_for_status(
             raise StillWaiting(f"The execution is still {view.status}.")
         # A turn in a shell comes without a word; only of an end do executions tell.
         step = left if ExecutionStatus.RUNNING not in wanted else min(left, _QUEUE_SECONDS)
-        view = await call.backend.devboxes.execution(
-            devbox_id, execution_id, wait_seconds=step, last_n=query.last_n
-        )
+        view = await call.backend.devboxes.execution(devbox_id, execution_id, wait_seconds=step, last_n=query.last_n)
     if view.status in wanted:
         return view
     raise InvalidState("The execution has completed, for ever.", hint="Its output can be read.")

@@ -26,9 +26,7 @@ async def snapshot_disk(call: Call, devbox_id: str, body: SnapshotParams) -> Sna
 
 async def snapshot_disk_async(call: Call, devbox_id: str, body: SnapshotParams) -> SnapshotView:
     """Begins to keep the disk of a devbox: `status` tells when that is done."""
-    return await call.backend.snapshots.create(
-        devbox_id, body, wait_seconds=0, idempotency_key=call.idempotency_key
-    )
+    return await call.backend.snapshots.create(devbox_id, body, wait_seconds=0, idempotency_key=call.idempotency_key)
 
 
 async def list_(call: Call, query: SnapshotListParams) -> Page[SnapshotView]:
