@@ -168,7 +168,8 @@ async def _whole(call: Call, view: ExecutionView, stream: OutputStream) -> str:
     )
     if not is_cut:
         return text or ""
-    parts, offset = [], 0
+    parts: list[str] = []
+    offset = 0
     while True:
         found = await call.backend.devboxes.read_output(
             view.devbox_id, view.execution_id, stream, offset=offset, limit=_READ_BYTES
