@@ -3,6 +3,24 @@
 from typing import Final
 
 from runloop_mcp.rest.route import Route
-from runloop_mcp.rest.routes import scenarios
+from runloop_mcp.rest.routes import (
+    accounts,
+    benchmark_jobs,
+    benchmark_runs,
+    benchmarks,
+    scenario_runs,
+    scenarios,
+    scorers,
+    secrets,
+)
 
-ROUTES: Final[tuple[Route, ...]] = (*scenarios.ROUTES,)
+ROUTES: Final[tuple[Route, ...]] = (
+    *scenarios.ROUTES,
+    *scenario_runs.ROUTES,
+    *scorers.ROUTES,
+    *benchmarks.ROUTES,
+    *benchmark_runs.ROUTES,
+    *benchmark_jobs.ROUTES,
+    *secrets.ROUTES,
+    *accounts.ROUTES,
+)
