@@ -28,6 +28,7 @@ from runloop_mcp.rest.queries import read_query
 from runloop_mcp.rest.request_ids import LONGEST_ID, RequestIds, Work
 from runloop_mcp.rest.route import Route
 from runloop_mcp.rest.router import Router
+from runloop_mcp.rest.signing import ProcessSigner, SignedAddresses, Signer
 
 PRINCIPAL: Final = "principal"
 """Key in the ASGI scope's state of who calls; whoever authenticates puts it there."""
@@ -44,10 +45,20 @@ class RestFace:
     Args:
         backend: What carries everything out; entered by its owner.
         routes: The operations.
+        signer: Signs the addresses of objects' contents; None: with a secret that ends with the process.
+        public_url: Where clients reach the server; None: where each request reached it.
     """
 
-    def __init__(self, backend: Backend, *, routes: Sequence[Route] = ROUTES) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        routes: Sequence[Route] = ROUTES,
+        signer: Signer | None = None,
+        public_url: str | None = None,
+    ) -> None:
         self._backend = backend
+        self._addresses = SignedAddresses(signer or ProcessSigner(), public_url)
         self._router = Router(routes)
         self._declared = routes
         self._request_ids: RequestIds | None = None
@@ -96,7 +107,7 @@ class RestFace:
         body = await read_body(receive) if route.method != "GET" and route.form is None else b""
         request_id = _request_id(scope) if route.is_deduplicated else None
         key = None if request_id is None else f"{principal.id}/{request_id}"
-        call = Call(self._backend, principal, key, Request(scope, receive, send))
+        call = Call(self._backend, principal, key, Request(scope, receive, send), self._addresses)
         work: Work = partial(self._carry_out, route, values, call, body)
         if request_id is None or self._request_ids is None:
             return await work()

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.rest.signing import SignedAddresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,5 @@ class Call:
     """Names this request and every retry of it, for the ports that take one; None where the client names none."""
     request: Request
     """The request itself, for what the framework does not read: form data, addresses, streams."""
+    addresses: SignedAddresses
+    """Makes and checks addresses that work without a key."""

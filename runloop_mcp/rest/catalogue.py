@@ -8,6 +8,8 @@ from runloop_mcp.rest.routes import (
     benchmark_jobs,
     benchmark_runs,
     benchmarks,
+    devboxes,
+    executions,
     scenario_runs,
     scenarios,
     scorers,
@@ -21,6 +23,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *benchmarks.ROUTES,
     *benchmark_runs.ROUTES,
     *benchmark_jobs.ROUTES,
+    *devboxes.ROUTES,
+    *executions.ROUTES,
     *secrets.ROUTES,
     *accounts.ROUTES,
 )
