@@ -10,8 +10,8 @@ import pytest
 from rest_requests import SCENARIO, contract, created, started
 
 
-def test_a_scenario_is_created_changed_archived_and_unarchived(client: httpx.Client) -> None:
-    """Update keeps what is absent or null; an archived scenario leaves the lists and comes back."""
+def test_a_scenario_is_created_changed_and_archived(client: httpx.Client) -> None:
+    """Update keeps what is absent or null; an archived scenario leaves the lists."""
     scenario = created(
         client, name="changed", metadata={"a": "1"}, environment_parameters={"working_directory": "/srv"}
     )
@@ -25,8 +25,6 @@ def test_a_scenario_is_created_changed_archived_and_unarchived(client: httpx.Cli
     assert client.post(f"{path}/archive").json()["status"] == "archived"
     assert client.get("/v1/scenarios?name=renamed").json()["scenarios"] == []
     assert len(client.get("/v1/scenarios?name=renamed&status=all").json()["scenarios"]) == 1
-    assert client.post(f"{path}/unarchive").json()["status"] == "active"
-    assert len(client.get("/v1/scenarios?name=renamed").json()["scenarios"]) == 1
 
 
 def test_json_that_is_free_comes_back_as_it_was(client: httpx.Client) -> None:
