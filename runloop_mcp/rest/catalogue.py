@@ -5,15 +5,20 @@ from typing import Final
 from runloop_mcp.rest.route import Route
 from runloop_mcp.rest.routes import (
     accounts,
+    agents,
     benchmark_jobs,
     benchmark_runs,
     benchmarks,
+    blueprints,
     devboxes,
     executions,
+    files,
+    objects,
     scenario_runs,
     scenarios,
     scorers,
     secrets,
+    snapshots,
 )
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -24,7 +29,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     *benchmark_runs.ROUTES,
     *benchmark_jobs.ROUTES,
     *devboxes.ROUTES,
+    *files.ROUTES,
     *executions.ROUTES,
+    *snapshots.ROUTES,
+    *blueprints.ROUTES,
+    *agents.ROUTES,
+    *objects.ROUTES,
     *secrets.ROUTES,
     *accounts.ROUTES,
 )
