@@ -11,6 +11,7 @@ from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.engine.store import (
     schema_1,
     schema_benchmarks,
+    schema_devboxes,
     schema_environments,
     schema_idle,
     schema_objects,
@@ -31,6 +32,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     schema_environments.STATEMENTS,
     schema_rescorings.STATEMENTS,
     schema_objects.STATEMENTS,
+    schema_devboxes.STATEMENTS,
     schema_benchmarks.STATEMENTS,
 )
 """The statements of each migration, in order. Never change one that has been released: add another."""
