@@ -1,6 +1,7 @@
 """What can be set, and from where: flags beat the environment, the environment beats the defaults."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,9 @@ from runloop_mcp.devbox.docker import DEFAULT_IMAGE
 from runloop_mcp.devbox.port import Network
 
 PREFIX = "RUNLOOP_MCP_"
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?")
+"""A host name, an IPv4 address or an IPv6 address."""
 
 
 class Settings(BaseSettings):
@@ -68,6 +72,11 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Where the HTTP server listens.")
     port: int = Field(default=8787, ge=0, le=65_535, description="The HTTP server's port.")
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Further names by which clients may address the HTTP server, such as that of a proxy in front of"
+        " it, separated by commas.",
+    )
     api_key: SecretStr | None = Field(
         default=None, validation_alias="RUNLOOP_API_KEY", description="Key of the Runloop API, for the cloud backend."
     )
@@ -81,6 +90,19 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: list[str]) -> list[str]:
+        bad = next((name for name in value if not _HOST_NAME.fullmatch(name)), None)
+        if bad is not None:
+            raise ValueError(f"{bad!r} is no host name; give it without scheme, port and path")
+        return value
 
     @field_validator("state_dir")
     @classmethod

@@ -12,6 +12,7 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
+    from runloop_mcp.access.keyring import Keyring
     from runloop_mcp.cli.settings import Settings
     from runloop_mcp.devbox.port import Driver
     from runloop_mcp.engine.retention.collector import Collected
@@ -107,6 +108,37 @@ async def collect_garbage(backend: Backend, *, dry_run: bool) -> "Collected":
     return await backend.collect(dry_run=dry_run)
 
 
+async def keyring_of(settings: "Settings") -> "Keyring":
+    """The keys of clients over HTTP.
+
+    Raises:
+        Unavailable: The file of keys can't be used.
+        InvalidRequest: There is no place for it.
+        Conflict: Another process holds the file for long.
+    """
+    from runloop_mcp.access.keyring import open_keyring
+
+    with keeping_state_in(settings.state_dir):
+        return await open_keyring(settings.state_dir)
+
+
+async def _keys_in_force(settings: "Settings", *, no_auth: bool) -> "Keyring | None":
+    """The keys that are asked for; None where everyone on this machine is served.
+
+    Raises:
+        InvalidRequest: Nobody has a key.
+    """
+    if no_auth:
+        return None
+    keyring = await keyring_of(settings)
+    if all(key.revoke_time_ms is not None for key in await keyring.list()):
+        raise InvalidRequest(
+            "Nobody could use this server: it has no key.",
+            hint="Make one: runloop-mcp keys create NAME. Or let every program on this machine use it: --no-auth.",
+        )
+    return keyring
+
+
 def bound_to(run_id: str) -> Principal:
     """A solver that is bound to one run."""
     return Principal(f"run:{run_id}", Role.SOLVER, run_id)
@@ -168,19 +200,34 @@ async def serve_over_stdio(
             await serve_stdio(server, stop=stop, parent_pid=parent)
 
 
-async def serve_over_http(settings: "Settings", *, sse_only: bool, ready: Callable[[str], None]) -> None:
+async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None]) -> None:
     """Serves MCP over streamable HTTP at /mcp, and over SSE at /sse, until a signal comes.
 
     Args:
         settings: What is in force.
         sse_only: Serves `/sse` alone.
+        no_auth: Serves everyone on this machine, whatever key they have.
         ready: Called with the server's address when clients can connect.
+
+    Raises:
+        InvalidRequest: Others than this machine could come in without a key, or nobody has one.
     """
     from runloop_mcp.server.app import build_server
+    from runloop_mcp.server.transports.exposure import check_exposure
     from runloop_mcp.server.transports.http import serve_http
     from runloop_mcp.server.transports.signals import stop_on_signals
 
+    check_exposure(settings.host, authenticated=not no_auth)
     with stop_on_signals() as stop:
+        keyring = await _keys_in_force(settings, no_auth=no_auth)
         async with shared_backend(settings) as backend:
-            server = build_server(backend)
-            await serve_http(server, host=settings.host, port=settings.port, sse_only=sse_only, ready=ready, stop=stop)
+            await serve_http(
+                build_server(backend),
+                host=settings.host,
+                port=settings.port,
+                sse_only=sse_only,
+                access=keyring,
+                allowed_hosts=settings.allowed_hosts,
+                ready=ready,
+                stop=stop,
+            )
