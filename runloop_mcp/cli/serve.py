@@ -35,6 +35,7 @@ Ctrl-C ends it."""
     multiple=True,
     help="A further name by which HTTP clients may address it, such as a proxy's.",
 )
+@click.option("--public-url", metavar="URL", help="Where HTTP clients reach it, if that is not where it listens.")
 @click.option("--no-auth", is_flag=True, help="Serve HTTP to everyone on this machine, with any key or none.")
 @click.option(
     "--run", "run_id", metavar="RUN_ID", help="Bind the client to one run, for a solver that someone else started."
@@ -47,6 +48,7 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     allowed_hosts: tuple[str, ...] = (),
+    public_url: str | None = None,
     no_auth: bool = False,
     run_id: str | None = None,
 ) -> None:
@@ -73,11 +75,14 @@ def serve(
     from runloop_mcp.cli.wiring import serve_over_http, serve_over_stdio
 
     if transport == "stdio":
-        if host is not None or port is not None or allowed_hosts or no_auth:
-            raise click.UsageError("--host, --port, --allowed-host and --no-auth need --transport http or sse.")
+        if host is not None or port is not None or allowed_hosts or public_url is not None or no_auth:
+            raise click.UsageError(
+                "--host, --port, --allowed-host, --public-url and --no-auth need --transport http or sse."
+            )
         anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id)
         return
-    settings = _settings({**flags, "host": host, "port": port, "allowed_hosts": allowed_hosts})
+    over_http = {"host": host, "port": port, "allowed_hosts": allowed_hosts, "public_url": public_url}
+    settings = _settings({**flags, **over_http})
     sse_only = transport == "sse"
     ready = partial(_say_address, settings.host, sse_only, no_auth)
     anyio.run(partial(serve_over_http, settings, sse_only=sse_only, no_auth=no_auth, ready=ready))

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -77,6 +78,11 @@ class Settings(BaseSettings):
         description="Further names by which clients may address the HTTP server, such as that of a proxy in front of"
         " it, separated by commas.",
     )
+    public_url: str | None = Field(
+        default=None,
+        description="Where clients reach the HTTP server, when that is not where it listens, such as"
+        " `https://runs.example`: addresses that it hands out begin with this.",
+    )
     api_key: SecretStr | None = Field(
         default=None, validation_alias="RUNLOOP_API_KEY", description="Key of the Runloop API, for the cloud backend."
     )
@@ -85,6 +91,14 @@ class Settings(BaseSettings):
         validation_alias="RUNLOOP_BASE_URL",
         description="Where the Runloop API is, for the cloud backend.",
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _url_of_a_server(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("give the address that clients use, such as https://runs.example")
+        return value.rstrip("/") if value else None
 
     @field_validator("scenarios", mode="before")
     @classmethod

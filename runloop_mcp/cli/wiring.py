@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
 from runloop_mcp.api.backend import Backend
@@ -122,21 +123,23 @@ async def keyring_of(settings: "Settings") -> "Keyring":
         return await open_keyring(settings.state_dir)
 
 
-async def _keys_in_force(settings: "Settings", *, no_auth: bool) -> "Keyring | None":
-    """The keys that are asked for; None where everyone on this machine is served.
+def allowed_hosts(settings: "Settings") -> Sequence[str]:
+    """Further names by which clients may address the server over HTTP."""
+    public = urlsplit(settings.public_url or "").hostname
+    return [*settings.allowed_hosts, *([public] if public else [])]
+
+
+async def _refuse_without_keys(keyring: "Keyring") -> None:
+    """Refuses to serve nobody.
 
     Raises:
         InvalidRequest: Nobody has a key.
     """
-    if no_auth:
-        return None
-    keyring = await keyring_of(settings)
     if all(key.revoke_time_ms is not None for key in await keyring.list()):
         raise InvalidRequest(
             "Nobody could use this server: it has no key.",
             hint="Make one: runloop-mcp keys create NAME. Or let every program on this machine use it: --no-auth.",
         )
-    return keyring
 
 
 def bound_to(run_id: str) -> Principal:
@@ -201,7 +204,7 @@ async def serve_over_stdio(
 
 
 async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None]) -> None:
-    """Serves MCP over streamable HTTP at /mcp, and over SSE at /sse, until a signal comes.
+    """Serves MCP over streamable HTTP at /mcp and over SSE at /sse, and Runloop's API at /v1, until a signal comes.
 
     Args:
         settings: What is in force.
@@ -212,6 +215,7 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
     Raises:
         InvalidRequest: Others than this machine could come in without a key, or nobody has one.
     """
+    from runloop_mcp.rest.app import RestFace
     from runloop_mcp.server.app import build_server
     from runloop_mcp.server.transports.exposure import check_exposure
     from runloop_mcp.server.transports.http import serve_http
@@ -219,15 +223,20 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
 
     check_exposure(settings.host, authenticated=not no_auth)
     with stop_on_signals() as stop:
-        keyring = await _keys_in_force(settings, no_auth=no_auth)
+        keyring = await keyring_of(settings)
+        if not no_auth:
+            await _refuse_without_keys(keyring)
         async with shared_backend(settings) as backend:
+            rest = RestFace(backend, signer=keyring, public_url=settings.public_url)
             await serve_http(
                 build_server(backend),
                 host=settings.host,
                 port=settings.port,
                 sse_only=sse_only,
-                access=keyring,
-                allowed_hosts=settings.allowed_hosts,
+                routes=() if sse_only else rest.routes,
+                lifespans=() if sse_only else (rest.running,),
+                access=None if no_auth else keyring,
+                allowed_hosts=allowed_hosts(settings),
                 ready=ready,
                 stop=stop,
             )
