@@ -1,1 +1,1 @@
-"""Keys and tokens of servers over HTTP, and the principals that they stand for."""
+"""The keys of a server over HTTP, and the tokens that it signs, in a file of their own."""

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from runloop_mcp.api.models.key import KeyView, NewKey
 
@@ -29,6 +30,12 @@ class Principal:
 
 LOCAL_OPERATOR = Principal("local")
 """The person whose machine this is."""
+
+PRINCIPAL: Final = "principal"
+"""Where the state of an ASGI scope has the principal of a request over HTTP."""
+
+SIGNED_PATHS: Final = "/v1/signed/"
+"""Paths below this are reached without a key: whoever serves one verifies a token that was signed for it."""
 
 
 class Access(ABC):

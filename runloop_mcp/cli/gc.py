@@ -22,6 +22,7 @@ _NAMES = {
     "leftover": "half made, half deleted, or of another version",
     "output": "outputs of commands",
     "lock": "locks",
+    "object": "contents of objects",
 }
 
 

@@ -29,6 +29,8 @@ class EngineSettings:
     """How long frozen working directories and outputs are kept after their run has ended."""
     retention_bytes: int = 10 * 10**9
     """How much of the disk they may take together; the oldest go first."""
+    object_bytes: int = 5 * 10**9
+    """How large an object may be."""
     collect_after_seconds: float = 60
     """How long after its start a server first looks whether something is due to go."""
     leftover_seconds: float = 3600

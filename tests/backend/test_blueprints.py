@@ -152,7 +152,7 @@ async def test_a_blueprint_is_not_deleted_while_it_is_used(open_backend: OpenBac
 
 
 async def test_blueprints_are_listed(open_backend: OpenBackend) -> None:
-    """Newest first, in pages, and by their exact name; one that is not there is told."""
+    """Newest first, in pages, by their exact name or by status; one that is not there is told."""
     async with open_backend() as backend:
         made = [await built(backend, name=name) for name in ("a", "b", "a")]
         page = await backend.blueprints.list(BlueprintListParams(limit=2))
@@ -165,6 +165,9 @@ async def test_blueprints_are_listed(open_backend: OpenBackend) -> None:
         assert [each.id for each in rest.items] == [made[0].id]
         named = await backend.blueprints.list(BlueprintListParams(name="b"))
         assert [each.id for each in named.items] == [made[1].id]
+        for status, count in ((BlueprintStatus.BUILD_COMPLETE, 3), (BlueprintStatus.FAILED, 0)):
+            page = await backend.blueprints.list(BlueprintListParams(status=status))
+            assert (len(page.items), page.total_count) == (count, count)
         with pytest.raises(NotFound):
             await backend.blueprints.retrieve("bpt_missing")
 

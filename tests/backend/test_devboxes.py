@@ -93,6 +93,8 @@ async def test_large_output_is_kept_whole_and_read_by_range(open_backend: OpenBa
         assert execution.stdout_truncated
         assert execution.stdout
         assert whole.endswith(execution.stdout)
+        last = await backend.devboxes.execution(run.devbox_id, execution.execution_id, last_n=2)
+        assert (last.stdout, last.stdout_truncated) == ("199999\n200000\n", True)
         await backend.runs.cancel(run.id)
         read, offset = [], 0
         while True:

@@ -138,8 +138,16 @@ class Devboxes(ABC):
         """
 
     @abstractmethod
-    async def execution(self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0) -> ExecutionView:
+    async def execution(
+        self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0, last_n: int | None = None
+    ) -> ExecutionView:
         """One execution, once it has completed or the wait is over.
+
+        Args:
+            devbox_id: The devbox.
+            execution_id: The execution.
+            wait_seconds: How long to wait for its end.
+            last_n: How many last lines of each stream the view holds; None: as many as `ExecuteParams.last_n` said.
 
         Raises:
             NotFound: There is no such devbox or execution.

@@ -62,10 +62,11 @@ class BlueprintParams(WireModel):
 
 
 class BlueprintListParams(PageParams):
-    """Which blueprints to list."""
+    """Which blueprints to list: filters are combined."""
 
     name: str | None = None
     """The exact name."""
+    status: BlueprintStatus | None = None
 
 
 class BlueprintDetails(WireModel):

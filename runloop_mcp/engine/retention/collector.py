@@ -209,6 +209,9 @@ class Collector:
             return True  # it goes with our hold on it
         if item.kept is not None:
             return await self._engine.driver.discard(item.kept)
+        if item.what is What.OBJECT:
+            await to_thread.run_sync(self._engine.objects.remove, item.id)
+            return True
         await to_thread.run_sync(_remove_files, self._outputs(item))
         return True
 
@@ -219,6 +222,8 @@ class Collector:
             return 0
         if item.kept is not None:
             size = await self._engine.driver.kept_bytes(item.kept)
+        elif item.what is What.OBJECT:
+            size = await to_thread.run_sync(self._engine.objects.size, item.id)
         else:
             size = await to_thread.run_sync(_size_of_files, self._outputs(item))
         if unchanging:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.devbox.port import Kept, KeptKind
+from runloop_mcp.engine.objects.contents import is_half_written
 from runloop_mcp.engine.retention.survey import Survey
 from runloop_mcp.engine.runs.states import WITH_SCORE
 from runloop_mcp.engine.scoring.scoring_devbox import Purpose, scoring_devbox_ids
@@ -28,6 +29,7 @@ class What(StrEnum):
     LEFTOVER = "leftover"
     OUTPUT = "output"
     LOCK = "lock"
+    OBJECT = "object"
 
 
 class Why(StrEnum):
@@ -39,6 +41,7 @@ class Why(StrEnum):
     UNKNOWN = "no run or scenario needs it"
     UNUSED = "no scorer has used it for long"
     LEFT = "a server that ended left it"
+    DELETED = "it was deleted, or its time is over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ class _Sorting:
             self._sort_own(Item(What.OUTPUT, devbox_id), changed_ms, limited=True)
         for devbox_id, changed_ms in self._survey.locks.items():
             self._sort_own(Item(What.LOCK, devbox_id), changed_ms, limited=False)
+        for name, changed_ms in self._survey.objects.items():
+            self._sort_object(name, changed_ms)
         retained = sorted(self._retained.values(), key=lambda step: step.record.ended_ms if step.record else 0)
         return Sorted([*self._ended.values(), *self._others], retained)
 
@@ -162,6 +167,13 @@ class _Sorting:
             self._sort(item, record, kept.changed_ms, limited=limited)
         elif not kept.in_use and kept.changed_ms <= self._young and kept.id not in self._survey.file_keys:
             self._others.append(Step(Why.UNKNOWN if kept.kind is KeptKind.FILES else Why.LEFT, [item]))
+
+    def _sort_object(self, name: str, changed_ms: int) -> None:
+        if is_half_written(name):
+            if changed_ms <= self._young:
+                self._others.append(Step(Why.LEFT, [Item(What.OBJECT, name)]))
+        elif name not in self._survey.kept_objects:
+            self._others.append(Step(Why.DELETED, [Item(What.OBJECT, name)]))
 
     def _sort_own(self, item: Item, changed_ms: int, *, limited: bool) -> None:
         """Sorts what has the name of its devbox."""

@@ -10,7 +10,7 @@ from anyio import to_thread
 from runloop_mcp.devbox.port import Kept, KeptKind
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
-from runloop_mcp.engine.store import blueprints, built_tools, retention, snapshots, users_of_bases
+from runloop_mcp.engine.store import blueprints, built_tools, objects, retention, snapshots, users_of_bases
 from runloop_mcp.engine.store.retention import DevboxRecord
 
 
@@ -32,6 +32,10 @@ class Survey:
     """Snapshots of what was built for scorers → its key, and when it was last used."""
     bases: set[str]
     """Snapshots that have names, or that blueprints are built into, and what devboxes began as that may be scored."""
+    objects: dict[str, int]
+    """The names of the contents of objects → when each last changed."""
+    kept_objects: set[str]
+    """Those that are needed."""
     now_ms: int
 
 
@@ -40,6 +44,7 @@ async def survey(engine: EngineContext, state: Path) -> Survey:
     kept = await engine.driver.kept()
     programs = await to_thread.run_sync(engine.toolbox.file_keys)
     outputs, locks = await to_thread.run_sync(_named, state / "outputs"), await to_thread.run_sync(_locks, state)
+    contents = await to_thread.run_sync(engine.objects.there)
     ids = {each.id for each in kept if each.kind is KeptKind.DEVBOX} | outputs.keys() | locks.keys()
 
     def look(connection: Connection) -> Survey:
@@ -53,6 +58,8 @@ async def survey(engine: EngineContext, state: Path) -> Survey:
             bases=snapshots.needed(connection)
             | blueprints.needed(connection)
             | users_of_bases.still_wanted(connection),
+            objects=contents,
+            kept_objects=objects.kept(connection, contents, now_ms=now_ms()),
             now_ms=now_ms(),
         )
 

@@ -1,24 +1,22 @@
 """A run's log as an archive: its record, the outputs of its commands, its score, and what the task was."""
 
-import os
-import tempfile
 import time
 import zipfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
-from typing import BinaryIO, Final
+from typing import Final
 
 from anyio import to_thread
 
-from runloop_mcp.api.errors import InvalidRequest, NotFound
+from runloop_mcp.api.errors import NotFound
 from runloop_mcp.api.models.devbox import ExecutionStatus, OutputStream
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.executions import stream_of
 from runloop_mcp.engine.devboxes.output import shown_bytes
+from runloop_mcp.engine.replacing import replacing
 from runloop_mcp.engine.runs.view import RunRecord, load, view
 from runloop_mcp.engine.store import events, executions, versions
 from runloop_mcp.engine.store.executions import ExecutionRow
@@ -35,32 +33,9 @@ async def write_archive(engine: EngineContext, run_id: str, target: Path) -> int
         return record, versions.get(connection, record.row.data.scenario_version)
 
     record, scenario = await engine.database.read(look)
-    with _replacing(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with replacing(target, what="The archive") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         await _Contents(engine, archive, record, scenario).write()
     return (await to_thread.run_sync(target.stat)).st_size
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """A file that takes the target's place where the block ends well, and is gone where it does not.
-
-    Raises:
-        InvalidRequest: It can't be written.
-    """
-    part: Path | None = None
-    try:
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-        part = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-        part.replace(target)
-    except OSError as error:
-        raise InvalidRequest(
-            f"The archive can't be written to {target}: {error.strerror or error}.", hint="Name another file."
-        ) from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -128,6 +128,9 @@ def page(connection: sqlite3.Connection, params: BlueprintListParams) -> tuple[l
     if params.name is not None:
         where += " AND name = ?"
         values.append(params.name)
+    if params.status is not None:
+        where += " AND status = ?"
+        values.append(params.status)
     (total,) = connection.execute(f"SELECT count(*) FROM blueprints WHERE {where}", values).fetchone()  # noqa: S608 - values are bound
     if params.starting_after is not None:
         after = connection.execute("SELECT number FROM blueprints WHERE id = ?", (params.starting_after,)).fetchone()

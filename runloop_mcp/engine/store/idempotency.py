@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runloop_mcp.api.errors import InvalidRequest
@@ -53,6 +54,43 @@ def keep(connection: sqlite3.Connection, scope: str, key: str, arguments: str, t
         "INSERT INTO idempotency_keys (scope, key, fingerprint, target_id, create_time_ms) VALUES (?,?,?,?,?)",
         (scope, key, arguments, target_id, now_ms),
     )
+
+
+def once(
+    connection: sqlite3.Connection,
+    scope: str,
+    key: str | None,
+    params: WireModel,
+    *,
+    target_id: str,
+    now_ms: int,
+    make: Callable[[], None],
+) -> str:
+    """Makes a thing, unless a request with this key and these arguments has made one.
+
+    Args:
+        connection: The writing connection.
+        scope: What the key is for; the same key means nothing elsewhere.
+        key: The key; None: it is made in any case.
+        params: The arguments.
+        target_id: The id of what is made.
+        now_ms: When.
+        make: Makes it.
+
+    Returns:
+        The id of what was made, now or before.
+
+    Raises:
+        InvalidRequest: The key was used with other arguments.
+    """
+    if key is not None:
+        arguments = fingerprint(params)
+        made = find(connection, scope, key, arguments)
+        if made is not None:
+            return made
+        keep(connection, scope, key, arguments, target_id, now_ms)
+    make()
+    return target_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,183 @@
+"""Who has a key: looked up in memory on every request, read from the file about once a second."""
+
+import hmac
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import anyio
+from anyio import to_thread
+
+from runloop_mcp.access import signing
+from runloop_mcp.access.database import AccessDatabase, KeyRow, NameTaken
+from runloop_mcp.access.secret import digest_of, new_key
+from runloop_mcp.api.access import Access, Keys, Principal
+from runloop_mcp.api.errors import ApiError, InvalidRequest, NotFound, Unauthorized
+from runloop_mcp.api.ids import IdPrefix, new_id
+from runloop_mcp.api.models.key import KeyView, NewKey
+
+FILE: Final = "access.db"
+
+FRESH_SECONDS: Final = 1.0
+"""For how long what was read is trusted: a key that another process revokes is refused after that."""
+
+NOTED_SECONDS: Final = 30.0
+"""A use of a key is noted when the last that was noted is older."""
+
+_LONGEST_NAME: Final = 100
+_LONGEST_TOKEN: Final = 200
+_REFUSED: Final = "The key is not known, or was revoked."
+_HINT: Final = "An operator of the server makes one: runloop-mcp keys create NAME."
+
+
+class Keyring(Access, Keys):
+    """The keys and tokens of a state directory. Open it with `open_keyring`.
+
+    Args:
+        database: Where they are kept.
+        secret: What signs tokens.
+    """
+
+    def __init__(self, database: AccessDatabase, secret: bytes) -> None:
+        self._database = database
+        self._secret = secret
+        self._lock = anyio.Lock()
+        self._good: dict[bytes, KeyRow] = {}
+        """By the first half of the digest; the second half is compared in constant time."""
+        self._read_at = float("-inf")
+        self._noted_at: dict[str, float] = {}
+
+    async def authenticate(self, token: str) -> Principal:
+        """The principal of a key.
+
+        Raises:
+            Unauthorized: The key is not known, or was revoked.
+        """
+        asked_at = time.monotonic()
+        if len(token) > _LONGEST_TOKEN:
+            raise Unauthorized(_REFUSED, hint=_HINT)
+        digest = digest_of(token)
+        if asked_at - self._read_at > FRESH_SECONDS:
+            await self._read(asked_at - FRESH_SECONDS)
+        key = self._find(digest)
+        if key is None:
+            # It may have been made a moment ago.
+            await self._read(asked_at)
+            key = self._find(digest)
+        if key is None:
+            raise Unauthorized(_REFUSED, hint=_HINT)
+        if asked_at - self._noted_at.get(key.id, float("-inf")) > NOTED_SECONDS:
+            await self._note_use(key, asked_at)
+        return Principal(f"key:{key.id}")
+
+    def _find(self, digest: bytes) -> KeyRow | None:
+        half = len(digest) // 2
+        key = self._good.get(digest[:half])
+        return key if key is not None and hmac.compare_digest(digest[half:], key.digest[half:]) else None
+
+    async def _read(self, no_older_than: float) -> None:
+        """Reads the keys that are good, unless that was done since; once for all who wait."""
+        async with self._lock:
+            if self._read_at >= no_older_than:
+                return
+            read_at = time.monotonic()
+            keys = await to_thread.run_sync(self._database.keys)
+            self._good = {key.digest[: len(key.digest) // 2]: key for key in keys if key.revoke_time_ms is None}
+            self._read_at = read_at
+
+    async def _note_use(self, key: KeyRow, now: float) -> None:
+        # Before it is done, so that one request alone waits for it.
+        self._noted_at[key.id] = now
+        try:
+            await to_thread.run_sync(self._database.note_use, key.id, _now_ms())
+        except ApiError:
+            # Nobody is kept out because the disk is full; the next request tries again.
+            self._noted_at.pop(key.id, None)
+
+    def sign(self, purpose: str, *, seconds: float) -> str:
+        """A token that is good for one purpose and so long."""
+        return signing.signed(self._secret, purpose, seconds=seconds)
+
+    def verify(self, purpose: str, token: str) -> None:
+        """Says whether a token was signed for a purpose and is still good.
+
+        Raises:
+            Unauthorized: It is not.
+        """
+        signing.verify(self._secret, purpose, token)
+
+    async def create(self, name: str) -> NewKey:
+        """Makes a key.
+
+        Raises:
+            InvalidRequest: The name is no good, or a key that is good has it.
+        """
+        name = _checked(name)
+        key = new_key()
+        row = KeyRow(new_id(IdPrefix.KEY), name, digest_of(key), _now_ms())
+        try:
+            await to_thread.run_sync(self._database.add, row)
+        except NameTaken:
+            raise InvalidRequest(
+                f"There is a key named {name!r} already.",
+                hint=f"Choose another name, or make that one useless first: runloop-mcp keys revoke {name!r}.",
+            ) from None
+        return NewKey(key=key, **_view(row).model_dump(exclude_none=True))
+
+    async def list(self) -> Sequence[KeyView]:
+        """All keys, newest first, with those that are revoked."""
+        return [_view(row) for row in await to_thread.run_sync(self._database.keys)]
+
+    async def revoke(self, key: str) -> KeyView:
+        """Makes a key useless from now on, by its id or name; does nothing to one that is revoked.
+
+        Raises:
+            NotFound: There is none with this id or name.
+        """
+        rows = await to_thread.run_sync(self._database.keys)
+        meant = [row for row in rows if row.id == key] or [row for row in rows if row.name == key]
+        if not meant:
+            # What was given is not repeated: people confuse a key with its name.
+            raise NotFound("There is no key with this id or name.", hint="runloop-mcp keys list shows them.")
+        row = next((row for row in meant if row.revoke_time_ms is None), meant[0])
+        if row.revoke_time_ms is None:
+            now = _now_ms()
+            await to_thread.run_sync(self._database.revoke, row.id, now)
+            row = replace(row, revoke_time_ms=now)
+            self._read_at = float("-inf")
+        return _view(row)
+
+
+async def open_keyring(folder: Path) -> Keyring:
+    """The keys of a state directory, which is there.
+
+    Raises:
+        Unavailable: The file of keys can't be read or made, or others than its owner could read it.
+        Conflict: Another process holds it for long.
+    """
+    database = AccessDatabase(folder / FILE)
+    return Keyring(database, await to_thread.run_sync(database.signing_secret))
+
+
+def _checked(name: str) -> str:
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise InvalidRequest(
+            "A key's name tells people what it is for: 1 to 100 printable characters.", hint="For example: laptop."
+        )
+    return name.strip()
+
+
+def _view(row: KeyRow) -> KeyView:
+    return KeyView(
+        id=row.id,
+        name=row.name,
+        create_time_ms=row.create_time_ms,
+        last_used_ms=row.last_used_ms,
+        revoke_time_ms=row.revoke_time_ms,
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

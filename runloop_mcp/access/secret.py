@@ -1,0 +1,20 @@
+"""What a key proves itself with, and what is kept of it."""
+
+import hashlib
+import secrets
+from typing import Final
+
+KEY_PREFIX: Final = "rlmcp_"
+"""What every key begins with, so that people and scanners of leaked keys know one when they see it."""
+
+_BYTES: Final = 32
+
+
+def new_key() -> str:
+    """A new key: 256 bits from the operating system's source of randomness."""
+    return KEY_PREFIX + secrets.token_urlsafe(_BYTES)
+
+
+def digest_of(key: str) -> bytes:
+    """What is kept of a key. A key is random, so there is nothing to guess that a slower hash would guard."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,1 @@
+"""Objects: files that are uploaded once and then stay as they are."""
