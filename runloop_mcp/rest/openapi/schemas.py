@@ -26,7 +26,7 @@ def schemas(models: Iterable[tuple[type[BaseModel], Mode]]) -> tuple[Schemas, di
     found, components = generator.generate_definitions(
         [(model, mode, model.__pydantic_core_schema__) for model, mode in wanted]
     )
-    return found, {**components}
+    return found, dict(components.items())
 
 
 def query_schemas(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
