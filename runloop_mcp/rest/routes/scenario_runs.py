@@ -42,12 +42,12 @@ class RunQuery(WireModel):
 
 
 async def list_(call: Call, query: RunListParams) -> Page[ScenarioRunView]:
-    """List runs of scenarios, newest first."""
+    """Lists runs of scenarios, newest first."""
     return await call.backend.runs.list(query)
 
 
 async def retrieve(call: Call, run_id: str, query: RunQuery) -> RunWithScenario:
-    """Retrieve a run.
+    """Retrieves a run.
 
     Where it is asked to, the answer is held until the run has left a state, or the wait is over.
     """
@@ -60,7 +60,7 @@ async def retrieve(call: Call, run_id: str, query: RunQuery) -> RunWithScenario:
 
 
 async def score(call: Call, run_id: str, query: HoldQuery) -> RunWithScenario:
-    """Score a run.
+    """Scores a run.
 
     Holds the answer for up to 20 seconds: `scored`, with the result, if scoring got there, else `scoring`. A run is
     scored once; a scored run answers with its result.
@@ -72,7 +72,7 @@ async def score(call: Call, run_id: str, query: HoldQuery) -> RunWithScenario:
 
 
 async def complete(call: Call, run_id: str, query: HoldQuery) -> RunWithScenario:
-    """Complete a scored run.
+    """Completes a scored run.
 
     Ends it and shuts its devbox down. One that is being scored is waited for, for up to 20 seconds.
     """
@@ -87,12 +87,12 @@ def _hold(query: HoldQuery) -> float:
 
 
 async def cancel(call: Call, run_id: str) -> RunWithScenario:
-    """Cancel a run without scoring it."""
+    """Cancels a run without scoring it."""
     return await with_scenario(call.backend, await call.backend.runs.cancel(run_id))
 
 
 async def download_logs(call: Call, run_id: str) -> Response:
-    """Download the logs of a run, as a zip archive; also when it has ended."""
+    """Downloads the logs of a run, as a zip archive; also when it has ended."""
     return await zip_of(f"{run_id}.zip", partial(call.backend.runs.download_logs, run_id))
 
 
