@@ -17,9 +17,10 @@ from runloop_mcp.api.models.devbox import (
     DevboxView,
 )
 from runloop_mcp.api.models.devbox_record import DevboxLogs, DevboxUsage
-from runloop_mcp.client.bodies import body_of, page_of, query_of, view_of
+from runloop_mcp.client.bodies import body_of, query_of
+from runloop_mcp.client.calls import Calls
 from runloop_mcp.client.long_polls import poll
-from runloop_mcp.client.wire import Ask, Wire, place
+from runloop_mcp.client.wire import Ask, place
 
 _ALL: Final = "/v1/devboxes"
 _ONE: Final = "/v1/devboxes/{}"
@@ -28,29 +29,24 @@ LONGEST_WAIT: Final = 30.0
 ENDED: Final = frozenset({DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN})
 
 
-class DevboxCalls:
-    """Devboxes of the API. Every call raises the errors of the api as their statuses say."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+class DevboxCalls(Calls):
+    """Devboxes of the API."""
 
     async def create(self, params: DevboxCreateParams, *, request_id: str | None = None) -> DevboxView:
         """Makes a devbox; answers while it may still be booting."""
-        return await self._post(_ALL, body_of(params), request_id=request_id)
+        return await self._post(DevboxView, _ALL, body_of(params), request_id=request_id)
 
     async def list(self, params: DevboxListParams) -> Page[DevboxView]:
         """One page of devboxes, newest first."""
-        ask = Ask("GET", _ALL, query=query_of(params))
-        return page_of(DevboxView, (await self._wire.send(ask)).content, "devboxes", ask.about)
+        return await self._page(DevboxView, _ALL, "devboxes", query_of(params))
 
     async def retrieve(self, devbox_id: str) -> DevboxView:
         """One devbox."""
-        ask = Ask("GET", place(_ONE, devbox_id))
-        return view_of(DevboxView, (await self._wire.send(ask)).content, ask.about)
+        return await self._get(DevboxView, place(_ONE, devbox_id))
 
     async def update(self, devbox_id: str, params: DevboxUpdateParams) -> DevboxView:
         """Changes what it is called."""
-        return await self._post(place(_ONE, devbox_id), body_of(params))
+        return await self._post(DevboxView, place(_ONE, devbox_id), body_of(params))
 
     async def wait(self, devbox_id: str, *, until: Collection[str], wait_seconds: float) -> DevboxView:
         """The devbox, once its status is one of these, or it has ended, or the wait is over."""
@@ -72,15 +68,17 @@ class DevboxCalls:
 
     async def shutdown(self, devbox_id: str, *, force: bool = False) -> DevboxView:
         """Ends it for ever; nothing happens to one that has ended."""
-        return await self._post(place(_ONE + "/shutdown", devbox_id), query={"force": "true"} if force else {})
+        return await self._post(
+            DevboxView, place(_ONE + "/shutdown", devbox_id), query={"force": "true"} if force else {}
+        )
 
     async def suspend(self, devbox_id: str) -> DevboxView:
         """Ends its processes and keeps its disk."""
-        return await self._post(place(_ONE + "/suspend", devbox_id), long=True)
+        return await self._post(DevboxView, place(_ONE + "/suspend", devbox_id), long=True)
 
     async def resume(self, devbox_id: str) -> DevboxView:
         """Boots it again on its disk."""
-        return await self._post(place(_ONE + "/resume", devbox_id), long=True)
+        return await self._post(DevboxView, place(_ONE + "/resume", devbox_id), long=True)
 
     async def keep_alive(self, devbox_id: str) -> None:
         """Begins its keep-alive time anew."""
@@ -91,13 +89,11 @@ class DevboxCalls:
     ) -> DevboxLogs:
         """Its log, or what of it belongs to an execution or a named shell."""
         query = {"execution_id": execution_id, "shell_name": shell_name}
-        ask = Ask("GET", place(_ONE + "/logs", devbox_id), query=query)
-        return view_of(DevboxLogs, (await self._wire.send(ask)).content, ask.about)
+        return await self._get(DevboxLogs, place(_ONE + "/logs", devbox_id), query)
 
     async def usage(self, devbox_id: str) -> DevboxUsage:
         """What it has used."""
-        ask = Ask("GET", place(_ONE + "/usage", devbox_id))
-        return view_of(DevboxUsage, (await self._wire.send(ask)).content, ask.about)
+        return await self._get(DevboxUsage, place(_ONE + "/usage", devbox_id))
 
     # Files: relative paths begin at the user's home
 
@@ -148,7 +144,3 @@ class DevboxCalls:
         await self._wire.send(
             Ask("POST", place(_ONE + "/upload_file", devbox_id), {"path": path}, upload=form, long=True)
         )
-
-    async def _post(self, path: str, body: dict[str, Any] | None = None, **options: Any) -> DevboxView:
-        ask = Ask("POST", path, body or {}, **options)
-        return view_of(DevboxView, (await self._wire.send(ask)).content, ask.about)

@@ -8,12 +8,12 @@ import anyio
 import httpx
 
 from runloop_mcp.api.models.devbox import ExecutionStatus, ExecutionView, OutputStream, StdinSignal
-from runloop_mcp.client.bodies import view_of
+from runloop_mcp.client.calls import Calls
 from runloop_mcp.client.event_stream import events
 from runloop_mcp.client.failures import unreachable
 from runloop_mcp.client.long_polls import poll
 from runloop_mcp.client.retries import asked_seconds, may_retry
-from runloop_mcp.client.wire import Ask, Refused, Wire, place
+from runloop_mcp.client.wire import Ask, Refused, place
 
 _ONE: Final = "/v1/devboxes/{}/executions/{}"
 LONGEST_WAIT: Final = 25.0
@@ -32,11 +32,8 @@ class OutputChunk:
     """The byte just past it, to go on from."""
 
 
-class ExecutionCalls:
-    """Executions of the API. Every call raises the errors of the api as their statuses say."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+class ExecutionCalls(Calls):
+    """Executions of the API."""
 
     async def execute(
         self,
@@ -66,7 +63,7 @@ class ExecutionCalls:
         if shell_name is not None:
             body["shell_name"] = shell_name
         path = place("/v1/devboxes/{}/execute", devbox_id)
-        return await self._post(path, body, query={"last_n": last_n}, request_id=command_id, long=True)
+        return await self._post(ExecutionView, path, body, query={"last_n": last_n}, request_id=command_id, long=True)
 
     async def start(
         self,
@@ -84,12 +81,11 @@ class ExecutionCalls:
         if attach_stdin:
             body["attach_stdin"] = True
         path = place("/v1/devboxes/{}/execute_async", devbox_id)
-        return await self._post(path, body, request_id=request_id, long=True)
+        return await self._post(ExecutionView, path, body, request_id=request_id, long=True)
 
     async def retrieve(self, devbox_id: str, execution_id: str, *, last_n: int | None = None) -> ExecutionView:
         """One execution as it stands."""
-        ask = Ask("GET", place(_ONE, devbox_id, execution_id), query={"last_n": last_n})
-        return view_of(ExecutionView, (await self._wire.send(ask)).content, ask.about)
+        return await self._get(ExecutionView, place(_ONE, devbox_id, execution_id), {"last_n": last_n})
 
     async def wait(
         self, devbox_id: str, execution_id: str, *, wait_seconds: float, last_n: int | None = None
@@ -114,7 +110,7 @@ class ExecutionCalls:
     async def kill(self, devbox_id: str, execution_id: str, *, group: bool = True) -> ExecutionView:
         """Ends an execution, and what it started where `group` is set."""
         path = place(_ONE + "/kill", devbox_id, execution_id)
-        return await self._post(path, {"kill_process_group": group})
+        return await self._post(ExecutionView, path, {"kill_process_group": group})
 
     async def send_stdin(
         self, devbox_id: str, execution_id: str, *, text: str | None = None, signal: StdinSignal | None = None
@@ -158,10 +154,6 @@ class ExecutionCalls:
             if failures >= self._wire.policy.most_attempts:
                 raise error
             await anyio.sleep(self._wire.policy.wait(failures) if asked is None else asked)
-
-    async def _post(self, path: str, body: dict[str, Any], **options: Any) -> ExecutionView:
-        ask = Ask("POST", path, body, **options)
-        return view_of(ExecutionView, (await self._wire.send(ask)).content, ask.about)
 
 
 def _chunk(event: dict[str, Any], offset: int) -> OutputChunk:

@@ -9,6 +9,7 @@ import httpx
 from runloop_mcp.api.errors import (
     ApiError,
     Conflict,
+    Forbidden,
     InvalidRequest,
     InvalidState,
     NotFound,
@@ -22,7 +23,7 @@ _LONGEST_MESSAGE: Final = 4_000
 _KINDS: Final[Mapping[int, type[ApiError]]] = {
     400: InvalidRequest,
     401: Unauthorized,
-    403: Unauthorized,
+    403: Forbidden,
     404: NotFound,
     405: NotFound,
     409: Conflict,

@@ -5,9 +5,16 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from runloop_mcp.client.agents import AccountCalls, AgentCalls, ObjectCalls
+from runloop_mcp.client.benchmarks import BenchmarkCalls, BenchmarkJobCalls, BenchmarkRunCalls
+from runloop_mcp.client.blueprints import BlueprintCalls
 from runloop_mcp.client.devboxes import DevboxCalls
 from runloop_mcp.client.executions import ExecutionCalls
 from runloop_mcp.client.retries import RetryPolicy
+from runloop_mcp.client.runs import RunCalls
+from runloop_mcp.client.scenarios import ScenarioCalls
+from runloop_mcp.client.scorers import ScorerCalls
+from runloop_mcp.client.secrets import SecretCalls
 from runloop_mcp.client.snapshots import SnapshotCalls
 from runloop_mcp.client.wire import Deadlines, Wire
 
@@ -41,6 +48,17 @@ class RunloopClient:
         self.devboxes = DevboxCalls(self.wire)
         self.executions = ExecutionCalls(self.wire)
         self.snapshots = SnapshotCalls(self.wire)
+        self.blueprints = BlueprintCalls(self.wire)
+        self.scenarios = ScenarioCalls(self.wire)
+        self.runs = RunCalls(self.wire)
+        self.scorers = ScorerCalls(self.wire)
+        self.secrets = SecretCalls(self.wire)
+        self.benchmarks = BenchmarkCalls(self.wire)
+        self.benchmark_runs = BenchmarkRunCalls(self.wire)
+        self.benchmark_jobs = BenchmarkJobCalls(self.wire)
+        self.agents = AgentCalls(self.wire)
+        self.objects = ObjectCalls(self.wire)
+        self.accounts = AccountCalls(self.wire)
 
     async def __aenter__(self) -> Self:
         await self.wire.__aenter__()

@@ -11,25 +11,22 @@ from runloop_mcp.api.models.snapshot import (
     SnapshotStatusView,
     SnapshotView,
 )
-from runloop_mcp.client.bodies import body_of, page_of, query_of, view_of
+from runloop_mcp.client.bodies import body_of, query_of
+from runloop_mcp.client.calls import Calls
 from runloop_mcp.client.long_polls import looked_at
-from runloop_mcp.client.wire import Ask, Wire, place
+from runloop_mcp.client.wire import Ask, place
 
 _ALL: Final = "/v1/devboxes/disk_snapshots"
 _ONE: Final = "/v1/devboxes/disk_snapshots/{}"
 
 
-class SnapshotCalls:
-    """Snapshots of the API. Every call raises the errors of the api as their statuses say."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+class SnapshotCalls(Calls):
+    """Snapshots of the API."""
 
     async def create(self, devbox_id: str, params: SnapshotParams, *, request_id: str | None = None) -> SnapshotView:
         """Begins to make a snapshot; answers while it may still be in progress."""
         path = place("/v1/devboxes/{}/snapshot_disk_async", devbox_id)
-        ask = Ask("POST", path, body_of(params), request_id=request_id, long=True)
-        return view_of(SnapshotView, (await self._wire.send(ask)).content, ask.about)
+        return await self._post(SnapshotView, path, body_of(params), request_id=request_id, long=True)
 
     async def wait(self, snapshot_id: str, *, wait_seconds: float) -> SnapshotStatusView:
         """How far it is, once it is no longer in progress or the wait is over."""
@@ -57,18 +54,15 @@ class SnapshotCalls:
 
     async def query_status(self, snapshot_id: str) -> SnapshotStatusView:
         """How far it is, also of one that failed or was deleted."""
-        ask = Ask("GET", place(_ONE + "/status", snapshot_id))
-        return view_of(SnapshotStatusView, (await self._wire.send(ask)).content, ask.about)
+        return await self._get(SnapshotStatusView, place(_ONE + "/status", snapshot_id))
 
     async def list(self, params: SnapshotListParams) -> Page[SnapshotView]:
         """One page of snapshots, newest first."""
-        ask = Ask("GET", _ALL, query=query_of(params))
-        return page_of(SnapshotView, (await self._wire.send(ask)).content, "snapshots", ask.about)
+        return await self._page(SnapshotView, _ALL, "snapshots", query_of(params))
 
     async def update(self, snapshot_id: str, params: SnapshotParams) -> SnapshotView:
         """Changes what it is called."""
-        ask = Ask("POST", place(_ONE, snapshot_id), body_of(params))
-        return view_of(SnapshotView, (await self._wire.send(ask)).content, ask.about)
+        return await self._post(SnapshotView, place(_ONE, snapshot_id), body_of(params))
 
     async def delete(self, snapshot_id: str) -> None:
         """Deletes it."""

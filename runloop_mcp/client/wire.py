@@ -170,8 +170,8 @@ class Wire:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
 
-    async def put_without_key(self, url: str, content: Callable[[], AsyncIterator[bytes]]) -> None:
-        """Puts contents to an address that needs no key, such as an object's.
+    async def put_without_key(self, url: str, content: Callable[[], AsyncIterator[bytes]], *, size: int) -> None:
+        """Puts so many bytes to an address that needs no key, such as an object's.
 
         Raises:
             ApiError: It was refused, or no answer came.
@@ -179,7 +179,12 @@ class Wire:
         ask = Ask("PUT", urlsplit(url).path, long=True)
 
         async def attempt() -> httpx.Response:
-            response = await self._http.put(self._absolute(url), content=content(), timeout=self._timeout(ask))
+            response = await self._http.put(
+                self._absolute(url),
+                content=content(),
+                headers={"Content-Length": str(size)},
+                timeout=self._timeout(ask),
+            )
             if not response.is_success:
                 raise Refused(response)
             return response

@@ -10,6 +10,7 @@ from scripted_server import Answer, Asked, serving
 from runloop_mcp.api.errors import (
     ApiError,
     Conflict,
+    Forbidden,
     InvalidRequest,
     InvalidState,
     NotFound,
@@ -68,7 +69,7 @@ async def test_what_time_cures_is_asked_again_with_one_request_id(fault: Answer)
         (400, {"code": "invalid_request", "message": "No."}, {}, InvalidRequest),
         (400, {"code": "invalid_state", "message": "No."}, {}, InvalidState),
         (401, {"message": "No."}, {}, Unauthorized),
-        (403, {"message": "No."}, {}, Unauthorized),
+        (403, {"message": "No."}, {}, Forbidden),
         (404, {"message": "No."}, {}, NotFound),
         (422, {"message": "No."}, {}, InvalidRequest),
         (409, {"message": "No."}, {"x-should-retry": "false"}, Conflict),
