@@ -3,10 +3,31 @@
 from typing import Final
 
 from runloop_mcp.rest.route import Route
-from runloop_mcp.rest.routes import agents, blueprints, devboxes, executions, files, objects, scenarios, snapshots
+from runloop_mcp.rest.routes import (
+    accounts,
+    agents,
+    benchmark_jobs,
+    benchmark_runs,
+    benchmarks,
+    blueprints,
+    devboxes,
+    executions,
+    files,
+    objects,
+    scenario_runs,
+    scenarios,
+    scorers,
+    secrets,
+    snapshots,
+)
 
 ROUTES: Final[tuple[Route, ...]] = (
     *scenarios.ROUTES,
+    *scenario_runs.ROUTES,
+    *scorers.ROUTES,
+    *benchmarks.ROUTES,
+    *benchmark_runs.ROUTES,
+    *benchmark_jobs.ROUTES,
     *devboxes.ROUTES,
     *files.ROUTES,
     *executions.ROUTES,
@@ -14,4 +35,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *blueprints.ROUTES,
     *agents.ROUTES,
     *objects.ROUTES,
+    *secrets.ROUTES,
+    *accounts.ROUTES,
 )
