@@ -96,9 +96,7 @@ def test_a_silent_stream_is_kept_alive(client: httpx.Client, devbox: str, monkey
         assert json.loads(next(line for line in lines if line[0] != ":").removeprefix("data: "))["output"] == "done\n"
 
 
-def test_a_stream_ends_when_its_client_goes_away(
-    served: Served, devbox: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stream_ends_when_its_client_goes_away(served: Served, devbox: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody reads on for a client that is gone."""
     gone = served.portal.call(anyio.Event)
     read_output = served.backend.devboxes.read_output
