@@ -49,7 +49,7 @@ def test_a_preview_tells_the_steps_of_the_build(client: httpx.Client) -> None:
             "code_mounts": [
                 {
                     "repo_owner": "someone",
-                    "repo_name": "thing",
+                    "repo_name": "it",
                     "token": "hidden",
                     "git_ref": "v1",
                     "install_command": "make",
@@ -66,7 +66,7 @@ def test_a_preview_tells_the_steps_of_the_build(client: httpx.Client) -> None:
         "EOF",
         "hello",
         "EOF_",
-        "RUN git clone https://github.com/someone/thing.git ~/thing && git -C ~/thing checkout v1 && cd ~/thing && make",
+        "RUN git clone https://github.com/someone/it.git ~/it && git -C ~/it checkout v1 && cd ~/it && make",
         "RUN apt-get update",
         "RUN <<'EOF'",
         "one",

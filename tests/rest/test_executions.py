@@ -27,7 +27,7 @@ def test_a_command_runs_in_the_home(client: httpx.Client, devbox: str) -> None:
 
 
 def test_a_command_id_runs_its_command_once(client: httpx.Client, devbox: str) -> None:
-    """Sent again, also under another request id, it answers with the same execution; for another command it is no id."""
+    """Sent again under any request id, it answers with the same execution; with another command it is refused."""
     sent = {"command": "echo once >> ~/times; cat ~/times", "command_id": "019c0000-0000-7000-8000-000000000002"}
     views = [
         client.post(f"/v1/devboxes/{devbox}/execute", json=sent, headers={"x-request-id": f"retry-{number}"}).json()

@@ -110,9 +110,9 @@ def test_a_stream_ends_when_its_client_goes_away(served: Served, devbox: str, mo
 
     monkeypatch.setattr(served.backend.devboxes, "read_output", watched)
     execution = begun(served.client, devbox, "sleep 1000")
-    with httpx.Client(base_url=served.url) as other:
-        with other.stream("GET", f"{execution}/stream_stdout_updates") as response:
-            assert next(response.iter_lines()).startswith(":")
+    stream = f"{execution}/stream_stdout_updates"
+    with httpx.Client(base_url=served.url) as other, other.stream("GET", stream) as response:
+        assert next(response.iter_lines()).startswith(":")
 
     async def ended_soon() -> None:
         with anyio.fail_after(10):
@@ -122,7 +122,7 @@ def test_a_stream_ends_when_its_client_goes_away(served: Served, devbox: str, mo
     assert served.client.post(f"{execution}/kill").status_code == 200
 
 
-def test_a_stream_that_the_server_ends_says_so(tmp_path: Path, built_tools: Path) -> None:  # noqa: ARG001 - built once
+def test_a_stream_that_the_server_ends_says_so(tmp_path: Path) -> None:
     """An orderly end would read as the end of the output; this way clients come back for the rest."""
     with httpx.Client(timeout=30) as other:
         with serving(tmp_path) as server:
