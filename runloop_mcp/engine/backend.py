@@ -29,6 +29,8 @@ from runloop_mcp.devbox.port import Driver
 from runloop_mcp.engine.accounts import EngineAccounts
 from runloop_mcp.engine.agents.service import EngineAgents
 from runloop_mcp.engine.alarm import Alarm
+from runloop_mcp.engine.benchmarks.runs import EngineBenchmarkRuns
+from runloop_mcp.engine.benchmarks.service import EngineBenchmarks
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.boots import Boots
@@ -197,6 +199,8 @@ class EmbeddedEngine(Backend):
         self.snapshots = EngineSnapshots(self._engine)
         self.blueprints = EngineBlueprints(self._engine, BlueprintBuilder(self._engine, os.environ))
         self.secrets = EngineSecrets(self._secrets_file)
+        self.benchmarks = EngineBenchmarks(self._engine)
+        self.benchmark_runs = EngineBenchmarkRuns(self._engine, self._runs)
         self.agents = EngineAgents(database)
         self.accounts = EngineAccounts(database)
         self.objects = EngineObjects(database, self._engine.objects)

@@ -7,7 +7,7 @@ import anyio
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.disclosure import disclosure_of
-from runloop_mcp.api.errors import InvalidRequest, InvalidState, Unavailable
+from runloop_mcp.api.errors import InvalidState, Unavailable
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunProfile, RunState, ScenarioRunView, StartRunParams
@@ -15,6 +15,7 @@ from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioEnvironmen
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.devbox.port import Capability
+from runloop_mcp.engine.benchmarks.profile import profile_of
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.capability import refuse_impossible
@@ -22,6 +23,7 @@ from runloop_mcp.engine.devboxes.places import Places
 from runloop_mcp.engine.devboxes.variables import refuse_bad_variables
 from runloop_mcp.engine.environments.bases import Base, base_of, refuse_lost
 from runloop_mcp.engine.runs.launch import refuse_unsupported
+from runloop_mcp.engine.runs.required import refuse_missing
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
 from runloop_mcp.engine.scenarios.library import ScenarioRecord
 from runloop_mcp.engine.scenarios.requirements import missing_programs
@@ -44,10 +46,15 @@ async def start_run(
             return view(await engine.database.read(lambda c: load(c, started)))
     record = await engine.library.record(params.scenario_id)
     _refuse_unstartable(record)
-    profile = params.run_profile or RunProfile()
+    profile = await engine.database.read(lambda connection: profile_of(connection, params))
     # A run that could never run a command is not started: it would count as an attempt.
     refuse_bad_variables(profile.env_vars or {}, profile.secrets or {})
-    await _refuse_missing(engine, record.view, profile)
+    await refuse_missing(
+        engine.secrets,
+        profile,
+        variables=record.view.required_environment_variables,
+        secrets=record.view.required_secret_names,
+    )
     environment = record.view.environment or ScenarioEnvironment()
     base = await engine.database.read(lambda connection: base_of(connection, environment))
     launch = base.launch_with(environment.launch_parameters)
@@ -67,6 +74,7 @@ async def start_run(
             if started is not None:
                 return load(connection, started)
             idempotency.keep(connection, scope, idempotency_key, arguments, row.id, row.start_time_ms)
+        profile_of(connection, params)  # its benchmark run may have ended meanwhile
         base_of(connection, environment)  # it may have been deleted meanwhile; from here on it can't be
         _count_attempt(connection, row)
         row.data.scenario_version = versions.keep(connection, kept)
@@ -211,33 +219,6 @@ def _refuse_unstartable(record: ScenarioRecord) -> None:
         raise InvalidState(
             f"The scenario {scenario.name!r} is archived, so it can't be started.",
             hint="List the scenarios for those that can.",
-        )
-
-
-async def _refuse_missing(engine: EngineContext, scenario: ScenarioView, profile: RunProfile) -> None:
-    """Names everything that is missing at once: variables, secrets, and values of secrets."""
-    given = profile.env_vars or {}
-    secrets = profile.secrets or {}
-    missing_variables = sorted(
-        {name for name in scenario.required_environment_variables or [] if name not in given and name not in secrets}
-    )
-    required_secrets = set(scenario.required_secret_names or [])
-    missing_secrets = sorted(required_secrets - set(secrets.values()))
-    without_value = await engine.secrets.missing(required_secrets | set(secrets.values()))
-    problems = []
-    if missing_variables:
-        problems.append(f"environment variables {_names(missing_variables)} are required and not given")
-    if missing_secrets:
-        problems.append(f"secrets {_names(missing_secrets)} are required and not bound to a variable")
-    if without_value:
-        problems.append(f"secrets {_names(without_value)} have no value on this server")
-    if problems:
-        raise InvalidRequest(
-            f"The run can't start: {'; '.join(problems)}.",
-            hint=(
-                "Give variables as name and value, secrets as variable and name of the secret. The person who runs this"
-                f" server sets a secret's value with: runloop-mcp secrets set {next(iter(without_value), 'NAME')}"
-            ),
         )
 
 
