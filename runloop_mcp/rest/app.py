@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
 
 import anyio
 from anyio import to_thread
@@ -16,7 +15,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
+from runloop_mcp.api.access import LOCAL_OPERATOR, PRINCIPAL, Principal, Role
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import ApiError, Forbidden, InvalidRequest
 from runloop_mcp.api.models.base import Page
@@ -32,9 +31,6 @@ from runloop_mcp.rest.request_ids import LONGEST_ID, RequestIds, Work
 from runloop_mcp.rest.route import Route
 from runloop_mcp.rest.router import Router
 from runloop_mcp.rest.signing import ProcessSigner, SignedAddresses, Signer
-
-PRINCIPAL: Final = "principal"
-"""Key in the ASGI scope's state of who calls; whoever authenticates puts it there."""
 
 
 class RestFace:

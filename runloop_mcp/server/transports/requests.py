@@ -1,10 +1,11 @@
 """The requests that an HTTP server has open, each with bounds, all of which can be ended."""
 
-import json
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.lowlevel
+
+from runloop_mcp.server.transports.refusal import refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -195,11 +196,8 @@ class _Request:
 
     async def refuse(self, status: int, message: str) -> None:
         """Answer with an error of the server's own."""
-        body = json.dumps({"error": {"code": "unavailable", "message": message}}).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         with anyio.move_on_after(_LAST_WORDS_SECONDS):
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
-            await self._send({"type": "http.response.body", "body": body})
+            await refuse(self._send, status, "unavailable", message)
 
 
 def _is_stream(scope: "Scope") -> bool:
