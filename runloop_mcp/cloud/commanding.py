@@ -132,7 +132,12 @@ class CloudCommands(Devboxes):
                 )
             else:
                 view = await self._calls.execute(
-                    devbox_id, sent.text, command_id=key, wait_seconds=0, shell_name=params.shell_name
+                    devbox_id,
+                    sent.text,
+                    command_id=key,
+                    wait_seconds=0,
+                    shell_name=params.shell_name,
+                    last_n=_lines(params.last_n),
                 )
             if view.status != ExecutionStatus.COMPLETED:
                 await self._calls.kill(devbox_id, view.execution_id)

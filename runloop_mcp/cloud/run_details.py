@@ -36,6 +36,9 @@ class RunDetailsSource:
     async def complete(self, run: ScenarioRunView) -> ScenarioRunView:
         """The run with its details."""
         details = run.x_runloop_mcp
+        if (extra := run.__pydantic_extra__) and "scenario" in extra:
+            # Our own server sends the scenario with its scorers along; whoever wants it asks for it.
+            run = ScenarioRunView.model_construct(**run.__dict__, **{k: v for k, v in extra.items() if k != "scenario"})
         if details is None:
             details = await self._made(run)
             run = run.model_copy(update={"x_runloop_mcp": details})
