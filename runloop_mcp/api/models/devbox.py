@@ -176,7 +176,7 @@ class ExecuteParams(WireModel):
 
     command: str
     working_directory: str | None = None
-    """Where it starts; relative to the devbox's working directory. None: the working directory itself."""
+    """Where it starts; relative to the devbox's working directory, `~` is its home. None: the working directory itself."""
     timeout_seconds: float | None = Field(default=None, gt=0)
     """Kills the command and everything it started after so many seconds. None: no limit but the run's."""
     environment: dict[str, str] | None = None
