@@ -47,6 +47,9 @@ from runloop_mcp.engine.environments.snapshots import EngineSnapshots
 from runloop_mcp.engine.jobs.runner import JobRunner
 from runloop_mcp.engine.jobs.service import EngineBenchmarkJobs
 from runloop_mcp.engine.jobs.trial import Ports
+from runloop_mcp.engine.mounts.code_mounts import CodeMounts
+from runloop_mcp.engine.mounts.file_mounts import FileMounts
+from runloop_mcp.engine.mounts.mounting import Mounting
 from runloop_mcp.engine.objects.contents import ObjectContents
 from runloop_mcp.engine.objects.service import EngineObjects
 from runloop_mcp.engine.runs.launch import Launcher
@@ -57,6 +60,7 @@ from runloop_mcp.engine.scenarios.pack import FolderProblem
 from runloop_mcp.engine.scenarios.requirements import marked
 from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
 from runloop_mcp.engine.scorers.service import EngineScorers
+from runloop_mcp.engine.scoring.python_builder import package_sources
 from runloop_mcp.engine.scoring.toolbox import Toolbox
 from runloop_mcp.engine.secrets.file import SecretsFile
 from runloop_mcp.engine.secrets.service import EngineSecrets
@@ -193,6 +197,14 @@ class EmbeddedEngine(Backend):
             toolbox=Toolbox(self._driver, database, keeper.lock),
             secrets=SecretValues(self._secrets_file, self._environment),
             objects=ObjectContents(self._state / "objects", limit=self._settings.object_bytes),
+            mounting=Mounting(
+                self._driver,
+                database,
+                keeper.lock,
+                self._settings,
+                sources=package_sources(os.environ),
+                kinds={"file_mount": FileMounts(), "code_mount": CodeMounts()},
+            ),
             tasks=self._tasks,
         )
         self.scenarios = EngineScenarios(self._engine)
