@@ -190,7 +190,8 @@ class Executions:
             attach_stdin=params.attach_stdin,
         )
         busy = named.asked > 0
-        turn = ShellTurn(named, box, held.environment, command)
+        begins_in = expanded(params.shell_directory) if params.shell_directory is not None else None
+        turn = ShellTurn(named, box, held.environment, command, begins_in=begins_in)
         self.tasks.start_soon(turn.carry_out, stdout.write, stderr.write)
         if not busy:
             try:
