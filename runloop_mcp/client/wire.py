@@ -392,12 +392,14 @@ async def _write(response: httpx.Response, target: Path) -> int:
     return size
 
 
-def _params(ask: Ask) -> dict[str, Any]:
-    return {
+def _params(ask: Ask) -> dict[str, Any] | None:
+    """The query; None where there is none, as httpx takes an empty one for the wish to have none in the address."""
+    query = {
         name: str(value).lower() if isinstance(value, bool) else value
         for name, value in ask.query.items()
         if value is not None
     }
+    return query or None
 
 
 def _checked(base_url: str) -> str:

@@ -59,12 +59,12 @@ class CloudBackend(Backend):
         folder = state / "cloud"
         places = Places(self._client)
         trace = LocalTrace(folder / "traces", self._client, known)
-        self._cloud = CloudContext(self._client, ScenarioCapability(self._client), places, trace)
+        self._cloud = CloudContext(self._client, ScenarioCapability(self._client), places, trace, known)
         details = RunDetailsSource(folder / "runs", self._client, places)
+        self.devboxes: CloudDevboxes = CloudDevboxes(self._cloud)
         self.scenarios = CloudScenarios(self._cloud, details)
         self.runs = CloudRuns(self._cloud, details)
         self.scorers = CloudScorers(self._cloud)
-        self.devboxes = CloudDevboxes(self._cloud)
         self.snapshots = CloudSnapshots(self._client)
         self.blueprints = CloudBlueprints(self._client)
         self.secrets = CloudSecrets(self._client, known)
@@ -83,6 +83,7 @@ class CloudBackend(Backend):
             tasks = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(tasks.cancel_scope.cancel)
             tasks.start_soon(self._cloud.scenarios.probe)
+            self.devboxes.tasks = tasks
             self._stack = stack.pop_all()
         return self
 

@@ -1,8 +1,10 @@
 """Commands on devboxes over the wire, and their output."""
 
+import logging
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
 
 from runloop_mcp.api.errors import ApiError, InvalidRequest
 from runloop_mcp.api.groups.devboxes import Devboxes
@@ -21,7 +23,7 @@ from runloop_mcp.client.executions import LONGEST_WAIT
 from runloop_mcp.cloud.commands import (
     MOST_INLINE_STDIN,
     Wrapped,
-    told,
+    refuse_no_directory,
     unwrapped,
     with_details,
     wrapped,
@@ -31,6 +33,10 @@ from runloop_mcp.cloud.keys import command_id, request_id, used_once
 from runloop_mcp.cloud.outputs import Outputs
 from runloop_mcp.cloud.trace import now_ms
 
+_log = logging.getLogger(__name__)
+
+_TURN_SECONDS: Final = 20.0
+"""How often it is looked whether a command's turn has come that has a time limit."""
 _TAIL_BYTES: Final = 32_000
 _TAIL_LINES: Final = 10_000
 """Lines that a view asks for where its caller says nothing: it then holds the last 32,000 bytes of them."""
@@ -43,12 +49,13 @@ _REMEMBERED: Final = 10_000
 class _Begun:
     """A command that this server began, as it was asked for."""
 
-    __slots__ = ("params", "sent", "start_time_ms")
+    __slots__ = ("params", "sent", "start_time_ms", "timed_out")
 
     def __init__(self, params: ExecuteParams, sent: Wrapped) -> None:
         self.params = params
         self.sent = sent
         self.start_time_ms = now_ms()
+        self.timed_out = False
 
 
 class CloudCommands(Devboxes):
@@ -60,6 +67,8 @@ class CloudCommands(Devboxes):
         self._calls = cloud.client.executions
         self._outputs = Outputs(cloud.client)
         self._begun: dict[str, _Begun] = {}
+        self.tasks: TaskGroup
+        """The backend's task group; set before the first use."""
 
     async def execute(
         self,
@@ -79,6 +88,8 @@ class CloudCommands(Devboxes):
         with used_once(idempotency_key):
             view = await self._begin(devbox_id, begun, key, wait_seconds)
         self._remember(view, begun)
+        if params.timeout_seconds and _is_timed_here(params) and view.status != ExecutionStatus.COMPLETED:
+            self.tasks.start_soon(self._end_in_time, devbox_id, view.execution_id, begun, params.timeout_seconds)
         left = wait_seconds - (anyio.current_time() - began)
         try:
             if view.status != ExecutionStatus.COMPLETED and left > 0 and wait_seconds > _SHORTEST_WAIT:
@@ -96,7 +107,8 @@ class CloudCommands(Devboxes):
         by_hand = params.attach_stdin or len((params.stdin or "").encode("utf-8", "surrogatepass")) > MOST_INLINE_STDIN
         try:
             if not by_hand:
-                held = 0 if wait_seconds <= 0 else min(max(wait_seconds, _SHORTEST_WAIT), LONGEST_WAIT)
+                at_once = wait_seconds <= 0 or _is_timed_here(params)
+                held = 0 if at_once else min(max(wait_seconds, _SHORTEST_WAIT), LONGEST_WAIT)
                 return await self._calls.execute(
                     devbox_id,
                     sent.text,
@@ -143,6 +155,18 @@ class CloudCommands(Devboxes):
                 await self._calls.kill(devbox_id, view.execution_id)
         except ApiError:
             return  # it can't have begun, or its devbox has ended
+
+    async def _end_in_time(self, devbox_id: str, execution_id: str, begun: _Begun, seconds: float) -> None:
+        """Ends a command of a shell when its time is over, which begins with its turn; its shell ends with it."""
+        try:
+            while (await self._calls.retrieve(devbox_id, execution_id, last_n=0)).status == ExecutionStatus.QUEUED:
+                await self._calls.wait(devbox_id, execution_id, wait_seconds=_TURN_SECONDS, last_n=0)
+            view = await self._calls.wait(devbox_id, execution_id, wait_seconds=seconds, last_n=0)
+            if view.status != ExecutionStatus.COMPLETED:
+                begun.timed_out = True
+                await self._calls.kill(devbox_id, execution_id)
+        except ApiError as error:
+            _log.warning("The time limit of command %s could not be held: %s", execution_id, error.message)
 
     async def _end(self, devbox_id: str, execution_id: str) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(_KILL_SECONDS):
@@ -205,16 +229,27 @@ class CloudCommands(Devboxes):
 
     async def _told(self, view: ExecutionView, begun: _Begun | None, *, last_n: int | None = None) -> ExecutionView:
         """An execution as callers see it: the command as it was asked for, within bounds, and recorded."""
+        found = unwrapped(view.x_runloop_mcp.command) if view.x_runloop_mcp else None
         if begun is not None:
-            view = told(view, begun.params, begun.sent)
-        elif view.x_runloop_mcp and (found := unwrapped(view.x_runloop_mcp.command)) is not None:
-            view = with_details(view, found.text, found.directory, found.timeout_seconds)
+            refuse_no_directory(view, begun.sent)
+            params = begun.params
+            is_plain = params.shell_name is None or not (params.environment or params.stdin or params.working_directory)
+            command = found.text if found is not None and is_plain else self._cloud.known.covered(params.command)
+            view = with_details(view, command, begun.sent, attached=params.attach_stdin, timed_out=begun.timed_out)
+        elif found is not None:
+            attached = view.x_runloop_mcp is not None and view.x_runloop_mcp.attach_stdin
+            view = with_details(view, found.text, found, attached=attached)
         view = _bounded(view) if last_n is None else view
         place = await self._cloud.places.of(view.devbox_id)
         if place.run_id is not None:
             start_time_ms = begun.start_time_ms if begun is not None else now_ms()
             await self._cloud.trace.executed(place.run_id, view, start_time_ms)
         return view
+
+
+def _is_timed_here(params: ExecuteParams) -> bool:
+    """Whether this server ends the command when its time is over: a shell can't do that to what runs in itself."""
+    return params.shell_name is not None and params.timeout_seconds is not None
 
 
 def _lines(last_n: int | None) -> int:

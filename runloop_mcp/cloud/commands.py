@@ -19,6 +19,9 @@ _NO_DIRECTORY_STATUS: Final = 97
 KILLED_STATUS: Final = 137
 MOST_INLINE_STDIN: Final = 16_384
 """Bytes of input that go with the command; more is sent to it."""
+_MARK: Final = "__runloop_mcp"
+_FIRST_IN_SHELL: Final = f'[ -n "${{{_MARK}-}}" ]'
+"""False in a shell that has just begun, which is in the home then and not in the working directory."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_SHELL_NAME: Final = 100
 
@@ -46,7 +49,8 @@ def wrapped(params: ExecuteParams, directory: str) -> Wrapped:
     _refuse(params)
     where = joined(directory, params.working_directory)
     if params.shell_name is not None:
-        return Wrapped(_in_shell(params, where), where if params.working_directory else "")
+        begins = f"{_FIRST_IN_SHELL} || {{ {_MARK}=1; cd -- {_word(directory)} 2>/dev/null; }}"
+        return Wrapped(f"{begins}\n{_in_shell(params, where)}", where if params.working_directory else "")
     parts = ["exec"]
     if params.timeout_seconds is not None:
         parts += ["timeout", "-s", "KILL", f"{params.timeout_seconds:.3f}"]
@@ -67,7 +71,12 @@ def inline_stdin(params: ExecuteParams) -> bytes | None:
 
 
 def unwrapped(text: str) -> Wrapped | None:
-    """The command as it was asked for, from how it went over the wire; None where it is none of ours."""
+    """The command as it was asked for, from how it went over the wire; None where it is none of ours.
+
+    What a server covered in it, such as values of secrets, stays covered.
+    """
+    if text.startswith(_FIRST_IN_SHELL):
+        return Wrapped(text.partition("\n")[2], "")
     if not text.startswith("cd -- ") or _NO_DIRECTORY not in text:
         return None
     try:
@@ -85,8 +94,8 @@ def joined(directory: str, path: str | None) -> str:
     return posixpath.normpath(path if path.startswith(("/", "~")) else posixpath.join(directory, path))
 
 
-def told(view: ExecutionView, params: ExecuteParams, sent: Wrapped) -> ExecutionView:
-    """The execution as it is told to whoever asked for the command.
+def refuse_no_directory(view: ExecutionView, sent: Wrapped) -> None:
+    """Refuses what could not begin.
 
     Raises:
         InvalidRequest: The working directory is not there.
@@ -97,26 +106,31 @@ def told(view: ExecutionView, params: ExecuteParams, sent: Wrapped) -> Execution
             f"There is no directory {sent.directory} on the devbox.",
             hint="A working directory is absolute, or relative to the devbox's own.",
         )
-    return with_details(view, params.command, sent.directory, params.timeout_seconds, attached=params.attach_stdin)
 
 
 def with_details(
-    view: ExecutionView,
-    command: str,
-    directory: str,
-    timeout_seconds: float | None = None,
-    *,
-    attached: bool = False,
+    view: ExecutionView, command: str, sent: Wrapped, *, attached: bool = False, timed_out: bool = False
 ) -> ExecutionView:
-    """The execution with what is known of it here."""
+    """The execution with what is known of it here.
+
+    Args:
+        view: As the server tells it.
+        command: As it was asked for.
+        sent: As it was sent.
+        attached: Whether input can be sent to it.
+        timed_out: Whether it was ended because its time was over.
+    """
     details = view.x_runloop_mcp or ExecutionDetails(
         stdout_bytes=len((view.stdout or "").encode("utf-8", "replace")),
         stderr_bytes=len((view.stderr or "").encode("utf-8", "replace")),
     )
-    changes: dict[str, object] = {"command": command, "working_directory": directory}
-    if attached:
-        changes["attach_stdin"] = True
-    if _ran_out_of_time(view, details, timeout_seconds):
+    # Input that is sent by hand for its size alone is not the caller's to go on with.
+    changes: dict[str, object] = {
+        "command": command,
+        "working_directory": sent.directory,
+        "attach_stdin": attached,
+    }
+    if timed_out or _ran_out_of_time(view, details, sent.timeout_seconds):
         changes |= {"timed_out": True, "killed": False}
     return view.model_copy(update={"x_runloop_mcp": details.model_copy(update=changes)})
 
@@ -136,7 +150,7 @@ def _in_shell(params: ExecuteParams, where: str) -> str:
         exports = [f"export {name}={shlex.quote(value)}" for name, value in (params.environment or {}).items()]
         run = f"eval {shlex.quote(text)}" + (f" {_from(stdin)}" if stdin is not None else "")
         ends = [f"unset {' '.join(names)}"] if names else []
-        text = "\n".join([*exports, run, "__runloop_mcp_status=$?", *ends, "(exit $__runloop_mcp_status)"])
+        text = "\n".join([*exports, run, f"{_MARK}_status=$?", *ends, f"(exit ${_MARK}_status)"])
     if params.working_directory:
         # Braces, not a subshell: the shell is to stay where it went.
         missing = f"echo {shlex.quote(_NO_DIRECTORY)} >&2\n(exit {_NO_DIRECTORY_STATUS})"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from runloop_mcp.client.runloop_client import RunloopClient
 from runloop_mcp.cloud.capability import ScenarioCapability
+from runloop_mcp.cloud.masking import Known
 from runloop_mcp.cloud.places import Places
 from runloop_mcp.cloud.trace import LocalTrace
 
@@ -16,3 +17,4 @@ class CloudContext:
     scenarios: ScenarioCapability
     places: Places
     trace: LocalTrace
+    known: Known

@@ -30,7 +30,7 @@ def append(path: Path, event: RunEvent) -> RunEvent:
 
 def read(path: Path, run_id: str, after: int) -> list[RunEvent]:
     """The events past a place, in order; of an execution that has ended, only its end."""
-    events = [RunEvent(run_id=run_id, **fields) for fields in _lines(path) if fields["sequence"] > after]
+    events = [_event(run_id, fields) for fields in _lines(path) if fields["sequence"] > after]
     ended = {
         event.data.get("execution_id")
         for event in events
@@ -42,6 +42,13 @@ def read(path: Path, run_id: str, after: int) -> list[RunEvent]:
 def end(path: Path) -> int:
     """The place of the last event; 0 where there is none."""
     return _last(path)
+
+
+def _event(run_id: str, fields: dict[str, Any]) -> RunEvent:
+    event = RunEvent(run_id=run_id, **fields)
+    if event.kind in set(EventKind):
+        event.kind = EventKind(event.kind)
+    return event
 
 
 def _is_over(event: RunEvent, ended: set[object]) -> bool:

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio
+import cloud_selection
 from pydantic import SecretStr
 
 from runloop_mcp.api.backend import Backend
@@ -76,5 +78,31 @@ async def serving_rest(backend: Backend) -> AsyncIterator[str]:
             stop.ask("the test")
 
 
-BACKENDS = {"embedded": _embedded, "cloud": _cloud}
+@dataclass(frozen=True)
+class BackendCase:
+    """A backend under test. What only an engine on this machine can have is a flag, with its reason."""
+
+    name: str
+    open_on: Callable[[Path], OpenWith]
+    """Opens backends on the state in a folder."""
+    rescores: bool = True
+    """Whether it scores a run again; the wire has no call for that."""
+    tells_principals_apart: bool = True
+    """Whether it counts the attempts of each principal; over the wire all callers of a server have its one key."""
+    keeps_keys_as_given: bool = True
+    """Whether an idempotency key is kept as it is, and so can be one that can't; over the wire goes its hash."""
+    default: frozenset[str] | None = None
+    """The tests that run without --full-size, by name; None: all."""
+
+
+_EMBEDDED = BackendCase("embedded", _embedded)
+_CLOUD = BackendCase(
+    "cloud",
+    _cloud,
+    rescores=False,
+    tells_principals_apart=False,
+    keeps_keys_as_given=False,
+    default=frozenset(cloud_selection.CLOUD),
+)
+CASES = (_EMBEDDED, _CLOUD)
 """Every test of the contract runs on every backend."""
