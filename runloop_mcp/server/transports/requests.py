@@ -14,7 +14,10 @@ OPEN_LIMIT: Final = 2000
 """Requests open at once; streams of notifications count as long as they last."""
 
 BODY_SECONDS: Final = 30.0
-"""How long a client may take to send a request."""
+"""How long a client may take to send a request, beside the time that its size takes at the slowest speed."""
+
+SLOWEST_BYTES_PER_SECOND: Final = 64_000
+"""Uploads that are faster than that may take as long as they take."""
 
 SEND_SECONDS: Final = 60.0
 """How long a client may take to read a piece of a response."""
@@ -148,6 +151,8 @@ class _Request:
             self._awaits_body = True
             message = self._note(await self._receive())
             self._awaits_body = False
+            credit = len(message.get("body", b"")) / SLOWEST_BYTES_PER_SECOND
+            self._reading_since = min(self._reading_since + credit, anyio.current_time())
             return message
         if not self.is_stream:
             return self._note(await self._receive())

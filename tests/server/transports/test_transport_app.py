@@ -218,6 +218,24 @@ async def test_a_request_that_does_not_arrive_is_given_up() -> None:
     assert peer.sent[0]["status"] == 408
 
 
+async def test_a_large_request_may_take_as_long_as_its_size_needs() -> None:
+    """A client that keeps sending is not given up, however long that takes in all."""
+    bound, pieces = 0.05, iter([b"x" * 64_000] * 4)
+
+    async def receive() -> dict[str, Any]:
+        await anyio.sleep(bound)
+        return {"type": "http.request", "body": (piece := next(pieces, b"")), "more_body": bool(piece)}
+
+    async def read_all(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        await send_text(send, "all")
+
+    peer = Peer()
+    await run_watched(OpenRequests(read_all, body_seconds=bound * 1.5), peer.scope, receive, peer.send)
+    assert peer.sent[0]["status"] == 200
+
+
 async def test_a_response_that_is_not_taken_is_given_up() -> None:
     """The connection of a client that does not read is dropped."""
     peer = Peer()
