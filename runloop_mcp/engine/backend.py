@@ -44,6 +44,9 @@ from runloop_mcp.engine.environments.bases import base_of
 from runloop_mcp.engine.environments.blueprint_builder import BlueprintBuilder
 from runloop_mcp.engine.environments.blueprints import EngineBlueprints
 from runloop_mcp.engine.environments.snapshots import EngineSnapshots
+from runloop_mcp.engine.jobs.runner import JobRunner
+from runloop_mcp.engine.jobs.service import EngineBenchmarkJobs
+from runloop_mcp.engine.jobs.trial import Ports
 from runloop_mcp.engine.mounts.code_mounts import CodeMounts
 from runloop_mcp.engine.mounts.file_mounts import FileMounts
 from runloop_mcp.engine.mounts.mounting import Mounting
@@ -161,6 +164,7 @@ class EmbeddedEngine(Backend):
         self._idle: IdleDevboxes
         self._standalone: StandaloneDevboxes
         self._boots: Boots
+        self._jobs: JobRunner
         self._alarm = Alarm()
 
     async def __aenter__(self) -> Self:
@@ -213,6 +217,8 @@ class EmbeddedEngine(Backend):
         self.secrets = EngineSecrets(self._secrets_file)
         self.benchmarks = EngineBenchmarks(self._engine)
         self.benchmark_runs = EngineBenchmarkRuns(self._engine, self._runs)
+        self._jobs = JobRunner(self._engine, Ports(self.scenarios, self.runs, self.devboxes, self.benchmark_runs))
+        self.benchmark_jobs = EngineBenchmarkJobs(self._engine, self._jobs)
         self.agents = EngineAgents(database)
         self.accounts = EngineAccounts(database)
         self.objects = EngineObjects(database, self._engine.objects)
@@ -230,6 +236,7 @@ class EmbeddedEngine(Backend):
     ) -> None:
         keeper = self._engine.keeper
         with anyio.CancelScope(shield=True):
+            await self._jobs.stop_all()
             # Scoring first: a devbox that ends under its scorers would look like a defect, and not like our end.
             await self._runs.stop_scoring()
             with contextlib.suppress(ApiError):  # what was kept before holds then
@@ -287,6 +294,7 @@ class EmbeddedEngine(Backend):
         await anyio.sleep(_FIRST_LOOK_SECONDS)
         while True:
             try:
+                await self._jobs.look_after()
                 due = min(
                     await self._runs.look_after_all(),
                     await self._standalone.look_after(),
