@@ -81,7 +81,8 @@ async def execute(call: Call, devbox_id: str, query: LastLines, body: ExecuteBod
         devbox_id,
         _params(body.command, body.shell_name, last_n=query.last_n),
         wait_seconds=hold_seconds(body.optimistic_timeout, most=_LONGEST_WAIT_SECONDS),
-        idempotency_key=body.command_id or call.idempotency_key,
+        # One version of Python's SDK gives the same command id to all commands of a process. Retries tell by the other.
+        idempotency_key=call.idempotency_key or body.command_id,
     )
 
 
