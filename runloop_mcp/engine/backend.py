@@ -50,6 +50,8 @@ from runloop_mcp.engine.jobs.trial import Ports
 from runloop_mcp.engine.mounts.code_mounts import CodeMounts
 from runloop_mcp.engine.mounts.file_mounts import FileMounts
 from runloop_mcp.engine.mounts.mounting import Mounting
+from runloop_mcp.engine.mounts.object_contents import MountedObjects
+from runloop_mcp.engine.mounts.object_mounts import ObjectMounts
 from runloop_mcp.engine.objects.contents import ObjectContents
 from runloop_mcp.engine.objects.service import EngineObjects
 from runloop_mcp.engine.runs.launch import Launcher
@@ -183,6 +185,8 @@ class EmbeddedEngine(Backend):
             database, self._state / "outputs", changes, quota_bytes=self._settings.output_quota_bytes
         )
         following.tasks = self._tasks
+        contents = ObjectContents(self._state / "objects", limit=self._settings.object_bytes)
+        mounted = MountedObjects(database, contents)
         self._engine = EngineContext(
             settings=self._settings,
             database=database,
@@ -196,14 +200,18 @@ class EmbeddedEngine(Backend):
             custom_scorers=ScorerCatalogue(database, self._packs),
             toolbox=Toolbox(self._driver, database, keeper.lock),
             secrets=SecretValues(self._secrets_file, self._environment),
-            objects=ObjectContents(self._state / "objects", limit=self._settings.object_bytes),
+            objects=contents,
             mounting=Mounting(
                 self._driver,
                 database,
                 keeper.lock,
                 self._settings,
                 sources=package_sources(os.environ),
-                kinds={"file_mount": FileMounts(), "code_mount": CodeMounts()},
+                kinds={
+                    "file_mount": FileMounts(),
+                    "code_mount": CodeMounts(),
+                    "object_mount": ObjectMounts(mounted),
+                },
             ),
             tasks=self._tasks,
         )

@@ -13,6 +13,7 @@ from runloop_mcp.api.trace import EventKind
 from runloop_mcp.devbox.port import Files
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.devboxes.entrypoint import Entrypoints
 from runloop_mcp.engine.devboxes.executions import idempotency_scope
 from runloop_mcp.engine.devboxes.idle import IdleDevboxes
 from runloop_mcp.engine.devboxes.keeper import Held
@@ -50,6 +51,7 @@ class Boots:
         self._engine = engine
         self._idle = idle
         self._standalone = standalone
+        self._entrypoints = Entrypoints(engine, standalone)
         self._fail_run = fail_run
 
     async def boot(self, held: Held) -> None:
@@ -71,6 +73,8 @@ class Boots:
             else:
                 await self._launch(held, run, row)
             await self._idle.begin(held, row.data.launch_parameters.idle_rule())
+            if row.data.own is not None and row.data.own.entrypoint is not None:
+                await self._entrypoints.begin(held, row.data.own.entrypoint)
         except ApiError as error:
             # What launch commands print is told to callers and kept.
             error.message = held.mask.text(error.message)

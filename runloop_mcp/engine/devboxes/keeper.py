@@ -70,6 +70,8 @@ class Held:
     """Held while a command with a key is started."""
     snapshots: int = 0
     """How many snapshots of it are being made."""
+    snapshot_scopes: set[anyio.CancelScope] = field(default_factory=set)
+    """Those in which they are made, to be cancelled by who gives them up."""
     stopping: bool = False
     suspending: bool = False
     """It is being stopped for a while only: whoever needs it waits until it is released, and resumes it."""

@@ -60,16 +60,19 @@ class StandaloneDevboxes:
         await self._engine.database.write(keep_reason)
         await self._end(held)
 
-    async def end(self, held: Held, reason: str) -> None:
+    async def end(self, held: Held, reason: str, *, after_snapshots: bool = False) -> None:
         """Shuts a devbox down; what was begun is brought to its end though the caller may have gone away.
 
         Args:
             held: The devbox.
             reason: The wire's word for why.
+            after_snapshots: Whether snapshots that are being made are waited for.
 
         Raises:
             Unavailable: It takes long; the server goes on.
         """
+        if after_snapshots:
+            await self._snapshots_taken(held)
 
         def decide(connection: Connection) -> None:
             # Decided first: what a dead server left half done is then found, and done again.
@@ -152,8 +155,7 @@ class StandaloneDevboxes:
             if not held_before:
                 await engine.keeper.release(held, forget=False)
             return
-        await self._snapshots_taken(held)
-        await self.end(held, "keep_alive_timeout")
+        await self.end(held, "keep_alive_timeout", after_snapshots=True)
 
     async def _snapshots_taken(self, held: Held) -> None:
         async def count() -> int:

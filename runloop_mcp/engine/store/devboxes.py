@@ -40,6 +40,8 @@ class OwnData(BaseModel):
     secrets: dict[str, str] = Field(default_factory=dict)
     """Environment variable → name of the secret; the values are never kept with a devbox."""
     entrypoint: str | None = None
+    entrypoint_executions: list[str] = Field(default_factory=list)
+    """The executions that it has run as, one for each boot."""
     keep_alive_seconds: int | None
     """After so long without being asked to be kept alive it is shut down; None where its idle rule holds instead."""
 
@@ -201,6 +203,14 @@ def next_idle_expiry(connection: sqlite3.Connection, now_ms: int) -> int | None:
         "SELECT min(idle_expires_ms) FROM devboxes WHERE idle_expires_ms > ?", (now_ms,)
     ).fetchone()
     return None if soonest is None else int(soonest)
+
+
+def note_entrypoint(connection: sqlite3.Connection, devbox_id: str, execution_id: str, *, now_ms: int) -> None:
+    """Notes the execution that a devbox's entrypoint runs as."""
+    row = get(connection, devbox_id)
+    if row.data.own is not None:
+        row.data.own.entrypoint_executions.append(execution_id)
+        save(connection, row, now_ms=now_ms)
 
 
 def own_living(connection: sqlite3.Connection) -> list[DevboxRow]:
