@@ -77,7 +77,14 @@ async def _startable(engine: EngineContext, params: DevboxCreateParams, principa
     return _row(engine, params, principal, base, launch, capability)
 
 
+_HOSTED_ONLY = ("tunnel", "gateways", "mcp")
+"""What only the hosted service has, and what would be missed in a devbox without it."""
+
+
 def _refuse_faults(params: DevboxCreateParams) -> None:
+    for field in _HOSTED_ONLY:
+        if (params.model_extra or {}).get(field):
+            raise InvalidRequest(f"{field}: devboxes of this server can't have that.", hint="Leave it out.")
     if params.name is not None:
         refuse_blank_name(params.name)
     if params.snapshot_id is not None and (params.blueprint_id is not None or params.blueprint_name is not None):
