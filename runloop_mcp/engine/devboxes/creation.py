@@ -9,6 +9,7 @@ from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxStatus, Devb
 from runloop_mcp.api.models.mounts import CodeMountOfDevbox, FileMount, Mount
 from runloop_mcp.api.models.scenario import LaunchParameters
 from runloop_mcp.devbox.port import Capability
+from runloop_mcp.engine.agents.mounted import agents_of
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.beginning import begin
@@ -33,7 +34,7 @@ async def create_devbox(
             return view(*await engine.database.read(lambda c: load(c, made)))
     row = await _startable(engine, params, principal)
     mounts = await engine.mounting.settled(_mounts(params))
-    row.data.has_mounts = bool(mounts)
+    row.data.has_mounts, row.data.agents = bool(mounts), agents_of(mounts)
 
     def work(connection: Connection) -> DevboxRow:
         # Looked up once more inside the transaction: the same key may have come to another server meanwhile.
