@@ -1,5 +1,7 @@
 """Named shells of a devbox: begun when they are first named; in each, one command after the other."""
 
+import time
+
 import anyio
 
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, InvalidState
@@ -132,7 +134,7 @@ class ShellTurn(Process):
     async def _run(self, stdout: OutputSink, stderr: OutputSink) -> None:
         shell = await self._named.running(self._box, self._environment, self.notes)
         self._process = await shell.start(self._command, stdout=stdout, stderr=stderr)
-        self.began = anyio.current_time()
+        self.began = time.monotonic()
         self._settled.set()
         self._exit = await self._process.wait()
         if not shell.alive and not self._exit.lost:
