@@ -29,6 +29,8 @@ from runloop_mcp.devbox.port import Driver
 from runloop_mcp.engine.accounts import EngineAccounts
 from runloop_mcp.engine.agents.service import EngineAgents
 from runloop_mcp.engine.alarm import Alarm
+from runloop_mcp.engine.benchmarks.runs import EngineBenchmarkRuns
+from runloop_mcp.engine.benchmarks.service import EngineBenchmarks
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.boots import Boots
@@ -42,6 +44,14 @@ from runloop_mcp.engine.environments.bases import base_of
 from runloop_mcp.engine.environments.blueprint_builder import BlueprintBuilder
 from runloop_mcp.engine.environments.blueprints import EngineBlueprints
 from runloop_mcp.engine.environments.snapshots import EngineSnapshots
+from runloop_mcp.engine.jobs.runner import JobRunner
+from runloop_mcp.engine.jobs.service import EngineBenchmarkJobs
+from runloop_mcp.engine.jobs.trial import Ports
+from runloop_mcp.engine.mounts.code_mounts import CodeMounts
+from runloop_mcp.engine.mounts.file_mounts import FileMounts
+from runloop_mcp.engine.mounts.mounting import Mounting
+from runloop_mcp.engine.mounts.object_contents import MountedObjects
+from runloop_mcp.engine.mounts.object_mounts import ObjectMounts
 from runloop_mcp.engine.objects.contents import ObjectContents
 from runloop_mcp.engine.objects.service import EngineObjects
 from runloop_mcp.engine.runs.launch import Launcher
@@ -52,6 +62,7 @@ from runloop_mcp.engine.scenarios.pack import FolderProblem
 from runloop_mcp.engine.scenarios.requirements import marked
 from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
 from runloop_mcp.engine.scorers.service import EngineScorers
+from runloop_mcp.engine.scoring.python_builder import package_sources
 from runloop_mcp.engine.scoring.toolbox import Toolbox
 from runloop_mcp.engine.secrets.file import SecretsFile
 from runloop_mcp.engine.secrets.service import EngineSecrets
@@ -155,6 +166,7 @@ class EmbeddedEngine(Backend):
         self._idle: IdleDevboxes
         self._standalone: StandaloneDevboxes
         self._boots: Boots
+        self._jobs: JobRunner
         self._alarm = Alarm()
 
     async def __aenter__(self) -> Self:
@@ -173,6 +185,8 @@ class EmbeddedEngine(Backend):
             database, self._state / "outputs", changes, quota_bytes=self._settings.output_quota_bytes
         )
         following.tasks = self._tasks
+        contents = ObjectContents(self._state / "objects", limit=self._settings.object_bytes)
+        mounted = MountedObjects(database, contents)
         self._engine = EngineContext(
             settings=self._settings,
             database=database,
@@ -186,7 +200,19 @@ class EmbeddedEngine(Backend):
             custom_scorers=ScorerCatalogue(database, self._packs),
             toolbox=Toolbox(self._driver, database, keeper.lock),
             secrets=SecretValues(self._secrets_file, self._environment),
-            objects=ObjectContents(self._state / "objects", limit=self._settings.object_bytes),
+            objects=contents,
+            mounting=Mounting(
+                self._driver,
+                database,
+                keeper.lock,
+                self._settings,
+                sources=package_sources(os.environ),
+                kinds={
+                    "file_mount": FileMounts(),
+                    "code_mount": CodeMounts(),
+                    "object_mount": ObjectMounts(mounted),
+                },
+            ),
             tasks=self._tasks,
         )
         self.scenarios = EngineScenarios(self._engine)
@@ -197,6 +223,10 @@ class EmbeddedEngine(Backend):
         self.snapshots = EngineSnapshots(self._engine)
         self.blueprints = EngineBlueprints(self._engine, BlueprintBuilder(self._engine, os.environ))
         self.secrets = EngineSecrets(self._secrets_file)
+        self.benchmarks = EngineBenchmarks(self._engine)
+        self.benchmark_runs = EngineBenchmarkRuns(self._engine, self._runs)
+        self._jobs = JobRunner(self._engine, Ports(self.scenarios, self.runs, self.devboxes, self.benchmark_runs))
+        self.benchmark_jobs = EngineBenchmarkJobs(self._engine, self._jobs)
         self.agents = EngineAgents(database)
         self.accounts = EngineAccounts(database)
         self.objects = EngineObjects(database, self._engine.objects)
@@ -214,6 +244,7 @@ class EmbeddedEngine(Backend):
     ) -> None:
         keeper = self._engine.keeper
         with anyio.CancelScope(shield=True):
+            await self._jobs.stop_all()
             # Scoring first: a devbox that ends under its scorers would look like a defect, and not like our end.
             await self._runs.stop_scoring()
             with contextlib.suppress(ApiError):  # what was kept before holds then
@@ -271,6 +302,7 @@ class EmbeddedEngine(Backend):
         await anyio.sleep(_FIRST_LOOK_SECONDS)
         while True:
             try:
+                await self._jobs.look_after()
                 due = min(
                     await self._runs.look_after_all(),
                     await self._standalone.look_after(),

@@ -13,7 +13,7 @@ from typing import Final
 import anyio
 from anyio.abc import TaskGroup
 
-from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.errors import InvalidRequest, Unavailable
 from runloop_mcp.rest.answers import Answer, AnyAnswer
 
 KEEP_SECONDS: Final = 900.0
@@ -64,6 +64,7 @@ class RequestIds:
 
         Raises:
             InvalidRequest: The id came with other content before.
+            Unavailable: The server ends.
         """
         fingerprint = sha256(content).digest()
         self._forget_old()
@@ -78,7 +79,7 @@ class RequestIds:
             )
         await entry.done.wait()
         if entry.answer is None:
-            raise InterruptedError("The server ended before the request was carried out.")
+            raise Unavailable("The server is ending.", hint="Try again when it is back.", retryable=True)
         return entry.answer
 
     async def _carry_out(self, scope: Scope, entry: _Entry, work: Work) -> None:

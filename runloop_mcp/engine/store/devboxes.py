@@ -40,6 +40,8 @@ class OwnData(BaseModel):
     secrets: dict[str, str] = Field(default_factory=dict)
     """Environment variable → name of the secret; the values are never kept with a devbox."""
     entrypoint: str | None = None
+    entrypoint_executions: list[str] = Field(default_factory=list)
+    """The executions that it has run as, one for each boot."""
     keep_alive_seconds: int | None
     """After so long without being asked to be kept alive it is shut down; None where its idle rule holds instead."""
 
@@ -70,6 +72,10 @@ class DevboxData(BaseModel):
     """The disk as scoring found it."""
     base_snapshot: str | None = None
     """What its disk began as, under the scenario's files: a named snapshot, or what a blueprint was built into."""
+    has_mounts: bool = False
+    """Whether anything is mounted into it at its launch."""
+    built_snapshot: str | None = None
+    """What mounts that need a network were built into, upon its base; its disk began as this, where there is one."""
     snapshot_id: str | None = None
     """The named snapshot that it was made from."""
     blueprint_id: str | None = None
@@ -81,7 +87,11 @@ class DevboxData(BaseModel):
 
     def pristine_home(self) -> str | None:
         """The snapshot that has the home as it was before a solver came; None where it was empty."""
-        return self.pristine_home_snapshot or self.base_snapshot
+        return self.pristine_home_snapshot or self.begins_as()
+
+    def begins_as(self) -> str | None:
+        """The snapshot that its disk began as, under the scenario's files; None where it was empty."""
+        return self.built_snapshot or self.base_snapshot
 
 
 ENDED = (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE)
@@ -193,6 +203,14 @@ def next_idle_expiry(connection: sqlite3.Connection, now_ms: int) -> int | None:
         "SELECT min(idle_expires_ms) FROM devboxes WHERE idle_expires_ms > ?", (now_ms,)
     ).fetchone()
     return None if soonest is None else int(soonest)
+
+
+def note_entrypoint(connection: sqlite3.Connection, devbox_id: str, execution_id: str, *, now_ms: int) -> None:
+    """Notes the execution that a devbox's entrypoint runs as."""
+    row = get(connection, devbox_id)
+    if row.data.own is not None:
+        row.data.own.entrypoint_executions.append(execution_id)
+        save(connection, row, now_ms=now_ms)
 
 
 def own_living(connection: sqlite3.Connection) -> list[DevboxRow]:

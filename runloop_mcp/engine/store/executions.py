@@ -199,6 +199,19 @@ def _row(values: Sequence[Any]) -> ExecutionRow:
     )
 
 
+def of_devbox(
+    connection: sqlite3.Connection, devbox_id: str, *, execution_id: str | None = None, shell_name: str | None = None
+) -> list[ExecutionRow]:
+    """The executions of a devbox, in the order in which they began; those of a named shell, or the one with an id."""
+    rows = connection.execute(
+        "SELECT id, devbox_id, status, exit_status, start_time_ms, end_time_ms, data FROM executions"
+        " WHERE devbox_id = ?1 AND (?2 IS NULL OR id = ?2)"
+        " AND (?3 IS NULL OR json_extract(data, '$.shell_name') = ?3) ORDER BY start_time_ms, rowid",
+        (devbox_id, execution_id, shell_name),
+    )
+    return [_row(values) for values in rows]
+
+
 def count(connection: sqlite3.Connection, devbox_id: str) -> int:
     """How many commands were started on a devbox."""
     (number,) = connection.execute("SELECT count(*) FROM executions WHERE devbox_id = ?", (devbox_id,)).fetchone()
