@@ -27,7 +27,7 @@ from runloop_mcp.engine.runs.states import ENDED, WITH_SCORE, Move, next_state
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
 from runloop_mcp.engine.scoring.scoring_devbox import Purpose, scoring_devbox_ids
 from runloop_mcp.engine.store import devboxes, events, runs
-from runloop_mcp.engine.store.devboxes import DevboxRow
+from runloop_mcp.engine.store.devboxes import BOOTING, DevboxRow
 from runloop_mcp.engine.store.idempotency import RequestKey
 from runloop_mcp.engine.store.runs import RunRow
 
@@ -269,7 +269,7 @@ class EngineRuns(Runs):
             return
         elif row.state is RunState.SCORING:
             await self.carry_on(row)
-        elif status in (DevboxStatus.QUEUED, DevboxStatus.PROVISIONING):
+        elif status in BOOTING:
             # Whoever began this boot is gone, and those who wait for the devbox do not boot it. In the queue it keeps
             # its turn, which is that of its run.
             held = await self._engine.keeper.hold(row.devbox_id)
