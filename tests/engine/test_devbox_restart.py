@@ -149,7 +149,21 @@ async def test_a_shutdown_that_was_interrupted_is_brought_to_its_end(state: Path
     async with _engine(state) as engine:
         ended = await engine.devboxes.wait(made.id, until=_ENDED, wait_seconds=20)
         assert (ended.status, ended.shutdown_reason) == (DevboxStatus.SHUTDOWN, "api_shutdown")
-    assert not list((state / "sandbox" / "devboxes").glob("dbx_*"))
+    assert not list(state.rglob(f"{made.id}*"))
+
+
+async def test_what_ends_in_the_queue_leaves_it(state: Path) -> None:
+    """Also where the server that queued it is no more: nobody behind it waits for it."""
+    async with _engine(state, max_devboxes=1) as engine:
+        first = await _made(engine)
+        queued = [await engine.devboxes.create(DevboxCreateParams()) for _ in range(2)]
+    async with _engine(state, max_devboxes=1, looks_after_runs=False) as engine:
+        assert await _said(engine, first.id, "echo up") == "up\n"
+        await engine.devboxes.shutdown(queued[0].id)
+        details = (await engine.devboxes.wait(queued[1].id, until=_ENDED, wait_seconds=0)).x_runloop_mcp
+        assert details is not None
+        assert details.queue is not None
+        assert (details.queue.place, details.queue.length) == (1, 1)
 
 
 async def test_a_devbox_is_held_by_one_live_server(state: Path) -> None:

@@ -14,7 +14,7 @@ from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.devboxes.setup import Setup
 from runloop_mcp.engine.runs.launch import LaunchFailed
-from runloop_mcp.engine.store import devboxes
+from runloop_mcp.engine.store import devboxes, places
 from runloop_mcp.engine.store import mounts as kept_mounts
 from runloop_mcp.engine.store.devboxes import BOOTING, DevboxRow
 
@@ -178,3 +178,4 @@ def _mark_ended(connection: Connection, devbox_id: str) -> None:
     row.expires_ms = None
     devboxes.save(connection, row, now_ms=now_ms())
     kept_mounts.forget(connection, devbox_id)
+    places.forget(connection, devbox_id)
