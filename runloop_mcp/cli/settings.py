@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     retention_gb: float = Field(
         default=10, ge=0, description="How much they may take together, in GB; the oldest go first."
     )
+    object_gb: float = Field(default=5, gt=0, description="How large an object that is uploaded may be, in GB.")
     max_devboxes: int = Field(
         default_factory=devboxes_at_once,
         ge=1,

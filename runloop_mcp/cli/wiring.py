@@ -84,6 +84,7 @@ def backend_for(settings: "Settings", *, looks_after_runs: bool = True) -> Backe
             max_devboxes=settings.max_devboxes,
             retention_days=settings.retention_days,
             retention_bytes=round(settings.retention_gb * 1e9),
+            object_bytes=round(settings.object_gb * 1e9),
         ),
     )
 
