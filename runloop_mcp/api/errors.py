@@ -6,6 +6,7 @@ The tree, with the HTTP status that the REST face gives each and whether a retry
       InvalidRequest   400  the request cannot be carried out as it stands     no
         InvalidState   400  the run or devbox is in a state that forbids it     no
       Unauthorized     401  no key, or one that is not known                    no
+      Forbidden        403  known, and still not allowed                        no
       NotFound         404  no such scenario, run, devbox, execution, file …    no
       Conflict         409  something that time will cure stands in the way     yes
       RateLimited      429  too many at once                                    yes
@@ -63,6 +64,13 @@ class Unauthorized(ApiError):
 
     status = 401
     code = "unauthorized"
+
+
+class Forbidden(ApiError):
+    """The key is known, and what it asks for is not for it; or nobody may do this to this thing."""
+
+    status = 403
+    code = "forbidden"
 
 
 class NotFound(ApiError):

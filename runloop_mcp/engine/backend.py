@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from sqlite3 import Connection
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,10 +14,9 @@ from anyio.abc import TaskGroup
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, NotFound
+from runloop_mcp.api.errors import ApiError, Conflict, NotFound
 from runloop_mcp.api.groups.scenarios import Scenarios
 from runloop_mcp.api.models.base import Page
-from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import (
     ScenarioCreateParams,
@@ -27,25 +25,24 @@ from runloop_mcp.api.models.scenario import (
     ScenarioUpdateParams,
     ScenarioView,
 )
-from runloop_mcp.api.models.scoring import ScoringMode
-from runloop_mcp.api.trace import EventKind
-from runloop_mcp.devbox.port import Driver, Files
+from runloop_mcp.devbox.port import Driver
+from runloop_mcp.engine.alarm import Alarm
 from runloop_mcp.engine.changes import Changes
-from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
-from runloop_mcp.engine.devboxes.executions import Executions, idempotency_scope
+from runloop_mcp.engine.devboxes.boots import Boots
+from runloop_mcp.engine.devboxes.executions import Executions
 from runloop_mcp.engine.devboxes.idle import IdleDevboxes
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper, Held
 from runloop_mcp.engine.devboxes.places import Places
 from runloop_mcp.engine.devboxes.service import EngineDevboxes
-from runloop_mcp.engine.devboxes.suspension import SUSPENDED, mark_resumed
+from runloop_mcp.engine.devboxes.standalone import StandaloneDevboxes
 from runloop_mcp.engine.environments.bases import base_of
 from runloop_mcp.engine.environments.blueprint_builder import BlueprintBuilder
 from runloop_mcp.engine.environments.blueprints import EngineBlueprints
 from runloop_mcp.engine.environments.snapshots import EngineSnapshots
 from runloop_mcp.engine.objects.contents import ObjectContents
 from runloop_mcp.engine.objects.service import EngineObjects
-from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, RESUMED, Launcher, LaunchFailed
+from runloop_mcp.engine.runs.launch import Launcher
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
@@ -54,17 +51,13 @@ from runloop_mcp.engine.scenarios.requirements import marked
 from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
 from runloop_mcp.engine.scorers.service import EngineScorers
 from runloop_mcp.engine.scoring.toolbox import Toolbox
-from runloop_mcp.engine.scoring.tools import ScorerTools
 from runloop_mcp.engine.secrets.file import SecretsFile
-from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.secrets.service import EngineSecrets
 from runloop_mcp.engine.secrets.values import SecretValues
 from runloop_mcp.engine.servers import Servers
 from runloop_mcp.engine.settings import EngineSettings
-from runloop_mcp.engine.store import devboxes, events, executions, idempotency, runs, versions
+from runloop_mcp.engine.store import devboxes
 from runloop_mcp.engine.store.database import Database
-from runloop_mcp.engine.store.devboxes import DevboxRow
-from runloop_mcp.engine.store.runs import RunRow
 from runloop_mcp.engine.trace import EngineTrace
 
 if TYPE_CHECKING:
@@ -158,6 +151,9 @@ class EmbeddedEngine(Backend):
         self._runs: EngineRuns
         self._servers = Servers(state / "servers")
         self._idle: IdleDevboxes
+        self._standalone: StandaloneDevboxes
+        self._boots: Boots
+        self._alarm = Alarm()
 
     async def __aenter__(self) -> Self:
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -193,13 +189,15 @@ class EmbeddedEngine(Backend):
         )
         self.scenarios = EngineScenarios(self._engine)
         self.scorers = EngineScorers(self._engine)
-        self.devboxes = EngineDevboxes(self._engine)
         self.runs = self._runs = EngineRuns(self._engine)
+        self._standalone = StandaloneDevboxes(self._engine)
+        self.devboxes = EngineDevboxes(self._engine, self._standalone, self._runs, self._alarm)
         self.snapshots = EngineSnapshots(self._engine)
         self.blueprints = EngineBlueprints(self._engine, BlueprintBuilder(self._engine, os.environ))
         self.secrets = EngineSecrets(self._secrets_file)
         self.objects = EngineObjects(database, self._engine.objects)
-        self._idle = IdleDevboxes(self._engine, self._runs.end_idle)
+        self._idle = IdleDevboxes(self._engine, self._end_idle, self._alarm)
+        self._boots = Boots(self._engine, self._idle, self._standalone, self._runs.fail)
         self.trace = EngineTrace(self._engine)
         if self._settings.looks_after_runs:
             self._tasks.start_soon(self._sweep)
@@ -253,6 +251,7 @@ class EmbeddedEngine(Backend):
         if not dry_run:
             # What nobody ended in time, because no server was there, is ended first.
             await self._runs.look_after_all(carry_on=False)
+            await self._standalone.look_after(carry_on=False)
         return await self._collector().collect(dry_run=dry_run)
 
     async def _collect_now_and_then(self) -> None:
@@ -268,152 +267,26 @@ class EmbeddedEngine(Backend):
         await anyio.sleep(_FIRST_LOOK_SECONDS)
         while True:
             try:
-                due = min(await self._runs.look_after_all(), await self._idle.look_after())
+                due = min(
+                    await self._runs.look_after_all(),
+                    await self._standalone.look_after(),
+                    await self._idle.look_after(),
+                )
             except ApiError as error:
-                logger.warning("Looking after runs failed, and is tried again: %s", error)
+                logger.warning("Looking after runs and devboxes failed, and is tried again: %s", error)
                 due = _SWEEP_SECONDS
             except Exception:
-                # The boundary of a background task: what keeps us from looking after runs must not end the server.
-                logger.exception("Looking after runs failed")
+                # The boundary of a background task: what keeps us from looking after them must not end the server.
+                logger.exception("Looking after runs and devboxes failed")
                 due = _SWEEP_SECONDS
-            await self._idle.wait(min(due, _SWEEP_SECONDS))
+            await self._alarm.wait(min(due, _SWEEP_SECONDS))
 
     async def _boot(self, held: Held) -> None:
-        """Boots a held devbox: made and launched where it never was, else again on its disk."""
-        engine = self._engine
-        run, row = await self._bootable(held)
-        if not engine.places.has(held.id):
-            await engine.places.take(held.id)
-            run, row = await self._bootable(held)
-        values = await engine.secrets.of(run.data.secrets.values())
-        bound = {variable: values[name] for variable, name in run.data.secrets.items() if name in values}
-        held.environment = {**run.data.environment_variables, **bound}
-        # The run last: who finds it here takes the mask that is beside it.
-        held.mask = Mask(values)
-        held.run = run
-        commands, keys = await engine.database.read(
-            lambda connection: (
-                executions.count(connection, held.id),
-                idempotency.all_of(connection, idempotency_scope(held.id)),
-            )
-        )
-        # What this server knows may be ahead of the store, where a devbox ended under commands that are being kept.
-        held.commands, held.keys = max(commands, held.commands), {**keys, **held.keys}
-        was_there = row.status is DevboxStatus.RUNNING or row.status in SUSPENDED
-        try:
-            if was_there:
-                held.run = await self._boot_again(held, run, row)
-            else:
-                await self._launch(held, run, row)
-            await self._idle.begin(held, row.data.launch_parameters.idle_rule())
-        except ApiError as error:
-            # What launch commands print is told to callers and kept.
-            error.message = held.mask.text(error.message)
-            if isinstance(error, NotFound | InvalidState) or not was_there:
-                await self._give_up(held, row, error)
-            raise
-        if held.box is not None:
-            self._tasks.start_soon(self._watch, held)
-        engine.changes.notify(run.id, held.id)
+        await self._boots.boot(held)
 
-    async def _bootable(self, held: Held) -> tuple[RunRow, DevboxRow]:
-        """The run and the devbox as they are kept.
-
-        Raises:
-            InvalidState: The devbox has ended for ever.
-        """
-        run, row = await self._engine.database.read(lambda connection: _rows(connection, held.id))
-        if row.status in (DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN):
-            await self._engine.keeper.release(held, forget=True)
-            raise InvalidState(
-                row.data.failure_message or f"The devbox is shut down, and its run is {run.state}.",
-                hint="Start a new run.",
-            )
-        return run, row
-
-    async def _boot_again(self, held: Held, run: RunRow, row: DevboxRow) -> RunRow:
-        engine = self._engine
-        await engine.executions.forget_lost(held.id)
-        held.shells.remember(await engine.database.read(lambda connection: executions.shell_names(connection, held.id)))
-        if row.status is DevboxStatus.RUNNING:
-            began = anyio.current_time()
-            await engine.launcher.resume(held, row, news=BOOTED_AGAIN)
-            booted = _booted(row, how="again", seconds=anyio.current_time() - began)
-
-            def keep_resumed(connection: Connection) -> RunRow:
-                events.append(connection, run.id, EventKind.DEVBOX, now_ms(), booted)
-                return runs.note(connection, run.id, BOOTED_AGAIN, now_ms=now_ms())
-
-            return await engine.database.write(keep_resumed)
-        await engine.launcher.resume(held, row, news=RESUMED)
-        await engine.database.write(lambda connection: mark_resumed(connection, held.id))
-        return run
-
-    async def _launch(self, held: Held, run: RunRow, row: DevboxRow) -> None:
-        engine = self._engine
-        scenario = await engine.database.read(lambda connection: versions.get(connection, run.data.scenario_version))
-        record = await engine.library.record(run.scenario_id)
-        if record.environment_hash != run.data.environment_hash:
-            raise InvalidState(
-                "The scenario was changed between the start of the run and the boot of its devbox.",
-                hint="Start a new run.",
-            )
-        files = Files(record.files.key, record.files.source) if record.files else None
-        # Scored in place, a devbox has to have from the start what its scorers will need.
-        live = run.data.scoring is ScoringMode.LIVE
-        tools = await engine.toolbox.tools_for(scenario.scoring_contract) if live else ScorerTools()
-        began = anyio.current_time()
-        await engine.launcher.create(held, row, scenario, files, tools.read_only)
-        booted = _booted(row, how="launched", seconds=anyio.current_time() - began)
-
-        def keep_launched(connection: Connection) -> None:
-            devboxes.save(connection, row, now_ms=now_ms())
-            events.append(connection, run.id, EventKind.DEVBOX, now_ms(), booted)
-
-        await engine.database.write(keep_launched)
-
-    async def _give_up(self, held: Held, row: DevboxRow, error: ApiError) -> None:
-        """The devbox can't be used: its run fails with the reason."""
-        if held.boot is not None:
-            held.boot.giving_up = True
-        row.data.failure_reason = error.reason if isinstance(error, LaunchFailed) else "execution_failed"
-        row.data.failure_message = str(error)
-        engine = self._engine
-        await engine.database.write(lambda connection: devboxes.save(connection, row, now_ms=now_ms()))
-        try:
-            await self._runs.fail(held.run_id, held, f"The devbox could not be used: {error}")
-        except InvalidState:
-            # Canceled or scored meanwhile: that stands.
-            logger.info("The devbox of run %s failed after the run had moved on: %s", held.run_id, error)
-
-    async def _watch(self, held: Held) -> None:
-        """Notes why a devbox ended that nobody ended; the next call boots it again."""
-        box = held.box
-        if box is None:
-            return
-        reason = held.mask.text(await box.wait_ended())
-        if held.stopping or held.box is not box:
-            return
-        held.box = None
-        await self._engine.places.leave(held.id)
-        held.news.append(f"The devbox had ended ({reason}) and was booted again on its disk.")
-        try:
-            row = await self._engine.database.write(
-                lambda connection: runs.note(connection, held.run_id, f"The devbox ended: {reason}", now_ms=now_ms())
-            )
-        except Exception:
-            # The boundary of a background task: a note that can't be kept must not end the server.
-            logger.exception("The devbox of run %s ended, which could not be noted: %s", held.run_id, reason)
-            return
-        self._engine.moved(row)
-
-
-def _booted(row: DevboxRow, *, how: str, seconds: float) -> dict[str, object]:
-    """A boot, as the record tells of it: not what launch commands are, which solvers are not told."""
-    commands = len(row.data.launch_parameters.launch_commands or ()) if how == "launched" else 0
-    return {"status": row.status, "how": how, "duration_ms": round(seconds * 1000), "launch_commands": commands}
-
-
-def _rows(connection: Connection, devbox_id: str) -> tuple[RunRow, DevboxRow]:
-    row = devboxes.get(connection, devbox_id)
-    return runs.get(connection, row.run_id), row
+    async def _end_idle(self, held: Held, seconds: int) -> None:
+        row = await self._engine.database.read(lambda connection: devboxes.get(connection, held.id))
+        if row.run_id is None:
+            await self._standalone.end_idle(held)
+        else:
+            await self._runs.end_idle(held, seconds)

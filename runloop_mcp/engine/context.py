@@ -1,6 +1,8 @@
 """What the engine's services share."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from sqlite3 import Connection
 
 from anyio.abc import TaskGroup
 
@@ -61,15 +63,20 @@ class EngineContext:
         return await self.secrets.mask(row.data.secrets.values())
 
     async def mask_of_devbox(self, devbox_id: str) -> Mask:
-        """Likewise for the run that a devbox belongs to.
+        """Likewise for a devbox, of a run or of its own.
 
         Raises:
             NotFound: There is no such devbox.
         """
         held = self.keeper.get(devbox_id)
-        if held is not None and held.run is not None:
+        if held is not None and held.prepared:
             return held.mask
-        row = await self.database.read(
-            lambda connection: runs.get(connection, devboxes.get(connection, devbox_id).run_id)
-        )
-        return await self.secrets.mask(row.data.secrets.values())
+        names = await self.database.read(lambda connection: _secret_names(connection, devbox_id))
+        return await self.secrets.mask(names)
+
+
+def _secret_names(connection: Connection, devbox_id: str) -> Collection[str]:
+    row = devboxes.get(connection, devbox_id)
+    if row.run_id is not None:
+        return runs.get(connection, row.run_id).data.secrets.values()
+    return row.data.own.secrets.values() if row.data.own is not None else ()

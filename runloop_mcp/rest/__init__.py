@@ -1,1 +1,1 @@
-"""The Runloop REST API, served over any backend: the second face."""
+"""The Runloop REST API in front of any backend: what Runloop's own clients talk to."""

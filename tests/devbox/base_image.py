@@ -34,8 +34,11 @@ _ACCOUNTS = {
 
 def write(archive: Path, scratch: Path) -> None:
     """Makes the archive of a root file system; `scratch` is an empty folder."""
+    files = {path: _name_of(path) for path in sorted(_system_files())}
     with tarfile.open(archive, "w") as tar:
-        for name, mode in _directories():
+        # Each directory by itself: what is left out, engines make as they like.
+        parents = {str(parent): 0o755 for name in files.values() for parent in Path(name).parents}
+        for name, mode in sorted({**parents, **dict(_directories())}.items()):
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, mode
             tar.addfile(entry)
@@ -43,16 +46,16 @@ def write(archive: Path, scratch: Path) -> None:
             entry = tarfile.TarInfo(name)
             entry.type, entry.linkname = tarfile.SYMTYPE, f"usr/{name}"
             tar.addfile(entry)
-        for path in sorted(_system_files()):
-            tar.add(
-                path,
-                f"usr/{path.relative_to('/usr')}" if path.is_relative_to("/usr") else str(path)[1:],
-                recursive=False,
-            )
+        for path, name in files.items():
+            tar.add(path, name, recursive=False)
         for name, content in _ACCOUNTS.items():
             (scratch / name).write_text(content)
             tar.add(scratch / name, f"etc/{name}", filter=_of_root)
         _add_pytest(tar, scratch)
+
+
+def _name_of(path: Path) -> str:
+    return f"usr/{path.relative_to('/usr')}" if path.is_relative_to("/usr") else str(path)[1:]
 
 
 def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -44,14 +44,20 @@ class Running:
 _running: dict[str, Running] = {}
 
 
-def engine(name: str) -> Running:
-    """An engine with the tests' image in it; the same one for the whole process."""
-    if name not in _running:
+def engine(name: str, *, storage: Path | None = None) -> Running:
+    """An engine with the tests' image in it; the same one for the whole process.
+
+    Args:
+        name: Which engine.
+        storage: A folder on btrfs where Docker is to keep its images and containers; None: a folder of its own.
+    """
+    key = f"{name} on {storage}" if storage else name
+    if key not in _running:
         assert not why_not(name), why_not(name)
         # A short path, as a socket's name has to be, on a disk that containers can lie on.
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir="/var/tmp"))
         address = f"unix://{folder / 'engine.sock'}"
-        command = _podman(folder, address) if name == "podman" else _dockerd(folder, address)
+        command = _podman(folder, address) if name == "podman" else _dockerd(folder, address, storage)
         with (folder / "log").open("w") as log:
             # Podman leaves an image's archive among the temporary files.
             environment = {**os.environ, "TMPDIR": str(folder)}
@@ -59,13 +65,15 @@ def engine(name: str) -> Running:
         atexit.register(_end, process, folder)
         _wait_ready(process, folder)
         _import_image(folder)
-        _running[name] = Running(address)
-    return _running[name]
+        _running[key] = Running(address)
+    return _running[key]
 
 
-def _dockerd(folder: Path, address: str) -> Sequence[str]:
-    folders = [f"--{name}={folder / name}" for name in ("data-root", "exec-root", "pidfile")]
-    return ["/usr/sbin/dockerd", "--host", address, *folders, "--bridge=none", "--iptables=false", "--ip-forward=false"]
+def _dockerd(folder: Path, address: str, storage: Path | None) -> Sequence[str]:
+    folders = [f"--{name}={folder / name}" for name in ("exec-root", "pidfile")]
+    data = ["--data-root", str(storage or folder / "data-root"), *(["--storage-driver=btrfs"] if storage else [])]
+    quiet = ["--bridge=none", "--iptables=false", "--ip-forward=false"]
+    return ["/usr/sbin/dockerd", "--host", address, *data, *folders, *quiet]
 
 
 def _podman(folder: Path, address: str) -> Sequence[str]:

@@ -23,11 +23,19 @@ _MOST_PROCESSES = 32_768
 """Of all containers of one user together, where a number has to be given."""
 _MOST_OPEN_FILES = 65_536
 _END_SECONDS = 60.0
+DISK_SLACK = 32 << 20
+"""A hard cap lies so much beyond the limit that the watchdog enforces: it ends what writes, and tells of it."""
 PIPES = "/run/shells"
 
 
 def configuration(
-    image: str, spec: DevboxSpec, labels: Mapping[str, str], *, processors: int | None, podman: bool
+    image: str,
+    spec: DevboxSpec,
+    labels: Mapping[str, str],
+    *,
+    processors: int | None,
+    podman: bool,
+    disk_cap: int | None = None,
 ) -> dict[str, Any]:
     """The request that makes a devbox's container.
 
@@ -37,6 +45,7 @@ def configuration(
         labels: The container's.
         processors: How many the engine's machine has; None where that is unknown.
         podman: Whether the engine is Podman.
+        disk_cap: The most bytes that its storage may let the container's disk have; None: whatever there is.
     """
     user = spec.user.uid
     own_network = spec.network is Network.NONE
@@ -65,6 +74,7 @@ def configuration(
             "Sysctls": {"kernel.shm_rmid_forced": "1"},  # no segment of memory outlives those who have it attached
             "LogConfig": {"Type": "none"},
             "Ulimits": _ulimits(spec, podman=podman),
+            **({"StorageOpt": {"size": str(disk_cap)}} if disk_cap is not None else {}),
             **_limits(spec, processors),
         },
     }

@@ -27,7 +27,8 @@ from . import DEFAULT_IMAGE, names
 from .address import find
 from .bootstrap import modules
 from .build import build_image
-from .containers import ContainerEnd, configuration, kill
+from .containers import ContainerEnd, kill
+from .creation import Creation
 from .devbox import DockerDevbox
 from .engine import Engine, Refused
 from .environments import Environments, commit, files_of
@@ -53,6 +54,7 @@ class _Connected:
         self.environments = Environments(engine, called, self.locks)
         self.snapshots = Snapshots(engine, called, self.environments)
         self.inventory = Inventory(engine, called, self.locks, self.snapshots, image)
+        self.creation = Creation(engine, host)
 
 
 class DockerDriver(Driver):
@@ -149,6 +151,14 @@ class DockerDriver(Driver):
     async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102 - see the port
         return [name for name in names if name not in (await self.programs()).names]
 
+    async def caps_disks(self) -> bool:
+        """Whether the engine's storage holds the disks of devboxes to a size; known once one was made.
+
+        Raises:
+            Unavailable: The engine does not answer.
+        """
+        return (await self._ready()).creation.caps_disks is True
+
     @speaks_to_engine
     async def programs(self) -> "Programs.Found":
         """What the default image has on its PATH, and the version of its Python.
@@ -230,10 +240,7 @@ class DockerDriver(Driver):
         labels = ready.names.labels(names.DEVBOX, devbox_id, spec=spec_to_json(spec), files=keys)
         lock = await anyio.to_thread.run_sync(ready.locks.hold, devbox_id)
         try:
-            request = configuration(
-                image, spec, labels, processors=ready.host.get("NCPU"), podman=ready.engine.is_podman
-            )
-            await ready.engine.post("/containers/create", request, name=container)
+            await ready.creation.create(container, image, spec, labels)
         except BaseException as error:
             if isinstance(error, Refused) and error.status == 409:  # another server was faster
                 os.close(lock)

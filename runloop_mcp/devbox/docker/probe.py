@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runloop_mcp.api.errors import ApiError
-from runloop_mcp.devbox.port import Capability, Command, Devbox, DevboxSpec, Finding
+from runloop_mcp.devbox.port import Capability, Command, Devbox, DevboxSpec, Finding, Limits
 
 if TYPE_CHECKING:
     from .driver import DockerDriver
 
 _TRIAL = "for place in . ~ /tmp; do cp /bin/true $place/copy && $place/copy || exit; done"
+_TRIAL_DISK_BYTES = 1 << 30
+"""A limit, so that it is seen whether the engine's storage can hold a disk to one."""
 _SECONDS = 30.0
 
 
@@ -30,7 +32,7 @@ async def examine(driver: "DockerDriver") -> Capability:
         findings.append(Finding("image", ok=True, detail=f"{driver.image}, with Python {python}"))
         findings += await _try(driver)
         findings += [_program(driver.image, name, name in programs.names) for name in ("pytest", "git")]
-        findings.append(_limits(host))
+        findings.append(_limits(host, caps_disks=await driver.caps_disks()))
     except ApiError as error:
         findings.append(Finding("image", ok=False, detail=error.message, remedy=error.hint or "Name another image."))
     works = all(finding.ok for finding in findings if finding.required)
@@ -39,7 +41,7 @@ async def examine(driver: "DockerDriver") -> Capability:
 
 async def _try(driver: "DockerDriver") -> list[Finding]:
     name = f"probe-{secrets.token_hex(8)}"
-    box = await driver.create(name, DevboxSpec())
+    box = await driver.create(name, DevboxSpec(limits=Limits(disk_bytes=_TRIAL_DISK_BYTES)))
     try:
         status, output = await _run(box, "bash", "-c", _TRIAL)
     except (ApiError, TimeoutError) as error:
@@ -70,10 +72,11 @@ def _program(image: str, name: str, there: bool) -> Finding:
     return Finding(name, ok=there, detail=detail, remedy=f"Install {name} in the image.", required=False)
 
 
-def _limits(host: "dict[str, object] | object") -> Finding:
+def _limits(host: "dict[str, object] | object", *, caps_disks: bool) -> Finding:
     known = host if isinstance(host, dict) else {}
     named = {"memory": "MemoryLimit", "processors": "CpuCfsQuota", "processes": "PidsLimit"}
     held = [name for name, key in named.items() if known.get(key)]
     counted = "; processes by control groups" if known.get("PidsLimit") else ""
-    detail = f"{', '.join(held) or 'nothing'} by the engine; disk by a watchdog{counted}"
+    disk = "disk by a watchdog, and not far beyond it by the engine's storage" if caps_disks else "disk by a watchdog"
+    detail = f"{', '.join(held) or 'nothing'} by the engine; {disk}{counted}"
     return Finding("limits", ok=True, detail=detail, required=False)

@@ -89,7 +89,8 @@ class Request:
     """Names the arguments, where there is a key."""
     notes: list[str]
     """What its caller should be told beside its result."""
-    run_id: str
+    run_id: str | None
+    """The run that the devbox belongs to, where it does."""
     call: ToolCall | None = None
     """The call that asked for it."""
 
@@ -225,7 +226,7 @@ class Executions:
         try:
             await self._keep(running, keep_start)
             running.kept.set()
-            self._changes.notify(running.request.run_id)
+            self._notify(running)
             end = await running.process.wait()
         except BaseException:
             with anyio.CancelScope(shield=True):
@@ -252,7 +253,11 @@ class Executions:
                     running.request.call.recorded = True
         running.kept.set()
         running.done.set()
-        self._changes.notify(row.id, running.request.run_id)
+        self._notify(running, row.id)
+
+    def _notify(self, running: Running, *ids: str) -> None:
+        run_id = running.request.run_id
+        self._changes.notify(*ids, *([run_id] if run_id is not None else []))
 
     async def _keep(self, running: Running, work: Callable[[Connection], None]) -> bool:
         try:

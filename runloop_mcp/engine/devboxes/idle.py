@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from sqlite3 import Connection
 
-import anyio
-
 from runloop_mcp.api.errors import ApiError, Conflict
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.api.models.scenario import AfterIdle
+from runloop_mcp.engine.alarm import Alarm
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.keeper import Held
@@ -30,23 +29,17 @@ ShutDown = Callable[[Held, int], Awaitable[None]]
 class IdleDevboxes:
     """Looks after the devboxes whose launch parameters say what happens when nobody uses them."""
 
-    def __init__(self, engine: EngineContext, shut_down: ShutDown) -> None:
+    def __init__(self, engine: EngineContext, shut_down: ShutDown, alarm: Alarm) -> None:
         self._engine = engine
         self._shut_down = shut_down
-        self._begun = anyio.Event()
+        self._alarm = alarm
 
     async def begin(self, held: Held, rule: AfterIdle | None) -> None:
         """Begins to look after a devbox that has just booted."""
         held.after_idle, held.used_ms = rule, now_ms()
         if rule is not None:
             await self._keep({held.id: held.used_ms + rule.idle_time_seconds * 1000})
-            self._begun.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Waits, but no longer than until there is another devbox to look after."""
-        with anyio.move_on_after(seconds):
-            await self._begun.wait()
-            self._begun = anyio.Event()
+            self._alarm.ring()
 
     async def look_after(self) -> float:
         """Does what is due; returns the seconds until the next is."""
@@ -56,7 +49,7 @@ class IdleDevboxes:
             rule = held.after_idle
             if rule is None or held.stopping or (held.boot is not None and not held.boot.done.is_set()):
                 continue
-            if held.running or held.snapshots or (held.run is not None and held.run.state is RunState.SCORING):
+            if held.busy() or (held.run is not None and held.run.state is RunState.SCORING):
                 held.used_ms = now
             expires = held.used_ms + rule.idle_time_seconds * 1000
             if expires <= now:
@@ -75,7 +68,7 @@ class IdleDevboxes:
             {
                 held.id: held.used_ms + held.after_idle.idle_time_seconds * 1000
                 for held in self._engine.keeper.all_held()
-                if held.after_idle is not None and held.run is not None
+                if held.after_idle is not None and held.prepared
             }
         )
 

@@ -53,8 +53,12 @@ class Held:
     """Covers those values, from the boot on."""
     shells: Shells = field(default_factory=Shells)
     commands: int = 0
+    prepared: bool = False
+    """Whether environment, mask and run are known: from the first boot on."""
     run: RunRow | None = None
-    """The run as it stands, from the first boot on: only this server can move it while it holds the devbox."""
+    """The run as it stands: only this server can move it while it holds the devbox. None: it belongs to none."""
+    entrypoint: Running | None = None
+    """The command that runs for as long as the devbox is up, where it has such a one."""
     news: list[str] = field(default_factory=list)
     """What the next execution should tell its caller."""
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -75,9 +79,13 @@ class Held:
     """When its idle time is over, as it was last kept."""
 
     @property
-    def run_id(self) -> str:
-        """The run that the devbox belongs to; empty before the first boot."""
-        return self.run.id if self.run else ""
+    def run_id(self) -> str | None:
+        """The run that the devbox belongs to; None before the first boot, and where it belongs to none."""
+        return self.run.id if self.run else None
+
+    def busy(self) -> bool:
+        """Whether somebody's command runs on it, or a snapshot of it is being made."""
+        return self.snapshots > 0 or any(running is not self.entrypoint for running in self.running.values())
 
     def is_ready(self) -> bool:
         """Whether commands can be started now."""
@@ -107,7 +115,7 @@ class DevboxKeeper:
         return FileLock(
             self._folder / f"{devbox_id}.lock",
             taken=taken,
-            hint="Go on with the run there, or stop that server and call again.",
+            hint="Go on with it there, or stop that server and call again.",
         )
 
     def get(self, devbox_id: str) -> Held | None:
@@ -153,7 +161,7 @@ class DevboxKeeper:
                 await held.released.wait()
             held = await self.hold(devbox_id)
         if held.stopping:
-            raise Conflict("The devbox is just being ended.", hint="Look at its run.", retry_after=1)
+            raise Conflict("The devbox is just being ended.", hint="Look at it again.", retry_after=1)
         if held.is_ready():
             return held
         boot = self.begin_boot(held)
@@ -174,7 +182,7 @@ class DevboxKeeper:
             return Conflict("The devbox is still booting.", hint="Call again in a few seconds.", retry_after=1)
         return Conflict(
             f"The devbox is queued: place {queue.place} of {queue.length} in the queue.",
-            hint="It boots when its turn comes. Runs that are completed or canceled make room.",
+            hint="It boots when its turn comes. Runs that end and devboxes that are shut down make room.",
             retry_after=5,
         )
 
@@ -190,7 +198,7 @@ class DevboxKeeper:
             with boot.scope:
                 await self._boot(held)
             if boot.scope.cancelled_caught:
-                boot.error = InvalidState("The devbox was ended while it was booting.", hint="Look at its run.")
+                boot.error = InvalidState("The devbox was ended while it was booting.", hint="Look at it again.")
         except ApiError as error:
             boot.error = error
         except Exception:

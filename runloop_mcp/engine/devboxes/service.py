@@ -2,19 +2,14 @@
 
 import posixpath
 from collections.abc import Collection
-from dataclasses import dataclass
 from sqlite3 import Connection
-
-import anyio
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.api.errors import Conflict, InvalidRequest, InvalidState
 from runloop_mcp.api.groups.devboxes import Devboxes
-from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import (
     DevboxCreateParams,
-    DevboxDetails,
     DevboxListParams,
     DevboxStatus,
     DevboxUpdateParams,
@@ -31,39 +26,43 @@ from runloop_mcp.api.models.devbox import (
 )
 from runloop_mcp.api.models.devbox_record import DevboxLogs, DevboxUsage
 from runloop_mcp.api.models.run import RunState
-from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.api.trace import EventKind, ToolCall
-from runloop_mcp.devbox.port import HOME, Devbox
+from runloop_mcp.devbox.port import HOME
+from runloop_mcp.engine.alarm import Alarm
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes import output
-from runloop_mcp.engine.devboxes.executions import Request, Running, idempotency_scope, stream_of
-from runloop_mcp.engine.devboxes.keeper import Held
+from runloop_mcp.engine.devboxes.commands import Commands
+from runloop_mcp.engine.devboxes.creation import create_devbox, refuse_blank_name
+from runloop_mcp.engine.devboxes.executions import stream_of
+from runloop_mcp.engine.devboxes.standalone import StandaloneDevboxes
 from runloop_mcp.engine.devboxes.suspension import SUSPENDED, suspend
-from runloop_mcp.engine.runs.states import ENDED, next_calls
-from runloop_mcp.engine.runs.view import time_left_seconds
-from runloop_mcp.engine.store import devboxes, events, executions, idempotency, places, runs
+from runloop_mcp.engine.devboxes.usable import usable, with_run
+from runloop_mcp.engine.devboxes.view import load, view, with_queue
+from runloop_mcp.engine.runs.service import EngineRuns
+from runloop_mcp.engine.store import devboxes, events
 from runloop_mcp.engine.store.devboxes import DevboxRow
-from runloop_mcp.engine.store.executions import ExecutionRow
-from runloop_mcp.engine.store.runs import RunRow
 
 _BOOT_SECONDS = 20.0
 _KILL_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Usable:
-    """A devbox that may be used now."""
-
-    held: Held
-    run: RunRow
-
-
 class EngineDevboxes(Devboxes):
-    """Devboxes of the embedded engine."""
+    """Devboxes of the embedded engine.
 
-    def __init__(self, engine: EngineContext) -> None:
+    Args:
+        engine: Whose they are.
+        standalone: Looks after those that belong to no run.
+        runs: Looks after those that belong to one.
+        alarm: Rung when a devbox has a new time to be ended at.
+    """
+
+    def __init__(self, engine: EngineContext, standalone: StandaloneDevboxes, runs: EngineRuns, alarm: Alarm) -> None:
         self._engine = engine
+        self._standalone = standalone
+        self._runs = runs
+        self._alarm = alarm
+        self._commands = Commands(engine)
 
     async def create(
         self,
@@ -73,19 +72,50 @@ class EngineDevboxes(Devboxes):
         idempotency_key: str | None = None,
     ) -> DevboxView:
         """See `Devboxes.create`."""
-        raise NotImplementedError
+        made = await create_devbox(self._engine, params, principal=principal, idempotency_key=idempotency_key)
+        self._alarm.ring()
+        return made
 
     async def list(self, params: DevboxListParams) -> Page[DevboxView]:
         """See `Devboxes.list`."""
-        raise NotImplementedError
+
+        def work(connection: Connection) -> tuple[list[tuple[DevboxRow, QueuePlace | None]], int, bool]:
+            rows, total, more = devboxes.page(connection, params)
+            return [with_queue(connection, row) for row in rows], total, more
+
+        found, total, more = await self._engine.database.read(work)
+        return Page[DevboxView](items=[view(*each) for each in found], has_more=more, total_count=total)
 
     async def update(self, devbox_id: str, params: DevboxUpdateParams) -> DevboxView:
         """See `Devboxes.update`."""
-        raise NotImplementedError
+        if params.name is not None:
+            refuse_blank_name(params.name)
+
+        def work(connection: Connection) -> tuple[DevboxRow, QueuePlace | None]:
+            row = devboxes.get(connection, devbox_id)
+            row.data.name = params.name if params.name is not None else row.data.name
+            row.data.metadata = params.metadata if params.metadata is not None else row.data.metadata
+            devboxes.save(connection, row, now_ms=now_ms())
+            return with_queue(connection, row)
+
+        return view(*await self._engine.database.write(work))
 
     async def shutdown(self, devbox_id: str, *, force: bool = False) -> DevboxView:
         """See `Devboxes.shutdown`."""
-        raise NotImplementedError
+        row, _ = await self._row(devbox_id)
+        if not row.ended:
+            held = await self._engine.keeper.hold(devbox_id)
+            if held.snapshots and not force:
+                raise Conflict(
+                    "A snapshot of the devbox is being made, so it can't be shut down yet.",
+                    hint="Wait for that, or force the shutdown: the snapshot fails then.",
+                    retry_after=1,
+                )
+            if row.run_id is None:
+                await self._standalone.end(held, "api_shutdown")
+            else:
+                await self._runs.shut_down(row.run_id, held)
+        return await self.retrieve(devbox_id)
 
     async def logs(
         self, devbox_id: str, *, execution_id: str | None = None, shell_name: str | None = None
@@ -99,14 +129,14 @@ class EngineDevboxes(Devboxes):
 
     async def retrieve(self, devbox_id: str) -> DevboxView:
         """See `Devboxes.retrieve`."""
-        return _view(*await self._row(devbox_id))
+        return view(*await self._row(devbox_id))
 
     async def wait(self, devbox_id: str, *, until: Collection[DevboxStatus], wait_seconds: float) -> DevboxView:
         """See `Devboxes.wait`."""
         row, queue = await self._engine.changes.wait(
             devbox_id, lambda: self._row(devbox_id), lambda seen: seen[0].status in until, seconds=wait_seconds
         )
-        return _view(row, queue)
+        return view(row, queue)
 
     async def execute(
         self,
@@ -118,123 +148,35 @@ class EngineDevboxes(Devboxes):
         call: ToolCall | None = None,
     ) -> ExecutionView:
         """See `Devboxes.execute`."""
-        if "\0" in params.command:
-            raise InvalidRequest("The command holds a NUL character.", hint="Send the command without it.")
-        arguments = idempotency.fingerprint(params) if idempotency_key is not None else ""
-        if idempotency_key is not None and self._engine.keeper.get(devbox_id) is None:
-            # The devbox may be gone, or have to be booted first: a repeated call needs neither.
-            scope = idempotency_scope(devbox_id)
-            begun = await self._engine.database.read(
-                lambda connection: idempotency.find(connection, scope, idempotency_key, arguments)
-            )
-            if begun is not None:
-                return await self.execution(devbox_id, begun, wait_seconds=wait_seconds)
-        usable = await self._usable(devbox_id)
-        held = usable.held
-        if idempotency_key is None:
-            running = await self._start(usable, params, None, "", call)
-        else:
-            async with held.keyed:  # two calls with one key must not both find it unused
-                known = held.keys.get(idempotency_key)
-                if known is None:
-                    running = await self._start(usable, params, idempotency_key, arguments, call)
-                    held.keys[idempotency_key] = (arguments, running.row.id)
-            if known is not None:
-                idempotency.refuse_other_arguments(known[0], arguments)
-                return await self.execution(devbox_id, known[1], wait_seconds=wait_seconds)
-        try:
-            await self._engine.executions.see_through(running, held.mask, seconds=wait_seconds)
-            with anyio.move_on_after(wait_seconds):
-                await running.done.wait()
-            await running.kept.wait()
-        except BaseException:
-            # Nobody learned the execution's id, so nobody else could end it.
-            with anyio.CancelScope(shield=True), anyio.move_on_after(_KILL_SECONDS):
-                running.killed = True
-                await running.process.kill()
-            raise
-        view = await self._engine.executions.view(running.snapshot(), held.mask)
-        return _with_budget(view, usable)
-
-    async def _start(
-        self, usable: _Usable, params: ExecuteParams, key: str | None, arguments: str, call: ToolCall | None
-    ) -> Running:
-        held, limit = usable.held, usable.run.data.commands_limit
-        if limit is not None and held.commands >= limit:
-            raise InvalidState(
-                f"All {limit} commands of this run are used up.",
-                hint="Files can still be read and written; then score the run.",
-            )
-        # Counted before the start, so that commands side by side can't pass the limit together.
-        news, held.news = held.news, []
-        request = Request(new_id(IdPrefix.EXECUTION), params, key, arguments, news, usable.run.id, call)
-        held.commands += 1
-        try:
-            return await self._engine.executions.start(held, _box(held), request)
-        except BaseException:
-            held.commands -= 1
-            held.news = news + held.news
-            raise
+        return await self._commands.execute(
+            devbox_id, params, wait_seconds=wait_seconds, idempotency_key=idempotency_key, call=call
+        )
 
     async def execution(
         self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0, last_n: int | None = None
     ) -> ExecutionView:
         """See `Devboxes.execution`."""
-        row = await self._engine.changes.wait(
-            execution_id,
-            lambda: self._execution_row(devbox_id, execution_id),
-            lambda seen: seen.status == ExecutionStatus.COMPLETED,
-            seconds=wait_seconds,
-        )
-        mask = await self._engine.mask_of_devbox(devbox_id)
-        return await self._engine.executions.view(row, mask, last_n=last_n)
+        return await self._commands.execution(devbox_id, execution_id, wait_seconds=wait_seconds, last_n=last_n)
 
     async def kill(self, devbox_id: str, execution_id: str) -> ExecutionView:
         """See `Devboxes.kill`."""
-        row = await self._execution_row(devbox_id, execution_id)
-        held = self._engine.keeper.get(devbox_id)
-        running = held.running.get(execution_id) if held else None
-        if running is not None and not running.done.is_set():
-            running.killed = True
-            await running.process.kill()
-            with anyio.move_on_after(_KILL_SECONDS):
-                await running.done.wait()
-            row = running.snapshot()
-        return await self._engine.executions.view(row, await self._engine.mask_of_devbox(devbox_id))
+        return await self._commands.kill(devbox_id, execution_id)
 
     async def send_stdin(
         self, devbox_id: str, execution_id: str, *, text: str | None = None, signal: StdinSignal | None = None
     ) -> ExecutionView:
         """See `Devboxes.send_stdin`."""
-        if text is None and signal is None:
-            raise InvalidRequest("Neither text nor a signal is given.", hint="Give text, EOF or INTERRUPT.")
-        row = await self._execution_row(devbox_id, execution_id)
-        held = self._engine.keeper.get(devbox_id)
-        running = held.running.get(execution_id) if held else None
-        if held is None or running is None or running.done.is_set():
-            if row.status != ExecutionStatus.COMPLETED:
-                await self._engine.keeper.hold(devbox_id)  # says which server has it
-            raise InvalidState(
-                f"The execution has ended, with exit status {row.exit_status}.", hint="Its output can be read."
-            )
-        held.used_ms = now_ms()
-        if text:
-            await running.process.send_stdin(text.encode("utf-8", "surrogatepass"))
-        if signal is StdinSignal.EOF:
-            await running.process.end_stdin()
-        elif signal is StdinSignal.INTERRUPT:
-            await running.process.interrupt()
-        return await self._engine.executions.view(running.snapshot(), held.mask)
+        return await self._commands.send_stdin(devbox_id, execution_id, text=text, signal=signal)
 
     async def suspend(self, devbox_id: str) -> DevboxView:
         """See `Devboxes.suspend`."""
         await self._in_status(devbox_id, DevboxStatus.RUNNING)
         held = await self._engine.keeper.hold(devbox_id)
-        run = await self._engine.database.read(lambda connection: _run_of(connection, devbox_id))
-        if run.state is RunState.SCORING:
+        _, run = await self._engine.database.read(lambda connection: with_run(connection, devbox_id))
+        if run is not None and run.state is RunState.SCORING:
             raise Conflict("The run is being scored.", hint="Wait for its score.", retry_after=1)
         if held.stopping:
-            raise Conflict("The devbox is just being ended.", hint="Look at its run.", retry_after=1)
+            raise Conflict("The devbox is just being ended.", hint="Look at it again.", retry_after=1)
         if held.snapshots:
             raise Conflict("A snapshot of the devbox is being made.", hint="Wait for that.", retry_after=1)
         await suspend(self._engine, held, reason="asked")
@@ -243,28 +185,39 @@ class EngineDevboxes(Devboxes):
     async def resume(self, devbox_id: str) -> DevboxView:
         """See `Devboxes.resume`."""
         await self._in_status(devbox_id, *SUSPENDED)
-        await self._usable(devbox_id)
+        await usable(self._engine, devbox_id)
         return await self.retrieve(devbox_id)
 
     async def keep_alive(self, devbox_id: str) -> DevboxView:
         """See `Devboxes.keep_alive`."""
         row = await self._in_status(devbox_id, DevboxStatus.RUNNING)
         held = self._engine.keeper.get(devbox_id)
+        idle: dict[str, int] = {}
         if held is None:
             # Nobody has booted it since its server ended, and this need not.
             await self._engine.keeper.release(await self._engine.keeper.hold(devbox_id), forget=False)
-            rule = row.data.launch_parameters.idle_rule()
-            expiries = {devbox_id: now_ms() + rule.idle_time_seconds * 1000} if rule else {}
-            await self._engine.database.write(lambda connection: devboxes.keep_idle_expiries(connection, expiries))
+            if (rule := row.data.launch_parameters.idle_rule()) is not None:
+                idle = {devbox_id: now_ms() + rule.idle_time_seconds * 1000}
         else:
             held.used_ms = now_ms()
-        return _view(row, None)
+
+        def begin_anew(connection: Connection) -> DevboxRow:
+            devboxes.keep_idle_expiries(connection, idle)
+            current = devboxes.get(connection, devbox_id)
+            if current.status is DevboxStatus.RUNNING:
+                devboxes.begin_time(current, now_ms=now_ms())
+                devboxes.save(connection, current, now_ms=now_ms())
+            return current
+
+        if idle or row.expires_ms is not None:
+            row = await self._engine.database.write(begin_anew)
+        return view(row, None)
 
     async def _in_status(self, devbox_id: str, *wanted: DevboxStatus) -> DevboxRow:
         row, _ = await self._row(devbox_id)
-        if row.status not in wanted:
+        if row.status not in wanted or row.ending:
             valid = "running" if DevboxStatus.RUNNING in wanted else "suspended"
-            raise InvalidState(f"The devbox is not {valid}: it is {row.status}.", hint="Look at its run.")
+            raise InvalidState(f"The devbox is not {valid}: it is {row.status}.", hint="Look at it again.")
         return row
 
     async def read_output(
@@ -278,7 +231,7 @@ class EngineDevboxes(Devboxes):
         wait_seconds: float = 0,  # noqa: ARG002 - soon
     ) -> OutputRange:
         """See `Devboxes.read_output`."""
-        row = await self._execution_row(devbox_id, execution_id)
+        row = await self._commands.row(devbox_id, execution_id)
         return await output.read_range(
             stream_of(row, stream),
             self._engine.executions.path(devbox_id, execution_id, stream),
@@ -292,96 +245,33 @@ class EngineDevboxes(Devboxes):
         self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50
     ) -> OutputMatches:
         """See `Devboxes.search_output`."""
-        row = await self._execution_row(devbox_id, execution_id)
+        row = await self._commands.row(devbox_id, execution_id)
         path = self._engine.executions.path(devbox_id, execution_id, stream)
         mask = await self._engine.mask_of_devbox(devbox_id)
         return await output.search(stream_of(row, stream), path, pattern, limit=limit, mask=mask)
 
     async def read_file(self, devbox_id: str, path: str, *, offset: int = 0, limit: int | None = None) -> FileContents:
         """See `Devboxes.read_file`."""
-        usable = await self._usable(devbox_id)
+        ready = await usable(self._engine, devbox_id)
         place = _place(path)
-        file = await _box(usable.held).read_file(place, offset=offset, limit=limit)
+        file = await ready.box.read_file(place, offset=offset, limit=limit)
         return FileContents(path=place, data=file.data, total_bytes=file.size)
 
     async def write_file(self, devbox_id: str, path: str, data: bytes) -> int:
         """See `Devboxes.write_file`."""
-        usable = await self._usable(devbox_id)
+        ready = await usable(self._engine, devbox_id)
         place = _place(path)
-        await _box(usable.held).write_file(place, data)
-        event: dict[str, object] = {"path": usable.held.mask.text(place), "bytes": len(data)}
-        await self._engine.database.write_soon(
-            lambda connection: events.append(connection, usable.run.id, EventKind.FILE, now_ms(), event)
-        )
-        self._engine.changes.notify(usable.run.id)
+        await ready.box.write_file(place, data)
+        if (run_id := ready.run_id) is not None:
+            event: dict[str, object] = {"path": ready.held.mask.text(place), "bytes": len(data)}
+            await self._engine.database.write_soon(
+                lambda connection: events.append(connection, run_id, EventKind.FILE, now_ms(), event)
+            )
+            self._engine.changes.notify(run_id)
         return len(data)
 
     async def _row(self, devbox_id: str) -> tuple[DevboxRow, QueuePlace | None]:
-        return await self._engine.database.read(lambda connection: _row_and_queue(connection, devbox_id))
-
-    async def _execution_row(self, devbox_id: str, execution_id: str) -> ExecutionRow:
-        held = self._engine.keeper.get(devbox_id)
-        running = held.running.get(execution_id) if held else None
-        if running is not None:
-            return running.snapshot()
-        row = await self._engine.database.read(lambda connection: executions.get(connection, devbox_id, execution_id))
-        if row.status != ExecutionStatus.COMPLETED and held is None:
-            await self._forget_lost(devbox_id)
-            row = await self._engine.database.read(
-                lambda connection: executions.get(connection, devbox_id, execution_id)
-            )
-        return row
-
-    async def _forget_lost(self, devbox_id: str) -> None:
-        """Takes over a devbox whose server has died, so that its executions are seen to have ended."""
-        try:
-            held = await self._engine.keeper.hold(devbox_id)
-        except Conflict:
-            return  # its server lives, and follows them
-        await self._engine.executions.forget_lost(devbox_id)
-        if not held.is_ready() and held.boot is None:
-            await self._engine.keeper.release(held, forget=False)
-
-    async def _usable(self, devbox_id: str) -> _Usable:
-        """The devbox, booted, with the run that it belongs to.
-
-        Raises:
-            NotFound: There is no such devbox.
-            InvalidState: Its run has ended, or it is being scored in place.
-            Conflict: Another server holds it, or it is still booting.
-        """
-        held = self._engine.keeper.get(devbox_id)
-        run = held.run if held is not None else None
-        if run is None:
-            run = await self._engine.database.read(lambda connection: _run_of(connection, devbox_id))
-        if run.state is RunState.RUNNING and run.expires_ms is not None and run.expires_ms <= now_ms():
-            raise InvalidState("The run's time has run out.", hint="Start a new run to try again.")
-        if run.state in ENDED:
-            raise InvalidState(f"The run is {run.state}, and its devbox is shut down.", hint=next_calls(run.state))
-        if run.state is RunState.SCORING and run.data.scoring is ScoringMode.LIVE:
-            raise Conflict(
-                "The run is being scored in its own devbox, which nobody may use meanwhile.",
-                hint="Wait for its score.",
-                retry_after=1,
-            )
-        held = await self._engine.keeper.ready(devbox_id, seconds=_BOOT_SECONDS)
-        held.used_ms = now_ms()
-        return _Usable(held, run)
-
-
-def _box(held: Held) -> Devbox:
-    if held.box is None:
-        raise Conflict("The devbox has just ended.", hint="Call again.", retry_after=1)
-    return held.box
-
-
-def _row_and_queue(connection: Connection, devbox_id: str) -> tuple[DevboxRow, QueuePlace | None]:
-    row = devboxes.get(connection, devbox_id)
-    return row, places.place_of(connection, devbox_id) if row.status is DevboxStatus.QUEUED else None
-
-
-def _run_of(connection: Connection, devbox_id: str) -> RunRow:
-    return runs.get(connection, devboxes.get(connection, devbox_id).run_id)
+        return await self._engine.database.read(lambda connection: load(connection, devbox_id))
 
 
 def _place(path: str) -> str:
@@ -391,36 +281,3 @@ def _place(path: str) -> str:
     if path == "~" or path.startswith("~/"):
         return posixpath.join(HOME, path[2:])
     return path
-
-
-def _with_budget(view: ExecutionView, usable: _Usable) -> ExecutionView:
-    run, details = usable.run, view.x_runloop_mcp
-    if details is not None:
-        limit = run.data.commands_limit
-        details.budget = {
-            "time_left_seconds": time_left_seconds(run),
-            "commands_left": max(limit - usable.held.commands, 0) if limit is not None else None,
-        }
-    return view
-
-
-def _view(row: DevboxRow, queue: QueuePlace | None) -> DevboxView:
-    data = row.data
-    return DevboxView(
-        id=row.id,
-        status=row.status,
-        create_time_ms=row.create_time_ms,
-        end_time_ms=row.end_time_ms,
-        launch_parameters=data.launch_parameters,
-        state_transitions=[transition.model_dump(mode="json") for transition in data.transitions],
-        failure_reason=data.failure_reason,
-        shutdown_reason=data.shutdown_reason,
-        snapshot_id=data.snapshot_id,
-        blueprint_id=data.blueprint_id,
-        x_runloop_mcp=DevboxDetails(
-            working_directory=data.working_directory,
-            failure_message=data.failure_message,
-            isolation=data.isolation,
-            queue=queue,
-        ),
-    )

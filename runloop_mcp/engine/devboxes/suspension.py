@@ -1,4 +1,7 @@
-"""Suspending a devbox: its processes end, its disk stays, and the next call that needs it resumes it."""
+"""Suspending a devbox: its processes end, its disk stays, and the next call that needs it resumes it.
+
+The keep-alive time of one that belongs to no run stands still meanwhile, and begins anew when it is resumed.
+"""
 
 from sqlite3 import Connection
 
@@ -31,11 +34,12 @@ async def suspend(engine: EngineContext, held: Held, *, reason: str) -> None:
             run_id = await engine.database.write(lambda connection: _mark(connection, held.id, reason))
         finally:
             await engine.keeper.release(held, forget=False)
-    engine.changes.notify(run_id, held.id)
+    engine.changes.notify(*filter(None, (run_id, held.id)))
 
 
-def _mark(connection: Connection, devbox_id: str, reason: str) -> str:
+def _mark(connection: Connection, devbox_id: str, reason: str) -> str | None:
     row = devboxes.get(connection, devbox_id)
+    row.expires_ms = None
     for status in (DevboxStatus.SUSPENDING, DevboxStatus.SUSPENDED):
         row.status = status
         devboxes.save(connection, row, now_ms=now_ms())
@@ -47,6 +51,7 @@ def _mark(connection: Connection, devbox_id: str, reason: str) -> str:
 def mark_resumed(connection: Connection, devbox_id: str) -> None:
     """Notes that a suspended devbox runs again."""
     row = devboxes.get(connection, devbox_id)
+    devboxes.begin_time(row, now_ms=now_ms())
     for status in (DevboxStatus.RESUMING, DevboxStatus.RUNNING):
         row.status = status
         devboxes.save(connection, row, now_ms=now_ms())

@@ -10,6 +10,7 @@ from runloop_mcp.api.models.snapshot import SnapshotStatus
 from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Driver
 from runloop_mcp.engine.store import blueprints, snapshots
 from runloop_mcp.engine.store.blueprints import BlueprintRow
+from runloop_mcp.engine.store.snapshots import SnapshotRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,23 @@ def _snapshot(connection: Connection, snapshot_id: str) -> Base:
             f"The environment's snapshot {snapshot_id!r} is not there.",
             hint="List the snapshots, and name one of them in environment.snapshot_id.",
         ) from None
+    return base_of_snapshot(row)
+
+
+def base_of_snapshot(row: SnapshotRow) -> Base:
+    """What a devbox begins as that is made from a snapshot.
+
+    Raises:
+        InvalidState: It is deleted, or could not be made.
+        Conflict: It is still being made.
+    """
     if row.status is SnapshotStatus.IN_PROGRESS:
-        raise Conflict(f"The snapshot {snapshot_id} is still being made.", hint="Call again.", retry_after=1)
+        raise Conflict(f"The snapshot {row.id} is still being made.", hint="Call again.", retry_after=1)
     if row.status is not SnapshotStatus.COMPLETE:
         what = "is deleted" if row.status is SnapshotStatus.DELETED else "could not be made"
         raise InvalidState(
-            f"The environment's snapshot {snapshot_id} {what}.",
-            hint="Name another one in environment.snapshot_id.",
+            f"The snapshot {row.id} {what}.",
+            hint="Name another one, in environment.snapshot_id where it is a scenario's.",
         )
     return Base(row.id, row.data.working_directory, snapshot_id=row.id)
 

@@ -35,29 +35,33 @@ RESUMED = (
 )
 
 
-def refuse_unsupported(launch: LaunchParameters) -> None:
-    """Refuses what a local devbox can't honour and what would change how the scenario behaves.
+def refuse_unsupported(launch: LaunchParameters, *, of: str = "scenario") -> None:
+    """Refuses what a local devbox can't honour and what would change how things behave in it.
+
+    Args:
+        launch: What is asked for.
+        of: What asks for it, in a word.
 
     Raises:
-        InvalidRequest: The scenario asks for such a thing; the message names it.
+        InvalidRequest: The message names what can't be had.
     """
     machine = _MACHINES.get(platform.machine().lower(), platform.machine())
     if launch.architecture is not None and launch.architecture != machine:
         raise InvalidRequest(
-            f"The scenario needs architecture {launch.architecture}, and this machine is {machine}.",
+            f"The {of} needs architecture {launch.architecture}, and this machine is {machine}.",
             hint="Run it on such a machine.",
         )
     if launch.required_services:
         raise InvalidRequest(
-            f"The scenario needs services that a local devbox has not: {', '.join(launch.required_services)}.",
+            f"The {of} needs services that a local devbox has not: {', '.join(launch.required_services)}.",
             hint="Start what it needs in its launch commands instead of launch_parameters.required_services.",
         )
     # What is kept from before a rule was made meets it here.
     faults = [f"{'.'.join(place)}: {message}" for place, message in launch_faults(launch)]
     if faults:
         raise InvalidRequest(
-            f"The scenario's launch parameters are not valid. {'; '.join(faults)}.",
-            hint="Its author can correct them.",
+            f"The {of}'s launch parameters are not valid. {'; '.join(faults)}.",
+            hint="Its author can correct them." if of == "scenario" else "Correct these fields and call again.",
         )
 
 
@@ -68,7 +72,7 @@ def user_of(launch: LaunchParameters) -> User:
 
 
 def spec_of(row: DevboxRow, network: Network) -> DevboxSpec:
-    """What a run's devbox is made of, but for files and what lies read-only in it.
+    """What a devbox is made of, but for files and what lies read-only in it.
 
     Args:
         row: The devbox.
@@ -80,6 +84,8 @@ def spec_of(row: DevboxRow, network: Network) -> DevboxSpec:
         limits=limits_of(launch),
         network=network,
         user=user_of(launch),
+        home_snapshot=row.data.base_snapshot,
+        work_snapshot=row.data.base_snapshot,
     )
 
 
@@ -113,24 +119,14 @@ class Launcher:
             LaunchFailed: A launch command failed.
             ApiError: The driver could not make it.
         """
-        if not held.fresh:
-            # A server that died while launching left a disk in an unknown state: begin again.
-            await self._driver.remove(row.id)
-            if row.data.pristine_home_snapshot is not None:
-                await self._driver.remove_snapshot(row.data.pristine_home_snapshot)
-        held.fresh = False
         launch = row.data.launch_parameters
-        held.box = box = await self._driver.create(
-            row.id,
-            replace(
-                spec_of(row, self._settings.network),
-                files=files,
-                guards=scenario.metadata.get("scoring") == ScoringMode.LIVE,  # it is scored in place
-                home_snapshot=row.data.base_snapshot,
-                work_snapshot=row.data.base_snapshot,
-                read_only=read_only,
-            ),
+        spec = replace(
+            spec_of(row, self._settings.network),
+            files=files,
+            guards=scenario.metadata.get("scoring") == ScoringMode.LIVE,  # it is scored in place
+            read_only=read_only,
         )
+        box = await self._make(held, row, spec)
         await self.run_launch_commands(box, launch.launch_commands or [], held.environment)
         captured = await capture_protected(box, protected_names(scenario.metadata))
         row.data.pristine = {
@@ -146,6 +142,27 @@ class Launcher:
         row.data.launched_ns = time.time_ns()
         row.status = DevboxStatus.RUNNING
 
+    async def create_own(self, held: Held, row: DevboxRow) -> None:
+        """Makes a devbox that belongs to no run, and runs its launch commands.
+
+        Raises:
+            LaunchFailed: A launch command failed.
+            ApiError: The driver could not make it.
+        """
+        box = await self._make(held, row, spec_of(row, self._settings.network))
+        await self.run_launch_commands(box, row.data.launch_parameters.launch_commands or [], held.environment)
+        row.status = DevboxStatus.RUNNING
+
+    async def _make(self, held: Held, row: DevboxRow, spec: DevboxSpec) -> Devbox:
+        if not held.fresh:
+            # A server that died while launching left a disk in an unknown state: begin again.
+            await self._driver.remove(row.id)
+            if row.data.pristine_home_snapshot is not None:
+                await self._driver.remove_snapshot(row.data.pristine_home_snapshot)
+        held.fresh = False
+        held.box = await self._driver.create(row.id, spec)
+        return held.box
+
     async def resume(self, held: Held, row: DevboxRow, *, news: str) -> None:
         """Boots the devbox again on its disk; `news` is what the next command tells of it.
 
@@ -156,7 +173,7 @@ class Launcher:
         try:
             held.box = await self._driver.resume(row.id)
         except NotFound as error:
-            raise NotFound("The devbox's disk is gone.", hint="Start a new run.") from error
+            raise NotFound("The devbox's disk is gone.", hint="Start with a new one.") from error
         held.news.append(news)
 
     async def run_launch_commands(self, box: Devbox, commands: list[str], environment: dict[str, str]) -> None:

@@ -204,6 +204,21 @@ class EngineRuns(Runs):
                 hint="The server goes on ending it; nothing need be done.",
             )
 
+    async def shut_down(self, run_id: str, held: Held) -> None:
+        """Shuts the devbox of a run down: one that is not scored is canceled, a score stays."""
+        record = await self._load(run_id)
+        if record.state in (RunState.RUNNING, RunState.SCORING):
+            try:
+                await self._end(record.row, Move.CANCEL)
+            except InvalidState:
+                record = await self._load(run_id)  # it was scored just now
+            else:
+                return
+        if record.state is RunState.SCORED:
+            await self._engine.database.write(lambda connection: _decide_shutdown(connection, held.id))
+        with anyio.move_on_after(_END_SECONDS, shield=True):
+            await self._end_devbox(held, record.state)
+
     async def download_logs(self, run_id: str, target: Path) -> int:
         """See `Runs.download_logs`."""
         return await write_archive(self._engine, run_id, target)
@@ -281,7 +296,7 @@ class EngineRuns(Runs):
             devbox = devboxes.get(connection, held.id)
             devbox.data.shutdown_reason = "idle"
             devboxes.save(connection, devbox, now_ms=now_ms())
-            run = runs.get(connection, devbox.run_id)
+            run = runs.of_devbox(connection, devbox.id)
             if run.state is not RunState.RUNNING:
                 return run
             return runs.move(connection, run.id, Move.EXPIRE, now_ms=now_ms(), reason=note)
@@ -317,8 +332,9 @@ class EngineRuns(Runs):
         ending = self._ending.setdefault(held.id, anyio.Lock())
         async with ending:
             row = await engine.database.read(lambda connection: devboxes.get(connection, held.id))
+            run_id = row.run_id or ""
             if state is RunState.CANCELED:
-                await self._jobs.stop(row.run_id)
+                await self._jobs.stop(run_id)
             if row.status in _LIVING:
                 await self._snapshots_taken(held)
                 await engine.keeper.stop(held)
@@ -327,7 +343,7 @@ class EngineRuns(Runs):
                 await self._remove_scoring(row, state)
                 await engine.database.write(lambda connection: _mark_ended(connection, held.id, reason))
             await engine.keeper.release(held, forget=True)
-        engine.changes.notify(row.run_id, held.id)
+        engine.changes.notify(run_id, held.id)
 
     async def _snapshots_taken(self, held: Held) -> None:
         """Waits for the snapshots that are being made of a devbox, which goes when its run ends."""
@@ -350,7 +366,7 @@ class EngineRuns(Runs):
             return
         # A run is told of its score before its scoring devbox is gone; with its end all of it is.
         with anyio.move_on_after(_SETTLE_SECONDS):
-            await self._jobs.settled(row.run_id)
+            await self._jobs.settled(row.run_id or "")
         for devbox_id in scoring_devbox_ids(frozen, Purpose.SCORING):
             await self._engine.driver.remove(devbox_id)
         if state not in WITH_SCORE:
@@ -362,6 +378,12 @@ def _key(move: Move, principal: Principal, given: str | None, run_id: str) -> Re
     if given is None:
         return None
     return RequestKey(scope=f"{move}:{principal.id}", key=given, arguments=run_id, target_id=run_id)
+
+
+def _decide_shutdown(connection: Connection, devbox_id: str) -> None:
+    row = devboxes.get(connection, devbox_id)
+    row.data.shutdown_reason = row.data.shutdown_reason or "api_shutdown"
+    devboxes.save(connection, row, now_ms=now_ms())
 
 
 def _mark_ended(connection: Connection, devbox_id: str, reason: str | None) -> None:

@@ -17,7 +17,9 @@ from runloop_mcp.api.trace import EventKind
 from runloop_mcp.devbox.port import Capability
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.devboxes.capability import refuse_impossible
 from runloop_mcp.engine.devboxes.places import Places
+from runloop_mcp.engine.devboxes.variables import refuse_bad_variables
 from runloop_mcp.engine.environments.bases import Base, base_of, refuse_lost
 from runloop_mcp.engine.runs.launch import refuse_unsupported
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
@@ -43,14 +45,15 @@ async def start_run(
     record = await engine.library.record(params.scenario_id)
     _refuse_unstartable(record)
     profile = params.run_profile or RunProfile()
-    _refuse_bad_variables(profile)
+    # A run that could never run a command is not started: it would count as an attempt.
+    refuse_bad_variables(profile.env_vars or {}, profile.secrets or {})
     await _refuse_missing(engine, record.view, profile)
     environment = record.view.environment or ScenarioEnvironment()
     base = await engine.database.read(lambda connection: base_of(connection, environment))
     launch = base.launch_with(environment.launch_parameters)
     refuse_unsupported(launch)
     capability = await engine.driver.probe()
-    _refuse_impossible(capability)
+    refuse_impossible(capability)
     await refuse_lost(engine.driver, base)
     await _refuse_missing_programs(engine, record.view)
     kept = await engine.custom_scorers.with_scripts(record.view, record.root)
@@ -211,23 +214,6 @@ def _refuse_unstartable(record: ScenarioRecord) -> None:
         )
 
 
-def _refuse_bad_variables(profile: RunProfile) -> None:
-    """A run that could never run a command is not started: it would count as an attempt."""
-    variables = {**(profile.env_vars or {}), **dict.fromkeys(profile.secrets or {}, "")}
-    bad = sorted(name for name in variables if not name or "=" in name or "\0" in name)
-    if bad:
-        raise InvalidRequest(
-            f"These are no names of environment variables: {_names(map(repr, bad))}.",
-            hint="A name is not empty and holds neither '=' nor NUL.",
-        )
-    broken = sorted(name for name, value in variables.items() if "\0" in value)
-    if broken:
-        raise InvalidRequest(
-            f"The values of these environment variables hold a NUL character: {_names(broken)}.",
-            hint="Send them without it.",
-        )
-
-
 async def _refuse_missing(engine: EngineContext, scenario: ScenarioView, profile: RunProfile) -> None:
     """Names everything that is missing at once: variables, secrets, and values of secrets."""
     given = profile.env_vars or {}
@@ -257,17 +243,6 @@ async def _refuse_missing(engine: EngineContext, scenario: ScenarioView, profile
 
 def _names(names: Iterable[str]) -> str:
     return ", ".join(names)
-
-
-def _refuse_impossible(capability: Capability) -> None:
-    if capability.available:
-        return
-    missing = [finding for finding in capability.findings if finding.required and not finding.ok]
-    raise Unavailable(
-        "No devbox can run on this machine: " + "; ".join(f"{finding.name}: {finding.detail}" for finding in missing),
-        hint=" ".join(dict.fromkeys(finding.remedy for finding in missing if finding.remedy))
-        + " Then check with: runloop-mcp doctor",
-    )
 
 
 async def _refuse_missing_programs(engine: EngineContext, scenario: ScenarioView) -> None:

@@ -1,12 +1,13 @@
 """Devboxes in the database. Every function runs on the database's threads, inside its transaction."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from runloop_mcp.api.errors import NotFound
-from runloop_mcp.api.models.devbox import DevboxStatus
+from runloop_mcp.api.errors import InvalidRequest, NotFound
+from runloop_mcp.api.models.devbox import DevboxListParams, DevboxStatus
 from runloop_mcp.api.models.scenario import LaunchParameters
 
 
@@ -27,6 +28,20 @@ class Transition(BaseModel):
 
     status: DevboxStatus
     transition_time_ms: int
+
+
+class OwnData(BaseModel):
+    """What a devbox keeps that belongs to no run; of one of a run, the run keeps the like."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    principal: str
+    environment_variables: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict)
+    """Environment variable → name of the secret; the values are never kept with a devbox."""
+    entrypoint: str | None = None
+    keep_alive_seconds: int | None
+    """After so long without being asked to be kept alive it is shut down; None where its idle rule holds instead."""
 
 
 class DevboxData(BaseModel):
@@ -59,10 +74,20 @@ class DevboxData(BaseModel):
     """The named snapshot that it was made from."""
     blueprint_id: str | None = None
     """The blueprint that it was made from."""
+    name: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+    own: OwnData | None = None
+    """None where it belongs to a run."""
 
     def pristine_home(self) -> str | None:
         """The snapshot that has the home as it was before a solver came; None where it was empty."""
         return self.pristine_home_snapshot or self.base_snapshot
+
+
+ENDED = (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE)
+"""Statuses that nothing leaves."""
+
+_COLUMNS = "id, run_id, status, create_time_ms, end_time_ms, expires_ms, data"
 
 
 class DevboxRow(BaseModel):
@@ -71,19 +96,40 @@ class DevboxRow(BaseModel):
     model_config = ConfigDict(defer_build=True)
 
     id: str
-    run_id: str
+    run_id: str | None
+    """None where it belongs to no run."""
     status: DevboxStatus
     create_time_ms: int
     end_time_ms: int | None
+    expires_ms: int | None = None
+    """When the keep-alive time of one that belongs to no run is over, in UTC milliseconds."""
     data: DevboxData
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended for ever."""
+        return self.status in ENDED
+
+    @property
+    def ending(self) -> str | None:
+        """Why it is being shut down, where that has been decided and is not done yet."""
+        return None if self.ended else self.data.shutdown_reason
 
 
 def insert(connection: sqlite3.Connection, row: DevboxRow) -> None:
     """Keeps a new devbox."""
     row.data.transitions.append(Transition(status=row.status, transition_time_ms=row.create_time_ms))
     connection.execute(
-        "INSERT INTO devboxes (id, run_id, status, create_time_ms, end_time_ms, data) VALUES (?,?,?,?,?,?)",
-        (row.id, row.run_id, row.status, row.create_time_ms, row.end_time_ms, row.data.model_dump_json()),
+        f"INSERT INTO devboxes ({_COLUMNS}) VALUES (?,?,?,?,?,?,?)",  # noqa: S608 - constant column names
+        (
+            row.id,
+            row.run_id,
+            row.status,
+            row.create_time_ms,
+            row.end_time_ms,
+            row.expires_ms,
+            row.data.model_dump_json(),
+        ),
     )
 
 
@@ -94,17 +140,23 @@ def get(connection: sqlite3.Connection, devbox_id: str) -> DevboxRow:
         NotFound: There is none with this id.
     """
     values = connection.execute(
-        "SELECT id, run_id, status, create_time_ms, end_time_ms, data FROM devboxes WHERE id = ?", (devbox_id,)
+        f"SELECT {_COLUMNS} FROM devboxes WHERE id = ?",  # noqa: S608 - constant column names
+        (devbox_id,),
     ).fetchone()
     if values is None:
         raise NotFound(f"There is no devbox {devbox_id!r}.", hint="A run names its devbox; devbox ids begin with dbx_.")
+    return _row(values)
+
+
+def _row(values: Sequence[Any]) -> DevboxRow:
     return DevboxRow(
         id=values[0],
         run_id=values[1],
         status=values[2],
         create_time_ms=values[3],
         end_time_ms=values[4],
-        data=DevboxData.model_validate_json(values[5]),
+        expires_ms=values[5],
+        data=DevboxData.model_validate_json(values[6]),
     )
 
 
@@ -112,12 +164,12 @@ def save(connection: sqlite3.Connection, row: DevboxRow, *, now_ms: int) -> None
     """Keeps a devbox's status and data, and the transition where the status is new."""
     if not row.data.transitions or row.data.transitions[-1].status != row.status:
         row.data.transitions.append(Transition(status=row.status, transition_time_ms=now_ms))
-    if row.status in (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE):
+    if row.ended:
         row.end_time_ms = row.end_time_ms or now_ms
     connection.execute(
-        "UPDATE devboxes SET status = ?1, end_time_ms = ?2, data = ?3,"
+        "UPDATE devboxes SET status = ?1, end_time_ms = ?2, data = ?3, expires_ms = ?6,"
         " idle_expires_ms = iif(?1 = ?5, idle_expires_ms, NULL) WHERE id = ?4",
-        (row.status, row.end_time_ms, row.data.model_dump_json(), row.id, DevboxStatus.RUNNING),
+        (row.status, row.end_time_ms, row.data.model_dump_json(), row.id, DevboxStatus.RUNNING, row.expires_ms),
     )
 
 
@@ -141,3 +193,45 @@ def next_idle_expiry(connection: sqlite3.Connection, now_ms: int) -> int | None:
         "SELECT min(idle_expires_ms) FROM devboxes WHERE idle_expires_ms > ?", (now_ms,)
     ).fetchone()
     return None if soonest is None else int(soonest)
+
+
+def own_living(connection: sqlite3.Connection) -> list[DevboxRow]:
+    """The devboxes that belong to no run and have not ended."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM devboxes WHERE run_id IS NULL AND status NOT IN (?, ?)",  # noqa: S608 - constant names
+        ENDED,
+    ).fetchall()
+    return [_row(values) for values in rows]
+
+
+def begin_time(row: DevboxRow, *, now_ms: int) -> None:
+    """Begins the keep-alive time of a devbox that belongs to no run, or begins it anew."""
+    own = row.data.own
+    if own is not None:
+        row.expires_ms = None if own.keep_alive_seconds is None else now_ms + own.keep_alive_seconds * 1000
+
+
+def page(connection: sqlite3.Connection, params: DevboxListParams) -> tuple[list[DevboxRow], int, bool]:
+    """One page of devboxes, newest first; how many there are in all; and whether there are more.
+
+    Raises:
+        InvalidRequest: `starting_after` names no devbox.
+    """
+    where, values = "1", list[object]()
+    if params.status is not None:
+        where, values = "status = ?", [params.status]
+    (total,) = connection.execute(f"SELECT count(*) FROM devboxes WHERE {where}", values).fetchone()  # noqa: S608 - values are bound
+    if params.starting_after is not None:
+        after = connection.execute("SELECT rowid FROM devboxes WHERE id = ?", (params.starting_after,)).fetchone()
+        if after is None:
+            raise InvalidRequest(
+                f"There is no devbox {params.starting_after!r} to start after.",
+                hint="Pass the id of the last devbox of the page before.",
+            )
+        where += " AND rowid < ?"
+        values.append(after[0])
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM devboxes WHERE {where} ORDER BY rowid DESC LIMIT ?",  # noqa: S608 - likewise
+        [*values, params.limit + 1],
+    ).fetchall()
+    return [_row(each) for each in found[: params.limit]], int(total), len(found) > params.limit

@@ -21,8 +21,12 @@ _APPEND = """
 """
 
 
-def append(connection: sqlite3.Connection, run_id: str, kind: str, time_ms: int, data: dict[str, object]) -> None:
-    """Adds an event at the end of a run's record."""
+def append(
+    connection: sqlite3.Connection, run_id: str | None, kind: str, time_ms: int, data: dict[str, object]
+) -> None:
+    """Adds an event at the end of a run's record; None is the run of a devbox that belongs to none: nothing is kept."""
+    if run_id is None:
+        return
     # Half of a surrogate pair is no character, and would keep everyone from reading the record.
     text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode()
     connection.execute(_APPEND, (run_id, time_ms, kind, text))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.engine.store import (
     schema_1,
+    schema_devboxes,
     schema_environments,
     schema_idle,
     schema_objects,
@@ -30,6 +31,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     schema_environments.STATEMENTS,
     schema_rescorings.STATEMENTS,
     schema_objects.STATEMENTS,
+    schema_devboxes.STATEMENTS,
 )
 """The statements of each migration, in order. Never change one that has been released: add another."""
 

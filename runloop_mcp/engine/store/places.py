@@ -36,7 +36,7 @@ def keep(connection: sqlite3.Connection, devbox_id: str, server: str, *, given: 
     """Notes that a server's devbox has a place, or waits for one."""
     connection.execute(
         "INSERT INTO places (devbox_id, number, server, given)"
-        " SELECT ?1, sequence, ?2, ?3 FROM runs WHERE devbox_id = ?1"
+        " SELECT ?1, rowid, ?2, ?3 FROM devboxes WHERE id = ?1"
         " ON CONFLICT (devbox_id) DO UPDATE SET server = ?2, given = ?3",
         (devbox_id, server, given),
     )
@@ -107,7 +107,7 @@ def place_of(connection: sqlite3.Connection, devbox_id: str) -> QueuePlace | Non
     return QueuePlace(place=before + 1, length=length)
 
 
-def note_queued(connection: sqlite3.Connection, run_id: str, devbox_id: str, *, now_ms: int) -> None:
+def note_queued(connection: sqlite3.Connection, run_id: str | None, devbox_id: str, *, now_ms: int) -> None:
     """Records that a run's devbox waits for its turn."""
     queue = place_of(connection, devbox_id)
     data: dict[str, object] = queue.model_dump() if queue else {}
@@ -136,10 +136,13 @@ def _forget_dead(connection: sqlite3.Connection, rules: Rules) -> int:
 
 
 def _leave_queue(connection: sqlite3.Connection, devbox_id: str, *, now_ms: int) -> None:
-    """The devbox's turn has come: it is what it was before it waited, and its run's time begins if it has not yet."""
+    """The devbox's turn has come: it is what it was before it waited, and its time or its run's begins."""
     row = devboxes.get(connection, devbox_id)
     if row.status is DevboxStatus.QUEUED:
         row.status, row.data.status_after_queue = row.data.status_after_queue or DevboxStatus.PROVISIONING, None
+        if row.expires_ms is None:
+            devboxes.begin_time(row, now_ms=now_ms)
         devboxes.save(connection, row, now_ms=now_ms)
-        runs.begin(connection, row.run_id, now_ms=now_ms)
+        if row.run_id is not None:
+            runs.begin(connection, row.run_id, now_ms=now_ms)
         events.append(connection, row.run_id, EventKind.QUEUE, now_ms, {"place": 0})

@@ -128,6 +128,16 @@ def get(connection: sqlite3.Connection, run_id: str) -> RunRow:
     return _row(values)
 
 
+def of_devbox(connection: sqlite3.Connection, devbox_id: str) -> RunRow:
+    """The run that a devbox belongs to.
+
+    Raises:
+        NotFound: There is no such devbox, or it belongs to none.
+    """
+    found = connection.execute("SELECT run_id FROM devboxes WHERE id = ?", (devbox_id,)).fetchone()
+    return get(connection, str(found[0]) if found else "")
+
+
 def move(
     connection: sqlite3.Connection,
     run_id: str,

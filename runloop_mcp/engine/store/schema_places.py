@@ -1,8 +1,8 @@
 """Places for devboxes: who has one of as many as may be up at once, and who waits for one."""
 
 STATEMENTS = (
-    # `number` is the run's, by which those who wait are served. `server` is who boots the devbox; a dead server's
-    # devboxes are down, so that the places which it was given count no more.
+    # Those who wait are served by `number`, in the order in which the devboxes were made. `server` is who boots the
+    # devbox; a dead server's devboxes are down, so that the places which it was given count no more.
     """
     CREATE TABLE places (
         devbox_id TEXT PRIMARY KEY NOT NULL,

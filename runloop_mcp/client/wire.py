@@ -1,0 +1,398 @@
+"""Requests to the Runloop API: sent again until they are answered, and never carried out twice for that."""
+
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import anyio
+import httpx
+from pydantic import SecretStr
+
+from runloop_mcp import __version__
+from runloop_mcp.api.errors import ApiError, InvalidRequest, Unauthorized
+from runloop_mcp.client.bodies import encoded
+from runloop_mcp.client.failures import error_of, unreachable
+from runloop_mcp.client.pace import Pace
+from runloop_mcp.client.retries import CONFLICT, TOO_MANY, RetryPolicy, asked_seconds, may_retry
+
+_log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+Failure = TypeVar("Failure", bound=ApiError)
+
+_CHUNK: Final = 1 << 16
+_NO_ANSWER = (httpx.TransportError, TimeoutError)
+"""No answer came, or not all of it: broken connections, bodies that end too soon, time-outs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long each step of a request may take, in seconds."""
+
+    connect: float = 5
+    read: float = 30
+    """Until the answer has come."""
+    long_read: float = 600
+    """Likewise for commands, files and snapshots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str | None = None
+    """What the server knows repeated requests by; one is made up where a request that changes something has none."""
+    read_seconds: float | None = None
+    """Until the answer has come; None: as usual."""
+    long: bool = False
+    """Whether it may take minutes."""
+    upload: Callable[[], Any] | None = None
+    """Makes the files of a form anew for each attempt, as `httpx` takes them; `body` then holds its other fields."""
+
+    @property
+    def about(self) -> str:
+        """What errors call it."""
+        return f"{self.method} {self.path}"
+
+
+class Wire:
+    """A pooled connection to the API; enter it before use.
+
+    Args:
+        base_url: Where the API is.
+        key: What it is used with; None where the server wants none.
+        policy: How hard requests are tried.
+        deadlines: How long they may take.
+
+    Raises:
+        InvalidRequest: The address or the key can be none.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: SecretStr | None,
+        *,
+        policy: RetryPolicy | None = None,
+        deadlines: Deadlines | None = None,
+    ) -> None:
+        self.policy = policy or RetryPolicy()
+        self.deadlines = deadlines or Deadlines()
+        self.base_url = _checked(base_url)
+        self._key = _checked_key(key)
+        self._pace = Pace()
+        self._http: httpx.AsyncClient
+
+    def __repr__(self) -> str:
+        return f"Wire({self.base_url!r})"
+
+    @property
+    def host(self) -> str:
+        """What errors call the server."""
+        return urlsplit(self.base_url).netloc
+
+    async def __aenter__(self) -> Self:
+        # These would write headers into a log that tells everything, and the key with them.
+        for name in ("hpack", "h2", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._http = httpx.AsyncClient(
+            http2=True,
+            headers={"User-Agent": f"runloop-mcp/{__version__}"},
+            timeout=httpx.Timeout(self.deadlines.read, connect=self.deadlines.connect, pool=None),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30),
+            trust_env=not _on_this_machine(self.base_url),
+        )
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    async def send(self, ask: Ask) -> httpx.Response:
+        """The answer to a request, read, once it is a success.
+
+        Raises:
+            ApiError: It is none, or no answer came.
+        """
+        headers = self._headers(ask)
+        return await self._until_answered(ask, lambda: self._attempt(ask, headers))
+
+    async def download(self, ask: Ask, target: Path) -> int:
+        """Writes the body of an answer to a file, which is replaced whole or not at all.
+
+        Returns:
+            How many bytes it has.
+
+        Raises:
+            ApiError: There was no such answer, or the file can't be written.
+        """
+        headers = self._headers(ask)
+        return await self._until_answered(ask, lambda: self._download(ask, headers, target))
+
+    @asynccontextmanager
+    async def stream(self, ask: Ask, *, silence_seconds: float) -> AsyncIterator[httpx.Response]:
+        """The answer to a request, to be read as it comes; one attempt, whatever becomes of it.
+
+        Args:
+            ask: The request.
+            silence_seconds: How long nothing may come.
+
+        Raises:
+            httpx.TransportError: It broke, or was silent for too long.
+            Refused: It is no success.
+        """
+        await self._pace.turn()
+        timeout = httpx.Timeout(silence_seconds, connect=self.deadlines.connect, pool=None)
+        request = self._http.build_request(
+            ask.method, self.base_url + ask.path, params=_params(ask), headers=self._headers(ask), timeout=timeout
+        )
+        response = await self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                await response.aread()
+                raise Refused(response)
+            yield response
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+
+    async def put_without_key(self, url: str, content: Callable[[], AsyncIterator[bytes]], *, size: int) -> None:
+        """Puts so many bytes to an address that needs no key, such as an object's.
+
+        Raises:
+            ApiError: It was refused, or no answer came.
+        """
+        ask = Ask("PUT", urlsplit(url).path, long=True)
+
+        async def attempt() -> httpx.Response:
+            response = await self._http.put(
+                self._absolute(url),
+                content=content(),
+                headers={"Content-Length": str(size)},
+                timeout=self._timeout(ask),
+            )
+            if not response.is_success:
+                raise Refused(response)
+            return response
+
+        await self._until_answered(ask, attempt)
+
+    async def get_without_key(self, url: str, target: Path) -> int:
+        """Writes what is at an address that needs no key to a file, which is replaced whole or not at all.
+
+        Raises:
+            ApiError: It was refused, no answer came, or the file can't be written.
+        """
+        ask = Ask("GET", urlsplit(url).path, long=True)
+        return await self._until_answered(ask, lambda: self._download(ask, {}, target, self._absolute(url)))
+
+    async def send_once(self, ask: Ask) -> httpx.Response:
+        """Whatever a request is answered with, in one attempt.
+
+        Raises:
+            Unavailable: No answer came.
+        """
+        headers = self._headers(ask)
+        try:
+            return await self._in_turn(lambda: self._attempt(ask, headers))
+        except Refused as refused:
+            return refused.response
+        except _NO_ANSWER as failure:
+            raise self._covered(unreachable(failure, self.host)) from None
+
+    def error_of(self, response: httpx.Response, ask: Ask) -> ApiError:
+        """What an answer means that is no success."""
+        return self._covered(error_of(response, ask.about))
+
+    async def _until_answered(self, ask: Ask, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What an attempt gives, made again while that may help and patience lasts."""
+        began = anyio.current_time()
+        count = 0
+        while True:
+            count += 1
+            asked: float | None = None
+            patience = self.policy.long_patience_seconds if ask.long else self.policy.patience_seconds
+            error: ApiError
+            try:
+                return await self._in_turn(attempt)
+            except Refused as refused:
+                response = refused.response
+                asked = asked_seconds(response.headers)
+                error = self.error_of(response, ask)
+                if response.status_code == CONFLICT:
+                    patience = self.policy.conflict_patience_seconds
+                if not may_retry(response.status_code, response.headers):
+                    raise error from None
+            except _NO_ANSWER as failure:
+                error = self._covered(unreachable(failure, self.host))
+            wait = self.policy.wait(count) if asked is None else asked
+            if count >= self.policy.most_attempts or anyio.current_time() + wait - began > patience:
+                raise error
+            _log.debug("%s is asked again in %.2f s (attempt %d): %s", ask.about, wait, count, error.message)
+            await anyio.sleep(wait)
+
+    async def _in_turn(self, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What one attempt gives, made when its turn has come."""
+        await self._pace.turn()
+        try:
+            answer = await attempt()
+        except Refused as refused:
+            if refused.response.status_code == TOO_MANY:
+                self._pace.slow_down(asked_seconds(refused.response.headers))
+            raise
+        self._pace.went_well()
+        return answer
+
+    async def _attempt(self, ask: Ask, headers: Mapping[str, str]) -> httpx.Response:
+        options: dict[str, Any] = {}
+        if ask.upload is not None:
+            options = {"files": ask.upload(), "data": dict(ask.body or {})}
+        elif ask.body is not None:
+            options = {"content": encoded(ask.body)}
+        # Each part of an answer may come in time, and all of it never: this holds for the whole.
+        with anyio.fail_after(self._read_seconds(ask) + self.deadlines.connect):
+            response = await self._http.request(
+                ask.method,
+                self.base_url + ask.path,
+                params=_params(ask),
+                headers=headers,
+                timeout=self._timeout(ask),
+                **options,
+            )
+        if not response.is_success:
+            raise Refused(response)
+        return response
+
+    async def _download(self, ask: Ask, headers: Mapping[str, str], target: Path, url: str | None = None) -> int:
+        content = None if ask.body is None else encoded(ask.body)
+        async with self._http.stream(
+            ask.method,
+            url or self.base_url + ask.path,
+            params=_params(ask),
+            content=content,
+            headers=headers,
+            timeout=self._timeout(ask),
+        ) as response:
+            if not response.is_success:
+                await response.aread()
+                raise Refused(response)
+            return await _write(response, target)
+
+    def _timeout(self, ask: Ask) -> httpx.Timeout:
+        return httpx.Timeout(self._read_seconds(ask), connect=self.deadlines.connect, pool=None)
+
+    def _read_seconds(self, ask: Ask) -> float:
+        return ask.read_seconds or (self.deadlines.long_read if ask.long else self.deadlines.read)
+
+    def _headers(self, ask: Ask) -> dict[str, str]:
+        headers = {"Accept": "*/*" if ask.long else "application/json"}
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
+        if ask.body is not None and ask.upload is None:
+            headers["Content-Type"] = "application/json"
+        if ask.method != "GET":
+            headers["x-request-id"] = ask.request_id or f"runloop-mcp-{uuid4()}"
+        return headers
+
+    def _absolute(self, url: str) -> str:
+        """An address that a server gave, which may be one on itself."""
+        return self.base_url + url if url.startswith("/") else url
+
+    def _covered(self, error: Failure) -> Failure:
+        """The error without the key, should a server or a library repeat it."""
+        if self._key is not None and (value := self._key.get_secret_value()):
+            error.message = error.message.replace(value, "…")
+            error.hint = error.hint.replace(value, "…")
+            error.args = (error.message,)
+        return error
+
+
+class Refused(Exception):
+    """An answer that is no success, read."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+def place(template: str, *ids: str) -> str:
+    """A path with ids in it, which may hold anything: `place("/v1/devboxes/{}", devbox_id)`.
+
+    Raises:
+        InvalidRequest: An id is blank, or is no name of anything.
+    """
+    for each in ids:
+        if not each or each in {".", ".."} or not each.isprintable():
+            raise InvalidRequest("An id is empty, or holds characters that no id has.", hint="Take it from a list.")
+    return template.format(*(quote(each, safe="") for each in ids))
+
+
+async def _write(response: httpx.Response, target: Path) -> int:
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.{uuid4().hex[:8]}.part")
+    size = 0
+    try:
+        async with await anyio.open_file(unfinished, "wb") as file:
+            async for chunk in response.aiter_bytes(_CHUNK):
+                size += len(chunk)
+                await file.write(chunk)
+        await anyio.to_thread.run_sync(os.replace, unfinished, target)
+    except OSError as error:
+        raise InvalidRequest(
+            f"{target} can't be written: {error.strerror or error}.", hint="Name a file that can be written."
+        ) from error
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.Path(unfinished).unlink(missing_ok=True)
+    return size
+
+
+def _params(ask: Ask) -> dict[str, Any]:
+    return {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in ask.query.items()
+        if value is not None
+    }
+
+
+def _checked(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
+        raise InvalidRequest(
+            "RUNLOOP_BASE_URL is no address of an API.",
+            hint="One looks like https://api.runloop.ai, without a key in it.",
+        )
+    return base_url.rstrip("/")
+
+
+def _checked_key(key: SecretStr | None) -> SecretStr | None:
+    if key is None:
+        return None
+    value = key.get_secret_value().strip()
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise Unauthorized(
+            "RUNLOOP_API_KEY holds no key: it is empty, or has characters that no key has.",
+            hint="Set it to a key as it was shown when it was made.",
+        )
+    return SecretStr(value)
+
+
+def _on_this_machine(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

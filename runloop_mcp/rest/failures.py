@@ -1,0 +1,76 @@
+"""Errors as the wire has them: a status, `{"code", "message"}`, and whether and when to try again."""
+
+import json
+import logging
+import math
+from typing import Final
+
+from pydantic import ConfigDict
+from starlette.types import Scope
+
+from runloop_mcp.api.errors import ApiError
+from runloop_mcp.api.models.base import WireModel
+from runloop_mcp.rest.answers import Answer
+
+RETRY_AFTER_SECONDS: Final = 1.0
+"""What is said where a retry can help and nobody knows when."""
+
+_log = logging.getLogger(__name__)
+
+
+class ErrorView(WireModel):
+    """An error."""
+
+    model_config = ConfigDict(title="Error")
+
+    code: str
+    """The kind of error, such as `not_found`."""
+    message: str
+    """What happened, what is valid, and what to do next."""
+
+
+def failed(error: ApiError) -> Answer:
+    """The answer that an error stands for."""
+    return failure(error.status, error.code, str(error), retryable=error.retryable, retry_after=error.retry_after)
+
+
+def failure(
+    status: int, code: str, message: str, *, retryable: bool = False, retry_after: float | None = None
+) -> Answer:
+    """An error that clients of the wire understand.
+
+    Args:
+        status: Of HTTP.
+        code: The kind of error.
+        message: For people and models.
+        retryable: Whether the same request can succeed later.
+        retry_after: Seconds after which that makes sense, where known.
+    """
+    headers = [(b"x-should-retry", b"true" if retryable else b"false")]
+    if retryable:
+        seconds = RETRY_AFTER_SECONDS if retry_after is None else retry_after
+        headers.append((b"retry-after-ms", str(math.ceil(seconds * 1000)).encode()))
+        headers.append((b"retry-after", str(math.ceil(seconds)).encode()))
+    # Plain ASCII: half a character that came with the request leaves as an escape, which every parser reads.
+    return Answer(json.dumps({"code": code, "message": message}).encode(), status=status, headers=headers)
+
+
+def unknown_route(scope: Scope) -> Answer:
+    """What every request gets that is no operation of the API: clients would try a 501 again and again."""
+    return failure(
+        404, "not_found", f"There is no {scope['method']} {scope['path']} here; /openapi.json lists what there is."
+    )
+
+
+def unexpected(operation_id: str, error: Exception) -> Answer:
+    """What nobody foresaw. The log gets where it happened and what kind it was, never the values it is about."""
+    place = _place(error)
+    _log.error("%s failed unexpectedly: %s at %s", operation_id, type(error).__name__, place)
+    return failure(500, "error", "Something unexpected went wrong in this server; its log says where.", retryable=True)
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "?" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

@@ -1,0 +1,53 @@
+"""What the query of a request says, as a model."""
+
+import re
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ValidationError
+
+from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.rest.complaints import complaint
+
+_METADATA: Final = re.compile(r"metadata\[([^\[\]]*)\](\[in\])?")
+"""`metadata[key]=v` and `metadata[key][in]=a,b`."""
+
+
+def read_query(model: type[BaseModel], query: bytes) -> BaseModel:
+    """The query; what the model does not know and what is blank counts as absent.
+
+    Raises:
+        InvalidRequest: A value is not valid; the message names it.
+    """
+    if not query:
+        return model.model_construct() if not _required(model) else _validated(model, {})
+    given: dict[str, Any] = {}
+    metadata: dict[str, list[str]] = {}
+    for name, value in _pairs(query):
+        if value and name in model.model_fields:
+            given[name] = value
+        elif (match := _METADATA.fullmatch(name)) and "metadata" in model.model_fields:
+            metadata.setdefault(match[1], []).extend(value.split(",") if match[2] else [value])
+    if metadata:
+        given["metadata"] = metadata
+    else:
+        given.pop("metadata", None)
+    return _validated(model, given)
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query.decode("ascii"), errors="strict", max_num_fields=1000)
+    except ValueError as error:
+        raise InvalidRequest("The query is not valid: it has to be UTF-8, percent-encoded.") from error
+
+
+def _validated(model: type[BaseModel], given: dict[str, Any]) -> BaseModel:
+    try:
+        return model.model_validate_strings(given)
+    except ValidationError as error:
+        raise InvalidRequest(complaint(error, given), hint="This is about the query of the request.") from error
+
+
+def _required(model: type[BaseModel]) -> bool:
+    return any(field.is_required() for field in model.model_fields.values())

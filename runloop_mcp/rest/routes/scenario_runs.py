@@ -1,0 +1,75 @@
+"""Runs of scenarios."""
+
+from functools import partial
+from typing import Final
+
+from starlette.responses import Response
+
+from runloop_mcp.api.models.base import Page
+from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
+from runloop_mcp.rest.archives import ZIP, zip_of
+from runloop_mcp.rest.call import Call
+from runloop_mcp.rest.route import get, post
+from runloop_mcp.rest.routes.run_views import RunWithScenario, with_scenario
+
+HOLD_SECONDS: Final = 20.0
+"""How long answers are held for scoring to end. Clients read for 30 seconds."""
+
+_TAG: Final = "scenario_runs"
+_NONE: Final = "There is no such run."
+
+
+async def list_(call: Call, query: RunListParams) -> Page[ScenarioRunView]:
+    """List runs of scenarios, newest first."""
+    return await call.backend.runs.list(query)
+
+
+async def retrieve(call: Call, run_id: str) -> RunWithScenario:
+    """Retrieve a run."""
+    return await with_scenario(call.backend, await call.backend.runs.retrieve(run_id))
+
+
+async def score(call: Call, run_id: str) -> RunWithScenario:
+    """Score a run.
+
+    Holds the answer for up to 20 seconds: `scored`, with the result, if scoring got there, else `scoring`. A run is
+    scored once; a scored run answers with its result.
+    """
+    run = await call.backend.runs.score(
+        run_id, wait_seconds=HOLD_SECONDS, principal=call.principal, idempotency_key=call.idempotency_key
+    )
+    return await with_scenario(call.backend, run)
+
+
+async def complete(call: Call, run_id: str) -> RunWithScenario:
+    """Complete a scored run.
+
+    Ends it and shuts its devbox down. One that is being scored is waited for, for up to 20 seconds.
+    """
+    run = await call.backend.runs.complete(
+        run_id, wait_seconds=HOLD_SECONDS, principal=call.principal, idempotency_key=call.idempotency_key
+    )
+    return await with_scenario(call.backend, run)
+
+
+async def cancel(call: Call, run_id: str) -> RunWithScenario:
+    """Cancel a run without scoring it."""
+    return await with_scenario(call.backend, await call.backend.runs.cancel(run_id))
+
+
+async def download_logs(call: Call, run_id: str) -> Response:
+    """Download the logs of a run, as a zip archive; also when it has ended."""
+    return await zip_of(f"{run_id}.zip", partial(call.backend.runs.download_logs, run_id))
+
+
+_ONE: Final = "/v1/scenarios/runs/{run_id}"
+_BUSY: Final = "Its devbox is still booting, queued or held by another server."
+
+ROUTES: Final = (
+    get("/v1/scenarios/runs", _TAG, list_, items="runs"),
+    get(_ONE, _TAG, retrieve, errors={404: _NONE}),
+    post(f"{_ONE}/score", _TAG, score, errors={404: _NONE, 409: _BUSY}),
+    post(f"{_ONE}/complete", _TAG, complete, errors={404: _NONE, 409: "It is still being scored."}),
+    post(f"{_ONE}/cancel", _TAG, cancel, errors={404: _NONE}),
+    post(f"{_ONE}/download_logs", _TAG, download_logs, content=ZIP, errors={404: _NONE}),
+)

@@ -1,0 +1,1 @@
+"""What the wire has and the ports do not: bodies, queries and answers of its own."""

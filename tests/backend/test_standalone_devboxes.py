@@ -1,0 +1,245 @@
+"""The contract of devboxes that belong to no run: made, used, found again, and shut down."""
+
+import anyio
+import pytest
+from backend_cases import OpenBackend, OpenWith
+from greeting_scenario import keep_secret, started
+
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound
+from runloop_mcp.api.models.devbox import (
+    DevboxCreateParams,
+    DevboxListParams,
+    DevboxStatus,
+    DevboxUpdateParams,
+    DevboxView,
+    ExecuteParams,
+)
+
+_SETTLED = {DevboxStatus.RUNNING, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN}
+
+
+async def _made(backend: Backend, **params: object) -> DevboxView:
+    """A devbox that has booted, or failed to."""
+    made = await backend.devboxes.create(DevboxCreateParams.model_validate(params))
+    return await backend.devboxes.wait(made.id, until=_SETTLED, wait_seconds=20)
+
+
+async def _said(backend: Backend, devbox_id: str, command: str) -> str | None:
+    return (await backend.devboxes.execute(devbox_id, ExecuteParams(command=command))).stdout
+
+
+async def test_a_devbox_is_made_used_and_shut_down(open_backend: OpenBackend) -> None:
+    """It boots by itself, keeps its disk while it is there, and tells of each status that it had."""
+    async with open_backend() as backend:
+        made = await backend.devboxes.create(DevboxCreateParams(name="mine", metadata={"team": "a"}))
+        assert made.status in {DevboxStatus.PROVISIONING, DevboxStatus.INITIALIZING, DevboxStatus.RUNNING}
+        assert (made.name, made.metadata, made.initiator_type, made.initiator_id) == (
+            "mine",
+            {"team": "a"},
+            "api",
+            None,
+        )
+        assert await _said(backend, made.id, "echo kept > file; cat file") == "kept\n"
+        assert (await backend.devboxes.read_file(made.id, "file")).data == b"kept\n"
+        running = await backend.devboxes.retrieve(made.id)
+        assert running.status == DevboxStatus.RUNNING
+        ended = await backend.devboxes.shutdown(made.id)
+        assert (ended.status, ended.shutdown_reason) == (DevboxStatus.SHUTDOWN, "api_shutdown")
+        assert ended.end_time_ms is not None
+        passed = [transition["status"] for transition in ended.state_transitions]
+        assert (passed[0], passed[-2:]) == ("provisioning", ["running", "shutdown"])
+        assert await backend.devboxes.shutdown(made.id) == ended
+        with pytest.raises(InvalidState, match="shut down"):
+            await backend.devboxes.execute(made.id, ExecuteParams(command="true"))
+
+
+async def test_devboxes_are_listed_newest_first(open_backend: OpenBackend) -> None:
+    """Those of runs are among them; a page follows the one before, and a status picks some."""
+    async with open_backend() as backend:
+        first = await _made(backend, name="first")
+        run = await started(backend)
+        last = await _made(backend, name="last")
+        page = await backend.devboxes.list(DevboxListParams(limit=2))
+        assert [each.id for each in page.items] == [last.id, run.devbox_id]
+        assert (page.has_more, page.total_count) == (True, 3)
+        assert (page.items[1].initiator_type, page.items[1].initiator_id) == ("scenario", run.id)
+        rest = await backend.devboxes.list(DevboxListParams(limit=2, starting_after=run.devbox_id))
+        assert ([each.id for each in rest.items], rest.has_more) == ([first.id], False)
+        await backend.devboxes.shutdown(first.id)
+        ended = await backend.devboxes.list(DevboxListParams(status=DevboxStatus.SHUTDOWN))
+        assert ([each.id for each in ended.items], ended.total_count) == ([first.id], 1)
+        with pytest.raises(InvalidRequest, match="dbx_nothing"):
+            await backend.devboxes.list(DevboxListParams(starting_after="dbx_nothing"))
+
+
+async def test_a_name_and_metadata_can_be_replaced(open_backend: OpenBackend) -> None:
+    """What is not given stays, an empty value clears, and a name can't be blank."""
+    async with open_backend() as backend:
+        made = await _made(backend, name="old", metadata={"a": "1"})
+        renamed = await backend.devboxes.update(made.id, DevboxUpdateParams(name="new"))
+        assert (renamed.name, renamed.metadata) == ("new", {"a": "1"})
+        cleared = await backend.devboxes.update(made.id, DevboxUpdateParams(metadata={}))
+        assert (cleared.name, cleared.metadata) == ("new", {})
+        with pytest.raises(InvalidRequest, match="blank"):
+            await backend.devboxes.update(made.id, DevboxUpdateParams(name=" "))
+        with pytest.raises(NotFound):
+            await backend.devboxes.update("dbx_nothing", DevboxUpdateParams(name="new"))
+
+
+async def test_the_same_key_makes_one_devbox(open_backend: OpenBackend) -> None:
+    """Asked for twice with one key it is made once; the key with other arguments is refused."""
+    async with open_backend() as backend:
+        async with anyio.create_task_group() as group:
+            made: list[DevboxView] = []
+
+            async def make() -> None:
+                made.append(await backend.devboxes.create(DevboxCreateParams(name="one"), idempotency_key="k"))
+
+            group.start_soon(make)
+            group.start_soon(make)
+        assert made[0].id == made[1].id
+        assert (await backend.devboxes.list(DevboxListParams())).total_count == 1
+        with pytest.raises(InvalidRequest, match="other arguments"):
+            await backend.devboxes.create(DevboxCreateParams(name="other"), idempotency_key="k")
+
+
+async def test_commands_have_the_variables_and_secrets_of_their_devbox(open_backend: OpenBackend) -> None:
+    """Values of secrets reach commands and are covered in what they print, also after the end."""
+    async with open_backend() as backend:
+        await keep_secret(backend, "TOKEN", "hunter2-hunter2")
+        made = await _made(backend, environment_variables={"COLOUR": "red"}, secrets={"API_TOKEN": "TOKEN"})
+        command = 'echo "$COLOUR ${#API_TOKEN} $API_TOKEN"'
+        execution = await backend.devboxes.execute(made.id, ExecuteParams(command=command))
+        assert (execution.stdout or "").startswith("red 15 [")
+        await backend.devboxes.shutdown(made.id)
+        again = await backend.devboxes.execution(made.id, execution.execution_id)
+        assert again.stdout == execution.stdout
+        assert "hunter2" not in (again.stdout or "")
+        with pytest.raises(InvalidRequest, match="MISSING"):
+            await backend.devboxes.create(DevboxCreateParams(secrets={"X": "MISSING"}))
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"name": " "}, "blank"),
+        ({"snapshot_id": "snp_a", "blueprint_name": "b"}, "both given"),
+        ({"blueprint_id": "bpt_a", "blueprint_name": "b"}, "both given"),
+        ({"environment_variables": {"A=": "b"}}, "A="),
+        ({"entrypoint": ""}, "entrypoint"),
+        ({"launch_parameters": {"resource_size_request": "HUGE"}}, "HUGE"),
+        ({"launch_parameters": {"architecture": "pdp11"}}, "The devbox needs architecture pdp11"),
+    ],
+)
+async def test_what_can_not_be_had_is_refused_by_name(
+    open_backend: OpenBackend, params: dict[str, object], told: str
+) -> None:
+    """Nothing is made of it."""
+    async with open_backend() as backend:
+        with pytest.raises(InvalidRequest, match=told):
+            await backend.devboxes.create(DevboxCreateParams.model_validate(params))
+        assert (await backend.devboxes.list(DevboxListParams())).total_count == 0
+
+
+async def test_an_unknown_base_is_not_found(open_backend: OpenBackend) -> None:
+    """By its id, and a blueprint by its name."""
+    async with open_backend() as backend:
+        for params in ({"snapshot_id": "snp_no"}, {"blueprint_id": "bpt_no"}, {"blueprint_name": "no"}):
+            with pytest.raises(NotFound, match="no"):
+                await backend.devboxes.create(DevboxCreateParams.model_validate(params))
+
+
+async def test_a_failed_launch_command_fails_the_devbox(open_backend: OpenBackend) -> None:
+    """The devbox says what the command said, and can't be used."""
+    async with open_backend() as backend:
+        failed = await _made(backend, launch_parameters={"launch_commands": ["true", "echo no luck; exit 3"]})
+        assert (failed.status, failed.failure_reason) == (DevboxStatus.FAILURE, "execution_failed")
+        assert failed.x_runloop_mcp is not None
+        assert "no luck" in (failed.x_runloop_mcp.failure_message or "")
+        with pytest.raises(InvalidState, match="no luck"):
+            await backend.devboxes.execute(failed.id, ExecuteParams(command="true"))
+        assert (await backend.devboxes.shutdown(failed.id)).status == DevboxStatus.FAILURE
+
+
+async def test_the_keep_alive_time_ends_a_devbox(open_backend: OpenBackend) -> None:
+    """Commands do not make it longer; to be kept alive does."""
+    async with open_backend() as backend:
+        launch = {"keep_alive_time_seconds": 2}
+        left, kept = await _made(backend, launch_parameters=launch), await _made(backend, launch_parameters=launch)
+        async with anyio.create_task_group() as group:
+
+            async def keep_alive() -> None:
+                while True:
+                    await backend.devboxes.keep_alive(kept.id)
+                    await anyio.sleep(0.5)
+
+            group.start_soon(keep_alive)
+            ended = await backend.devboxes.wait(left.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=20)
+            group.cancel_scope.cancel()
+        assert (ended.status, ended.shutdown_reason) == (DevboxStatus.SHUTDOWN, "keep_alive_timeout")
+        assert (await backend.devboxes.retrieve(kept.id)).status == DevboxStatus.RUNNING
+        ended = await backend.devboxes.wait(kept.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=20)
+        assert ended.shutdown_reason == "keep_alive_timeout"
+
+
+async def test_idle_time_overrides_the_keep_alive_time(open_backend: OpenBackend) -> None:
+    """What nobody uses is shut down, or suspended and resumed at the next call; the keep-alive time counts no more."""
+    async with open_backend() as backend:
+        launch = {"keep_alive_time_seconds": 1, "after_idle": {"idle_time_seconds": 2, "on_idle": "shutdown"}}
+        going = await _made(backend, launch_parameters=launch)
+        launch["after_idle"] = {"idle_time_seconds": 1, "on_idle": "suspend"}
+        staying = await _made(backend, launch_parameters=launch)
+        await _said(backend, staying.id, "echo hello > file")
+        ended = await backend.devboxes.wait(going.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=20)
+        assert (ended.status, ended.shutdown_reason) == (DevboxStatus.SHUTDOWN, "idle")
+        asleep = await backend.devboxes.wait(staying.id, until={DevboxStatus.SUSPENDED}, wait_seconds=20)
+        assert asleep.status == DevboxStatus.SUSPENDED
+        assert await _said(backend, staying.id, "cat file") == "hello\n"
+
+
+async def test_a_suspended_devbox_keeps_its_disk_and_its_time(open_backend: OpenBackend) -> None:
+    """Its keep-alive time stands still meanwhile; it can be shut down while it is suspended."""
+    async with open_backend() as backend:
+        made = await _made(backend, launch_parameters={"keep_alive_time_seconds": 1})
+        await _said(backend, made.id, "echo hello > file")
+        assert (await backend.devboxes.suspend(made.id)).status == DevboxStatus.SUSPENDED
+        with anyio.move_on_after(1.5):
+            await backend.devboxes.wait(made.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=5)
+        assert (await backend.devboxes.retrieve(made.id)).status == DevboxStatus.SUSPENDED
+        assert (await backend.devboxes.resume(made.id)).status == DevboxStatus.RUNNING
+        assert await _said(backend, made.id, "cat file") == "hello\n"
+        await backend.devboxes.suspend(made.id)
+        assert (await backend.devboxes.shutdown(made.id)).shutdown_reason == "api_shutdown"
+
+
+async def test_a_devbox_waits_for_its_turn(open_with: OpenWith) -> None:
+    """Where as many are up as may be it is queued, tells its place, and boots once another one is shut down."""
+    async with open_with(max_devboxes=1) as backend:
+        first = await _made(backend)
+        second = await backend.devboxes.create(DevboxCreateParams())
+        assert second.status == DevboxStatus.QUEUED
+        assert second.x_runloop_mcp is not None
+        assert second.x_runloop_mcp.queue is not None
+        assert second.x_runloop_mcp.queue.place == 1
+        await backend.devboxes.shutdown(first.id)
+        assert await _said(backend, second.id, "echo up") == "up\n"
+        third = await backend.devboxes.create(DevboxCreateParams())
+        assert (await backend.devboxes.shutdown(third.id)).status == DevboxStatus.SHUTDOWN
+
+
+async def test_shutting_a_devbox_down_cancels_its_run(open_backend: OpenBackend) -> None:
+    """A run that is not scored is canceled with it; a score stays, and such a run can still be completed."""
+    async with open_backend() as backend:
+        run = await started(backend)
+        assert (await backend.devboxes.shutdown(run.devbox_id)).shutdown_reason == "api_shutdown"
+        assert (await backend.runs.retrieve(run.id)).state == "canceled"
+        scored = await started(backend)
+        await _said(backend, scored.devbox_id, "echo hello > greeting.txt")
+        assert (await backend.runs.score(scored.id)).score == 1.0
+        ended = await backend.devboxes.shutdown(scored.devbox_id)
+        assert (ended.status, ended.shutdown_reason) == (DevboxStatus.SHUTDOWN, "api_shutdown")
+        kept = await backend.runs.retrieve(scored.id)
+        assert (kept.state, kept.score) == ("scored", 1.0)
+        assert await backend.devboxes.shutdown(scored.devbox_id) == ended
+        assert (await backend.runs.complete(scored.id)).state == "completed"

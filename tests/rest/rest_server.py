@@ -1,0 +1,64 @@
+"""The REST face over an embedded engine, served over a real socket from a thread of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.devbox.sandbox.driver import SandboxDriver
+from runloop_mcp.engine.backend import EmbeddedEngine
+from runloop_mcp.engine.scenarios.pack import bundled_pack
+from runloop_mcp.rest.app import rest_app
+from runloop_mcp.server.transports.http import serve_app
+from runloop_mcp.server.transports.signals import Stop
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that answers."""
+
+    url: str
+    client: httpx.Client
+    backend: Backend
+    portal: BlockingPortal
+    """Calls what is asynchronous in the server's thread."""
+
+
+@contextmanager
+def serving(folder: Path, *, bundled: bool = False) -> Iterator[Served]:
+    """Serves on the state in a folder, until left."""
+    engine = EmbeddedEngine(folder, SandboxDriver(folder / "sandbox"), packs=[bundled_pack()] if bundled else [])
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(_served(engine)) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        yield Served(url, client, engine, portal)
+
+
+@asynccontextmanager
+async def _served(backend: Backend) -> AsyncIterator[str]:
+    """The address of a server over a backend, which is open as long."""
+    stop = Stop()
+    ready = anyio.Event()
+    address = ""
+
+    def announce(url: str) -> None:
+        nonlocal address
+        address = url
+        ready.set()
+
+    async with backend, anyio.create_task_group() as tasks:
+
+        async def serve() -> None:
+            await serve_app(rest_app(backend), port=0, ready=announce, stop=stop)
+
+        tasks.start_soon(serve)
+        await ready.wait()
+        yield address
+        stop.ask("the test")
