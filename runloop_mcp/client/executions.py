@@ -1,6 +1,6 @@
 """Commands on devboxes: started once, waited for, and their output as it comes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -122,7 +122,7 @@ class ExecutionCalls(Calls):
 
     async def stream(
         self, devbox_id: str, execution_id: str, stream: OutputStream, *, offset: int = 0
-    ) -> AsyncIterator[OutputChunk]:
+    ) -> AsyncGenerator[OutputChunk, None]:
         """A stream of an execution from a byte on, as it comes, to its end; resumed where the connection breaks."""
         path = place(_ONE + f"/stream_{stream.value}_updates", devbox_id, execution_id)
         failures = 0

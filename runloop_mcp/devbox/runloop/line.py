@@ -1,62 +1,53 @@
 """The line to an agent: its execution's standard input one way, its standard output as a stream of events the other.
 
-`inside/agent.py` tells what goes over it. What the API delivers twice is passed over, and a broken stream is asked for
-again from where it ended, so that nothing is lost for a connection that is.
+`inside/agent.py` tells what goes over it. What the API delivers twice is passed over, and the client asks for a broken
+stream again from where it ended, so that nothing is lost for a connection that is.
 """
 
 import asyncio
 import binascii
+import contextlib
 from collections.abc import AsyncIterator
 
 import anyio
-import httpx
 
 from runloop_mcp.api.errors import ApiError, Conflict
-from runloop_mcp.api.models.devbox import ExecutionStatus
-from runloop_mcp.client.failures import error_of
-from runloop_mcp.client.wire import Refused
+from runloop_mcp.api.models.devbox import OutputStream
+from runloop_mcp.client.runloop_client import RunloopClient
 
 from .bootstrap import modules
-from .calls import Calls, not_there
 
 _MOST_AT_ONCE = 192 << 10
 _MANY_WAIT = 1 << 20
 _TURN_AFTER = 16 << 20
 """How much text one execution is asked to carry: the API keeps it all, and not without end."""
-_MOST_KEPT = 1 << 20
-_PATIENCE_SECONDS = 60.0
+_LONGEST_LINE = 256 << 10
 _FULL_SECONDS = 0.05
-_AGAIN_SECONDS = 0.1
-_LONGEST_AGAIN_SECONDS = 2.0
+
+
+class _Broken(Exception):
+    """The line can't go on; the message says why."""
 
 
 class Line:
     """A stream of bytes to and from an agent.
 
     Args:
-        calls: The API.
+        client: The API.
         devbox_id: The devbox, as the API calls it.
         execution_id: The agent's execution.
         folder: The agent's folder in the devbox.
     """
 
-    def __init__(self, calls: Calls, devbox_id: str, execution_id: str, folder: str) -> None:
-        self._calls = calls
+    def __init__(self, client: RunloopClient, devbox_id: str, execution_id: str, folder: str) -> None:
+        self._client = client
         self._devbox_id = devbox_id
         self._execution_id = execution_id
         self._folder = folder
-        self._out = execution_id
-        """The execution that carries the agent's output now."""
-        self._offset = 0
-        self._carried = 0
-        self._turns = 0
-        self._turning = False
-        self._text = ""
-        """The beginning of a line."""
-        self._heard = 0
-        self._said = 0
+        self._said = self._heard = 0
+        """The numbers of the last lines in each direction."""
         self._pending = bytearray()
-        self._orders: list[str] = []
+        self._turns = self._turns_asked = 0
         self._more = asyncio.Event()
         self._room = asyncio.Event()
         self._parts = self._read_on()
@@ -84,36 +75,32 @@ class Line:
             await self._send(modules())
             while self.open:
                 await self._more.wait()
-                if not self.open:
-                    return
-                await self._send(self._next_lines())
+                self._more.clear()
+                while lines := self._next_lines():
+                    await self._send(lines)
         except ApiError as error:
-            self.end(f"Its agent can't be reached: {error.message}")
+            self._end(f"Its agent can't be reached: {error.message}")
 
     def _next_lines(self) -> str:
         lines = []
-        while self._orders:
+        if self._turns_asked > self._turns:
+            self._turns = self._turns_asked
             self._said += 1
-            lines.append(f"!{self._said} {self._orders.pop(0)}\n")
-        if self._pending:
-            data = bytes(self._pending[:_MOST_AT_ONCE])
+            lines.append(f"!{self._said} {self._turns}\n")
+        if self.open and (data := bytes(self._pending[:_MOST_AT_ONCE])):
             del self._pending[:_MOST_AT_ONCE]
             self._said += 1
             lines.append(f":{self._said} {binascii.b2a_base64(data, newline=False).decode('ascii')}\n")
-        if not self._pending:
-            self._more.clear()
         if len(self._pending) <= _MANY_WAIT:
             self._room.set()
         return "".join(lines)
 
     async def _send(self, text: str) -> None:
-        while text and self.open:
-            try:
-                await self._calls.send_stdin(self._devbox_id, self._execution_id, text)
-            except Conflict:  # the agent has not read what was sent before
-                await anyio.sleep(_FULL_SECONDS)
-            else:
+        while self.open:
+            with contextlib.suppress(Conflict):  # the agent has not read what was sent before
+                await self._client.executions.send_stdin(self._devbox_id, self._execution_id, text=text)
                 return
+            await anyio.sleep(_FULL_SECONDS)
 
     # From the agent
 
@@ -126,33 +113,64 @@ class Line:
         return b""
 
     async def _read_on(self) -> AsyncIterator[bytes]:
-        pause = _AGAIN_SECONDS
-        silent_since = anyio.current_time()
-        while self.open:
-            try:
-                async with self._calls.stdout(self._devbox_id, self._out, self._offset) as events:
-                    async for text, offset in events:
-                        pause, silent_since = _AGAIN_SECONDS, anyio.current_time()
-                        turned = self._turns
-                        if data := self._heard_in(text, offset):
-                            yield data
-                        if self._turns != turned:
-                            break
-                if self.why:
+        execution_id = self._execution_id
+        try:
+            while True:
+                turn = 0
+                async for data, following in self._lines_of(execution_id):
+                    turn = following
+                    if data:
+                        yield data
+                if not turn:
                     return
-                if self._turns == 0 or not self._turned:
-                    pass
-            except (httpx.TransportError, TimeoutError, Refused) as failure:
-                if anyio.current_time() - silent_since > _PATIENCE_SECONDS:
-                    self.end(f"The Runloop API can't be reached: {_reason(failure)}.")
-                    return
-            if await self._has_ended(silent_since):
-                return
-            await anyio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_AGAIN_SECONDS)
+                pipe = f"{self._folder}/out-{turn}"
+                command = f"exec 3<{pipe}; rm -f {pipe}; exec cat <&3"
+                execution_id = (await self._client.executions.start(self._devbox_id, command)).execution_id
+        except ApiError as error:
+            self._end(f"Its agent can't be heard: {error.message}")
+        except _Broken as error:
+            self._end(str(error))
 
-    def end(self, why: str) -> None:
-        """Ends the line because it can't go on."""
+    async def _lines_of(self, execution_id: str) -> AsyncIterator[tuple[bytes, int]]:
+        """What the lines of one execution's output carry, until it ends or another takes over: that one's turn."""
+        carried, rest = 0, ""
+        chunks = self._client.executions.stream(self._devbox_id, execution_id, OutputStream.STDOUT)
+        async with contextlib.aclosing(chunks):
+            async for chunk in chunks:
+                carried += len(chunk.text)
+                if carried > _TURN_AFTER and self._turns_asked == self._turns:
+                    self._turns_asked += 1
+                    self._more.set()
+                *lines, rest = (rest + chunk.text).split("\n")
+                if len(rest) > _LONGEST_LINE:
+                    raise _Broken("Its agent talked nonsense.")
+                data = bytearray()
+                for line in lines:
+                    turn = self._take(line, data)
+                    if turn:
+                        yield bytes(data), turn
+                        return
+                yield bytes(data), 0
+
+    def _take(self, line: str, data: bytearray) -> int:
+        """Adds what a line carries; returns the turn that the next line comes in, where that is another."""
+        mark, (number, _, text) = line[:1], line[1:].partition(" ")
+        if mark not in (":", "!") or not number.isdecimal():
+            return 0  # what a shell has to say for itself
+        if int(number) <= self._heard:
+            return 0
+        self._heard += 1
+        if int(number) != self._heard:
+            raise _Broken("A part of what its agent said was lost.")
+        try:
+            if mark == "!":
+                return int(text)
+            data += binascii.a2b_base64(text)
+        except ValueError:
+            raise _Broken("Its agent talked nonsense.") from None
+        return 0
+
+    def _end(self, why: str) -> None:
         self.why = self.why or why
         self.close()
 

@@ -22,7 +22,7 @@ import sys
 
 from runloop_mcp.devbox.docker.inside.agent import Agent
 from runloop_mcp.devbox.runloop.inside import family, furnish, warden
-from runloop_mcp.devbox.sandbox.inside import kernel, processes
+from runloop_mcp.devbox.sandbox.inside import kernel, processes, trees
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ class RunloopAgent(Agent):
 
     def _begin(self, token: int, _: list[int], folder: bytes, limits: list[tuple[int, int]]) -> None:
         """Makes the agent's folder, and learns what commands are limited to."""
+        _forget_those_before(folder)
         os.mkdir(folder, 0o700)
         self._folder, self._limits = folder, limits
         self._answer("done", token)
@@ -242,7 +243,7 @@ class RunloopAgent(Agent):
         self._work(token, work)
 
     def _furnish(self, token: int, descriptors: list[int], steps: list[tuple[str, tuple[bytes, ...]]]) -> None:
-        """Works on directories in a process of its own, which writes what went wrong to a descriptor of the server's."""
+        """Works on directories in a process of its own, which writes what went wrong to the server."""
 
         def work() -> int:
             return furnish.carry_out(steps, descriptors[0])
@@ -276,3 +277,16 @@ class RunloopAgent(Agent):
         if not os.path.isdir(self._folder):
             raise OSError(errno.ENOENT, "the agent's folder was deleted")
         super()._fifo(token, given, path, both_ways, gone)
+
+
+def _forget_those_before(folder: bytes) -> None:
+    """Deletes the folders of agents that were here before."""
+    parent, _, name = folder.rpartition(b"/")
+    beginning = os.fsdecode(name.partition(b"-")[0] + b"-")
+    here = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for old in os.listdir(here):
+            if old.startswith(beginning):
+                trees.remove(old, here)
+    finally:
+        os.close(here)

@@ -37,9 +37,9 @@ def _directory(path: bytes) -> None:
     """Makes a directory that this user can write, and those that it needs."""
     try:
         os.makedirs(path, exist_ok=True)
-    except OSError as error:
+    except OSError:
         if not _as_root(b"install", b"-d", b"-o", b"%d" % os.getuid(), b"-g", b"%d" % os.getgid(), path):
-            raise error
+            raise
     if not os.access(path, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "it can't be written")
 
@@ -113,6 +113,11 @@ def _pack(path: bytes, target: bytes, without: bytes) -> None:
         os.close(opened)
 
 
+def _forget(path: bytes) -> None:
+    """Deletes a file."""
+    os.unlink(path)
+
+
 def _as_root(*argv: bytes) -> bool:
     """Runs a program as root, where this user may; returns whether it went well."""
     null = os.open("/dev/null", os.O_RDWR)
@@ -134,4 +139,5 @@ _STEPS: dict[str, Callable[..., None]] = {
     "unpack": _unpack,
     "lock": _lock,
     "pack": _pack,
+    "forget": _forget,
 }

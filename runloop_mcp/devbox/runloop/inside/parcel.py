@@ -93,6 +93,24 @@ def pack(directory: bytes, target: int, without: bytes = b"", mode: Mode = _as_i
     return packing.left_out
 
 
+def pack_file(path: bytes, name: bytes, target: int, mode: Mode = _as_it_is) -> None:
+    """Packs a file alone, under a name."""
+    writer = _Writer(target)
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _write_file(writer, name, opened, os.fstat(opened), mode)
+    finally:
+        os.close(opened)
+    writer.end()
+
+
+def _write_file(writer: _Writer, name: bytes, opened: int, about: os.stat_result, mode: Mode) -> None:
+    writer.record(b"f", name, mode(about.st_mode), about.st_mtime_ns, about.st_size)
+    for position, data in _parts(opened, about.st_size):
+        writer.record(b"x", position, data)
+    writer.record(b"e")
+
+
 class _Level:
     """A directory on the way down, what it is, and the directories in it still to visit."""
 
@@ -131,7 +149,7 @@ class _Packing:
 
     def _down(self, name: bytes) -> None:
         about = os.stat(name, dir_fd=self._here, follow_symlinks=False)
-        opened = _opened(name, about, _DIRECTORY, 0o700, self._here)
+        opened = _opened(name, about, _DIRECTORY, 0o500, self._here)
         if opened is None:
             self.left_out += 1
             return
@@ -191,10 +209,7 @@ class _Packing:
             if about.st_nlink > 1:
                 self._seen.add(key)
                 self._writer.record(b"k", key)
-            self._writer.record(b"f", name, self._mode(about.st_mode), about.st_mtime_ns, about.st_size)
-            for position, data in _parts(opened, about.st_size):
-                self._writer.record(b"x", position, data)
-            self._writer.record(b"e")
+            _write_file(self._writer, name, opened, about, self._mode)
             if os.fstat(opened).st_mode != about.st_mode:
                 os.fchmod(opened, stat.S_IMODE(about.st_mode))
         finally:

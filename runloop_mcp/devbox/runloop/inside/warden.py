@@ -73,8 +73,8 @@ def _ward(order: Order, tell: int) -> NoReturn:
         family.become_reaper()
         for name, limit in order.limits:
             hard = resource.getrlimit(name)[1]
-            limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-            resource.setrlimit(name, (limit, limit))
+            held = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+            resource.setrlimit(name, (held, held))
         try:
             os.chdir(order.directory)
         except OSError as error:
