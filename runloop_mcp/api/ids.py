@@ -24,6 +24,7 @@ class IdPrefix(StrEnum):
     BENCHMARK_JOB = "bmj"
     AGENT = "agt"
     OBJECT = "obj"
+    ACCOUNT = "acc"
     KEY = "key"
     EXECUTION = "exe"
     SECRET = "sec"  # noqa: S105 - a prefix

@@ -26,6 +26,8 @@ from runloop_mcp.api.models.scenario import (
     ScenarioView,
 )
 from runloop_mcp.devbox.port import Driver
+from runloop_mcp.engine.accounts import EngineAccounts
+from runloop_mcp.engine.agents.service import EngineAgents
 from runloop_mcp.engine.alarm import Alarm
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.context import EngineContext
@@ -77,11 +79,11 @@ class EngineScenarios(Scenarios):
     def __init__(self, engine: EngineContext) -> None:
         self._engine = engine
 
-    async def create(self, params: ScenarioCreateParams, *, idempotency_key: str | None = None) -> ScenarioView:  # noqa: ARG002 - soon
+    async def create(self, params: ScenarioCreateParams, *, idempotency_key: str | None = None) -> ScenarioView:
         """See `Scenarios.create`."""
         await self._engine.custom_scorers.refuse_unknown(params.scoring_contract)
         await self._refuse_unknown_base(params.environment_parameters)
-        return await self._engine.library.create(params)
+        return await self._engine.library.create(params, idempotency_key=idempotency_key)
 
     async def retrieve(self, scenario_id: str) -> ScenarioView:
         """See `Scenarios.retrieve`."""
@@ -110,7 +112,7 @@ class EngineScenarios(Scenarios):
 
     async def unarchive(self, scenario_id: str) -> ScenarioView:
         """See `Scenarios.unarchive`."""
-        raise NotImplementedError
+        return await self._engine.library.unarchive(scenario_id)
 
     async def start_run(
         self, params: StartRunParams, *, principal: Principal = LOCAL_OPERATOR, idempotency_key: str | None = None
@@ -195,6 +197,8 @@ class EmbeddedEngine(Backend):
         self.snapshots = EngineSnapshots(self._engine)
         self.blueprints = EngineBlueprints(self._engine, BlueprintBuilder(self._engine, os.environ))
         self.secrets = EngineSecrets(self._secrets_file)
+        self.agents = EngineAgents(database)
+        self.accounts = EngineAccounts(database)
         self.objects = EngineObjects(database, self._engine.objects)
         self._idle = IdleDevboxes(self._engine, self._end_idle, self._alarm)
         self._boots = Boots(self._engine, self._idle, self._standalone, self._runs.fail)

@@ -1,11 +1,13 @@
 """The web application of the REST API."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
 import anyio
+from anyio import to_thread
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -47,6 +49,7 @@ class RestFace:
         routes: The operations.
         signer: Signs the addresses of objects' contents; None: with a secret that ends with the process.
         public_url: Where clients reach the server; None: where each request reached it.
+        needs_key: Whether requests need a key, which whoever serves the routes sees to; the document says so.
     """
 
     def __init__(
@@ -56,11 +59,14 @@ class RestFace:
         routes: Sequence[Route] = ROUTES,
         signer: Signer | None = None,
         public_url: str | None = None,
+        needs_key: bool = False,
     ) -> None:
         self._backend = backend
         self._addresses = SignedAddresses(signer or ProcessSigner(), public_url)
         self._router = Router(routes)
         self._declared = routes
+        self._needs_key = needs_key
+        self._openapi: Response | None = None
         self._request_ids: RequestIds | None = None
 
     @property
@@ -130,7 +136,16 @@ class RestFace:
             return unexpected(route.operation_id, error)
 
     async def _document(self, _: Request) -> Response:
-        return Response(b"{}", media_type="application/json")
+        if self._openapi is None:
+            # Imported and made when somebody asks: it takes a good part of a second.
+            self._openapi = await to_thread.run_sync(self._made_document)
+        return self._openapi
+
+    def _made_document(self) -> Response:
+        from runloop_mcp.rest.openapi.document import openapi_document  # noqa: PLC0415
+
+        document = openapi_document(self._declared, needs_key=self._needs_key)
+        return Response(json.dumps(document, ensure_ascii=False), media_type="application/json")
 
 
 class _Below(BaseRoute):

@@ -26,7 +26,7 @@ async def content_hash(trials: Trials, scenario: ScenarioView) -> str:
     }
     scripts = await _scripts(trials) if named else {}
     contents = [
-        scenario.model_dump(mode="json", exclude={"x_missing_programs"}),
+        scenario.model_dump(mode="json", exclude={"x_missing_programs", "is_public"}),
         environment,
         {name: scripts.get(name) for name in sorted(named)},
         __version__,

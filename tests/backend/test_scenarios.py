@@ -108,6 +108,39 @@ async def test_an_archived_scenario_is_not_started(open_backend: OpenBackend) ->
             await backend.scenarios.archive("scn_none")
 
 
+async def test_an_archived_scenario_can_be_brought_back(open_backend: OpenBackend) -> None:
+    """It is in lists and can be started again; one that was never archived is as it was."""
+    async with open_backend() as backend:
+        scenario = await backend.scenarios.create(greeting())
+        assert await backend.scenarios.unarchive(scenario.id) == scenario
+        await backend.scenarios.archive(scenario.id)
+        assert (await backend.scenarios.unarchive(scenario.id)).status == "active"
+        assert [s.id for s in (await backend.scenarios.list(ScenarioListParams())).items] == [scenario.id]
+        await backend.scenarios.start_run(StartRunParams(scenario_id=scenario.id))
+        with pytest.raises(NotFound):
+            await backend.scenarios.unarchive("scn_none")
+
+
+async def test_the_same_key_makes_one_scenario(open_backend: OpenBackend) -> None:
+    """A request that comes again gets the scenario that it made, as it is now; with other arguments it is refused."""
+    async with open_backend() as backend:
+        first = await backend.scenarios.create(greeting(), idempotency_key="key")
+        assert await backend.scenarios.create(greeting(), idempotency_key="key") == first
+        assert (await backend.scenarios.create(greeting(), idempotency_key="other")).id != first.id
+        assert (await backend.scenarios.list(ScenarioListParams())).total_count == 2
+        with pytest.raises(InvalidRequest, match="key"):
+            await backend.scenarios.create(greeting(name="other"), idempotency_key="key")
+
+
+async def test_scenarios_of_ones_own_are_not_public(open_backend: OpenBackend) -> None:
+    """Lists of public scenarios are without them, lists of others have them."""
+    async with open_backend() as backend:
+        made = await backend.scenarios.create(greeting())
+        assert made.is_public is False
+        assert (await backend.scenarios.list(ScenarioListParams(is_public=True))).items == []
+        assert [s.id for s in (await backend.scenarios.list(ScenarioListParams(is_public=False))).items] == [made.id]
+
+
 @pytest.mark.parametrize("directory", ["relative/path", "/usr/share/work", "/proc/1", "/"])
 async def test_an_impossible_working_directory_is_named(open_backend: OpenBackend, directory: str) -> None:
     """A working directory that no devbox can have is refused when the scenario is created."""

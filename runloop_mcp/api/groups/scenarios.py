@@ -58,6 +58,7 @@ class Scenarios(ABC):
 
         Raises:
             NotFound: There is none with this id.
+            InvalidRequest: It came with the program, for everybody.
         """
 
     @abstractmethod
@@ -66,6 +67,7 @@ class Scenarios(ABC):
 
         Raises:
             NotFound: There is none with this id.
+            InvalidRequest: It came with the program, for everybody.
         """
 
     @abstractmethod

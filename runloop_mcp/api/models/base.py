@@ -33,3 +33,5 @@ class PageParams(WireModel):
     limit: int = Field(default=20, ge=1, le=5000)
     starting_after: str | None = None
     """The id of the last item of the page before."""
+    include_total_count: bool = True
+    """Of the wire, where counting can be slow; here both counts are always there."""

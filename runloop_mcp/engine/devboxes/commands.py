@@ -1,14 +1,23 @@
-"""Commands on devboxes: asked for, found again, ended, and sent input."""
+"""Commands on devboxes: asked for, found again, read, ended, and sent input."""
 
 import anyio
 
 from runloop_mcp.api.errors import Conflict, InvalidRequest, InvalidState
 from runloop_mcp.api.ids import IdPrefix, new_id
-from runloop_mcp.api.models.devbox import ExecuteParams, ExecutionStatus, ExecutionView, StdinSignal
+from runloop_mcp.api.models.devbox import (
+    ExecuteParams,
+    ExecutionStatus,
+    ExecutionView,
+    OutputMatches,
+    OutputRange,
+    OutputStream,
+    StdinSignal,
+)
 from runloop_mcp.api.trace import ToolCall
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
-from runloop_mcp.engine.devboxes.executions import Request, Running, idempotency_scope
+from runloop_mcp.engine.devboxes import output
+from runloop_mcp.engine.devboxes.executions import Request, Running, idempotency_scope, stream_of
 from runloop_mcp.engine.devboxes.usable import Usable, usable
 from runloop_mcp.engine.runs.view import time_left_seconds
 from runloop_mcp.engine.store import executions, idempotency
@@ -96,20 +105,14 @@ class Commands:
         self, devbox_id: str, execution_id: str, *, wait_seconds: float = 0, last_n: int | None = None
     ) -> ExecutionView:
         """See `Devboxes.execution`."""
-        row = await self._engine.changes.wait(
-            execution_id,
-            lambda: self.row(devbox_id, execution_id),
-            lambda seen: seen.status == ExecutionStatus.COMPLETED,
-            seconds=wait_seconds,
-        )
+        row = await self._until_completed(devbox_id, execution_id, seconds=wait_seconds)
         mask = await self._engine.mask_of_devbox(devbox_id)
         return await self._engine.executions.view(row, mask, last_n=last_n)
 
     async def kill(self, devbox_id: str, execution_id: str) -> ExecutionView:
         """See `Devboxes.kill`."""
         row = await self.row(devbox_id, execution_id)
-        held = self._engine.keeper.get(devbox_id)
-        running = held.running.get(execution_id) if held else None
+        running = self._running(devbox_id, execution_id)
         if running is not None and not running.done.is_set():
             running.killed = True
             await running.process.kill()
@@ -141,6 +144,63 @@ class Commands:
         elif signal is StdinSignal.INTERRUPT:
             await running.process.interrupt()
         return await self._engine.executions.view(running.snapshot(), held.mask)
+
+    async def read_output(
+        self,
+        devbox_id: str,
+        execution_id: str,
+        stream: OutputStream,
+        *,
+        offset: int,
+        limit: int,
+        wait_seconds: float,
+    ) -> OutputRange:
+        """See `Devboxes.read_output`."""
+        deadline = anyio.current_time() + wait_seconds
+        path = self._engine.executions.path(devbox_id, execution_id, stream)
+        while True:
+            running = self._running(devbox_id, execution_id)
+            # Taken before the look, so that what comes between the two is not missed.
+            seen = running.output(stream).total if running is not None else 0
+            given_up = running is not None and running.done.is_set()
+            row = await self.row(devbox_id, execution_id)
+            found = await output.read_range(
+                stream_of(row, stream),
+                path,
+                offset=offset,
+                limit=limit,
+                complete=row.status == ExecutionStatus.COMPLETED,
+                mask=await self._engine.mask_of_devbox(devbox_id),
+            )
+            left = deadline - anyio.current_time()
+            if found.next_offset > found.offset or found.complete or given_up or left <= 0:
+                return found
+            if running is not None:
+                await running.output(stream).grown(seen, seconds=left)
+            else:
+                # Another server follows it, which tells of its output when it has ended.
+                await self._until_completed(devbox_id, execution_id, seconds=left)
+
+    async def search_output(
+        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int
+    ) -> OutputMatches:
+        """See `Devboxes.search_output`."""
+        row = await self.row(devbox_id, execution_id)
+        path = self._engine.executions.path(devbox_id, execution_id, stream)
+        mask = await self._engine.mask_of_devbox(devbox_id)
+        return await output.search(stream_of(row, stream), path, pattern, limit=limit, mask=mask)
+
+    async def _until_completed(self, devbox_id: str, execution_id: str, *, seconds: float) -> ExecutionRow:
+        return await self._engine.changes.wait(
+            execution_id,
+            lambda: self.row(devbox_id, execution_id),
+            lambda seen: seen.status == ExecutionStatus.COMPLETED,
+            seconds=seconds,
+        )
+
+    def _running(self, devbox_id: str, execution_id: str) -> Running | None:
+        held = self._engine.keeper.get(devbox_id)
+        return held.running.get(execution_id) if held is not None else None
 
     async def row(self, devbox_id: str, execution_id: str) -> ExecutionRow:
         """An execution as it stands.

@@ -64,13 +64,17 @@ class Running:
 
     def snapshot(self) -> ExecutionRow:
         """The execution as it stands."""
-        if not self.done.is_set():
+        if self.row.status is not ExecutionStatus.COMPLETED:
             if self.turn is not None:
                 self.row.status = self.turn.status
                 self.row.data.details.notes = [*self.request.notes, *self.turn.notes]
             self.row.data.stdout = self.stdout.kept()
             self.row.data.stderr = self.stderr.kept()
         return self.row
+
+    def output(self, stream: OutputStream) -> Output:
+        """One of its streams."""
+        return self.stdout if stream is OutputStream.STDOUT else self.stderr
 
     @property
     def turn(self) -> ShellTurn | None:

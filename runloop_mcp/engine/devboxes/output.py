@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 
+import anyio
 from anyio import to_thread
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound
@@ -29,6 +30,9 @@ class Output:
         self._memory = bytearray()
         self._file: int | None = None
         self._failure: str | None = None
+        self._closed = False
+        self._news: anyio.Event | None = None
+        """Made by whoever waits, so that a stream that nobody waits for costs nothing."""
         self.total = 0
         """Bytes kept."""
         self.dropped = 0
@@ -43,10 +47,11 @@ class Output:
         if self._file is None and self.total + len(kept) <= self._inline:
             self._memory += kept
             self.total += len(kept)
-            return
-        written = await to_thread.run_sync(self._append, kept)
-        self.total += written
-        self.dropped += len(kept) - written
+        else:
+            written = await to_thread.run_sync(self._append, kept)
+            self.total += written
+            self.dropped += len(kept) - written
+        self._tell()
 
     def _append(self, data: bytes) -> int:
         try:
@@ -61,6 +66,20 @@ class Output:
             return 0
         return len(data)
 
+    def _tell(self) -> None:
+        if self._news is not None:
+            self._news.set()
+            self._news = None
+
+    async def grown(self, past: int, *, seconds: float) -> None:
+        """Returns once more than so many bytes are kept, the stream has ended, or the time is over."""
+        if self.total > past or self._closed:
+            return
+        if self._news is None:
+            self._news = anyio.Event()
+        with anyio.move_on_after(seconds):
+            await self._news.wait()
+
     @property
     def failure(self) -> str | None:
         """Why output was lost on our side, if it was."""
@@ -68,6 +87,8 @@ class Output:
 
     def close(self) -> KeptOutput:
         """Ends the stream and says where it is kept."""
+        self._closed = True
+        self._tell()
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -161,8 +182,10 @@ async def read_range(
         raise InvalidRequest("The limit must be at least 1 byte.")
     begin = max(kept.total_bytes + offset, 0) if offset < 0 else min(offset, kept.total_bytes)
     data = await shown_bytes(kept, path, begin, limit, mask=mask, complete=complete)
-    if begin + len(data) < kept.total_bytes or not complete:
+    if begin + len(data) < kept.total_bytes:
         data = data[: _whole_characters(data)] or data
+    elif not complete:
+        data = data[: _whole_characters(data)]
     return OutputRange(
         text=decode(data),
         offset=begin,

@@ -15,7 +15,6 @@ from runloop_mcp.api.models.devbox import (
     DevboxUpdateParams,
     DevboxView,
     ExecuteParams,
-    ExecutionStatus,
     ExecutionView,
     FileContents,
     OutputMatches,
@@ -31,10 +30,8 @@ from runloop_mcp.devbox.port import HOME
 from runloop_mcp.engine.alarm import Alarm
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
-from runloop_mcp.engine.devboxes import output
 from runloop_mcp.engine.devboxes.commands import Commands
 from runloop_mcp.engine.devboxes.creation import create_devbox, refuse_blank_name
-from runloop_mcp.engine.devboxes.executions import stream_of
 from runloop_mcp.engine.devboxes.standalone import StandaloneDevboxes
 from runloop_mcp.engine.devboxes.suspension import SUSPENDED, suspend
 from runloop_mcp.engine.devboxes.usable import usable, with_run
@@ -228,27 +225,18 @@ class EngineDevboxes(Devboxes):
         *,
         offset: int = 0,
         limit: int = 32_000,
-        wait_seconds: float = 0,  # noqa: ARG002 - soon
+        wait_seconds: float = 0,
     ) -> OutputRange:
         """See `Devboxes.read_output`."""
-        row = await self._commands.row(devbox_id, execution_id)
-        return await output.read_range(
-            stream_of(row, stream),
-            self._engine.executions.path(devbox_id, execution_id, stream),
-            offset=offset,
-            limit=limit,
-            complete=row.status == ExecutionStatus.COMPLETED,
-            mask=await self._engine.mask_of_devbox(devbox_id),
+        return await self._commands.read_output(
+            devbox_id, execution_id, stream, offset=offset, limit=limit, wait_seconds=wait_seconds
         )
 
     async def search_output(
         self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50
     ) -> OutputMatches:
         """See `Devboxes.search_output`."""
-        row = await self._commands.row(devbox_id, execution_id)
-        path = self._engine.executions.path(devbox_id, execution_id, stream)
-        mask = await self._engine.mask_of_devbox(devbox_id)
-        return await output.search(stream_of(row, stream), path, pattern, limit=limit, mask=mask)
+        return await self._commands.search_output(devbox_id, execution_id, stream, pattern, limit=limit)
 
     async def read_file(self, devbox_id: str, path: str, *, offset: int = 0, limit: int | None = None) -> FileContents:
         """See `Devboxes.read_file`."""

@@ -17,6 +17,7 @@ from runloop_mcp.api.models.scenario import (
     ScenarioUpdateParams,
     ScenarioView,
 )
+from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.scenarios import rows
 from runloop_mcp.engine.scenarios.checks import refuse_faults
 from runloop_mcp.engine.scenarios.environment import environment_hash
@@ -24,6 +25,7 @@ from runloop_mcp.engine.scenarios.index import FolderIndex
 from runloop_mcp.engine.scenarios.listing import list_page
 from runloop_mcp.engine.scenarios.pack import FolderProblem, bundled_pack
 from runloop_mcp.engine.scenarios.rows import CREATED, ScenarioRow
+from runloop_mcp.engine.store import idempotency
 from runloop_mcp.engine.store.database import Database
 
 __all__ = ["FilesFolder", "FolderProblem", "ScenarioLibrary", "ScenarioRecord", "bundled_pack"]
@@ -67,11 +69,11 @@ class ScenarioLibrary:
         self._database = database
         self._index = FolderIndex(database, packs, look_seconds=look_seconds)
 
-    async def create(self, params: ScenarioCreateParams) -> ScenarioView:
-        """Keeps a new scenario.
+    async def create(self, params: ScenarioCreateParams, *, idempotency_key: str | None = None) -> ScenarioView:
+        """Keeps a new scenario; the same idempotency key gives the same one, once.
 
         Raises:
-            InvalidRequest: A field is not valid; the message names it and says what is.
+            InvalidRequest: A field is not valid; the message names it and says what is. Or the key was used for others.
         """
         fields = {name: value for name, value in params if name != "environment_parameters" and value is not None}
         view = ScenarioView.model_validate(
@@ -79,12 +81,25 @@ class ScenarioLibrary:
                 **fields,
                 "id": new_id(IdPrefix.SCENARIO),
                 "status": ScenarioStatus.ACTIVE,
+                "is_public": False,
                 "environment": params.environment_parameters,
             }
         )
         refuse_faults(view)
-        await self._database.write(lambda connection: rows.save(connection, _created(view)))
-        return view
+
+        def work(connection: sqlite3.Connection) -> ScenarioView:
+            made = idempotency.once(
+                connection,
+                "create_scenario",
+                idempotency_key,
+                params,
+                target_id=view.id,
+                now_ms=now_ms(),
+                make=lambda: rows.save(connection, _created(view)),
+            )
+            return view if made == view.id else rows.get(connection, made, (CREATED,)).view
+
+        return await self._database.write(work)
 
     async def retrieve(self, scenario_id: str) -> ScenarioView:
         """One scenario, also one that is archived or whose folder has vanished.
@@ -148,13 +163,31 @@ class ScenarioLibrary:
 
         Raises:
             NotFound: There is none with this id.
+            InvalidRequest: It came with the program.
         """
+        return await self._set_status(scenario_id, ScenarioStatus.ARCHIVED)
+
+    async def unarchive(self, scenario_id: str) -> ScenarioView:
+        """Puts an archived scenario back into lists.
+
+        Raises:
+            NotFound: There is none with this id.
+            InvalidRequest: It came with the program.
+        """
+        return await self._set_status(scenario_id, ScenarioStatus.ACTIVE)
+
+    async def _set_status(self, scenario_id: str, status: ScenarioStatus) -> ScenarioView:
         await self._index.refresh()
         roots = self._roots()
 
         def work(connection: sqlite3.Connection) -> ScenarioView:
-            rows.get(connection, scenario_id, roots)
-            rows.archive(connection, scenario_id)
+            row = rows.get(connection, scenario_id, roots)
+            if row.view.is_public:
+                raise InvalidRequest(
+                    f"Scenario {row.view.name!r} came with this program, for everybody, and can't be archived.",
+                    hint="Archive scenarios of your own.",
+                )
+            rows.set_status(connection, scenario_id, status)
             return rows.get(connection, scenario_id, roots).view
 
         return await self._database.write(work)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
-from runloop_mcp.engine.scenarios.rows import view_of
+from runloop_mcp.engine.scenarios.rows import is_public, view_of
 
 
 def list_page(connection: sqlite3.Connection, params: ScenarioListParams, roots: Sequence[str]) -> Page[ScenarioView]:
@@ -23,9 +23,9 @@ def list_page(connection: sqlite3.Connection, params: ScenarioListParams, roots:
         where += " AND (s.position, s.number) > (?, ?)"
         values.extend(_place(connection, params.starting_after, roots))
     # The page is chosen among the narrow rows, and only then are its views read.
-    chosen = f"SELECT number, status, position FROM scenarios s WHERE {where} ORDER BY position, number LIMIT ?"  # noqa: S608
+    chosen = f"SELECT number, status, root, position FROM scenarios s WHERE {where} ORDER BY position, number LIMIT ?"  # noqa: S608
     found = connection.execute(
-        f"SELECT c.view, s.status FROM ({chosen}) s JOIN scenario_contents c USING (number)"  # noqa: S608
+        f"SELECT c.view, s.status, s.root FROM ({chosen}) s JOIN scenario_contents c USING (number)"  # noqa: S608
         " ORDER BY s.position, s.number",
         [*values, params.limit + 1],
     ).fetchall()
@@ -50,6 +50,12 @@ def _filters(params: ScenarioListParams, roots: Sequence[str]) -> tuple[str, lis
     for tag in params.tags or ():
         clauses.append("s.number IN (SELECT number FROM scenario_tags WHERE tag = ?)")
         values.append(tag.strip().casefold())
+    if params.benchmark_id is not None:
+        clauses.append("s.id IN (SELECT scenario_id FROM benchmark_scenarios WHERE benchmark_id = ?)")
+        values.append(params.benchmark_id)
+    if params.is_public is not None:
+        clauses.append("s.root IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps([root for root in roots if is_public(root) == params.is_public]))
     words = _words(params.search or "")
     if words:
         clauses.append("s.number IN (SELECT rowid FROM scenario_words WHERE scenario_words MATCH ?)")

@@ -8,12 +8,15 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic_core import PydanticSerializationError
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.models.scenario import ScenarioStatus, ScenarioView
+from runloop_mcp.engine.scenarios.pack import bundled_pack
 
 CREATED = ""
 """The root of scenarios that don't come from a folder."""
@@ -34,7 +37,7 @@ class ScenarioRow:
 
 
 def save(connection: sqlite3.Connection, row: ScenarioRow) -> None:
-    """Keeps a scenario, new or changed. Whether it is archived is kept apart, with `archive`."""
+    """Keeps a scenario, new or changed. Whether it is archived is kept apart, with `set_status`."""
     view = row.view
     (number,) = connection.execute(
         "INSERT INTO scenarios (id, root, present, position, name, validation_type) VALUES (?, ?, ?, '', ?, ?)"
@@ -102,7 +105,7 @@ def find(connection: sqlite3.Connection, scenario_id: str, roots: Sequence[str])
         return None
     status, view, root, pack, folder, files_key, environment_hash, present = values
     there = bool(present) and root in roots
-    return ScenarioRow(view_of(view, status), root, pack, folder, files_key, environment_hash, there)
+    return ScenarioRow(view_of(view, status, root), root, pack, folder, files_key, environment_hash, there)
 
 
 def get(connection: sqlite3.Connection, scenario_id: str, roots: Sequence[str]) -> ScenarioRow:
@@ -120,16 +123,23 @@ def get(connection: sqlite3.Connection, scenario_id: str, roots: Sequence[str]) 
     return row
 
 
-def view_of(text: str, status: str) -> ScenarioView:
+def view_of(text: str, status: str, root: str) -> ScenarioView:
     """A scenario from its stored form."""
     view = ScenarioView.model_validate_json(text)
     view.status = ScenarioStatus(status)
+    view.is_public = is_public(root)
     return view
 
 
-def archive(connection: sqlite3.Connection, scenario_id: str) -> None:
-    """Takes a scenario out of lists, wherever it was loaded from."""
-    connection.execute("UPDATE scenarios SET status = ? WHERE id = ?", (ScenarioStatus.ARCHIVED, scenario_id))
+def set_status(connection: sqlite3.Connection, scenario_id: str, status: ScenarioStatus) -> None:
+    """Takes a scenario out of lists or puts it back, wherever it was loaded from."""
+    connection.execute("UPDATE scenarios SET status = ? WHERE id = ?", (status, scenario_id))
+
+
+@cache
+def is_public(root: str) -> bool:
+    """Whether what was loaded from a place came with this program."""
+    return root != CREATED and Path(root).resolve() == bundled_pack()
 
 
 def folder_signatures(connection: sqlite3.Connection, roots: Iterable[str]) -> dict[str, dict[str, str]]:

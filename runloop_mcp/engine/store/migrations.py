@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.engine.store import (
     schema_1,
+    schema_benchmarks,
     schema_devboxes,
     schema_environments,
     schema_idle,
@@ -32,6 +33,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     schema_rescorings.STATEMENTS,
     schema_objects.STATEMENTS,
     schema_devboxes.STATEMENTS,
+    schema_benchmarks.STATEMENTS,
 )
 """The statements of each migration, in order. Never change one that has been released: add another."""
 

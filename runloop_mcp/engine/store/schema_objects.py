@@ -15,6 +15,7 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX objects_by_expiry ON objects (delete_after_time_ms) WHERE delete_after_time_ms IS NOT NULL",
+    # Deleted ones stay, unseen: whoever deletes what a page lists goes on behind its last one.
     """
     CREATE TABLE agents (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -22,6 +23,7 @@ STATEMENTS = (
         name TEXT NOT NULL,
         version TEXT,
         create_time_ms INTEGER NOT NULL,
+        delete_time_ms INTEGER,
         source TEXT
     )
     """,

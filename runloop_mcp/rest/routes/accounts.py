@@ -8,7 +8,7 @@ from runloop_mcp.rest.route import get
 
 
 async def me(call: Call) -> AccountView:
-    """Retrieve the account of the caller."""
+    """Retrieves the account of the caller."""
     return await call.backend.accounts.me(call.principal)
 
 

@@ -11,19 +11,19 @@ _TAG: Final = "benchmark_jobs"
 
 
 async def list_(call: Call, query: BenchmarkJobListParams) -> Page[BenchmarkJobView]:
-    """List jobs, newest first."""
+    """Lists jobs, newest first."""
     return await call.backend.benchmark_jobs.list(query)
 
 
 async def create(call: Call, body: BenchmarkJobCreateParams) -> BenchmarkJobView:
-    """Begin a job: each agent solves each scenario."""
+    """Begins a job: each agent solves each scenario."""
     return await call.backend.benchmark_jobs.create(
         body, principal=call.principal, idempotency_key=call.idempotency_key
     )
 
 
 async def retrieve(call: Call, benchmark_job_id: str) -> BenchmarkJobView:
-    """Retrieve a job."""
+    """Retrieves a job."""
     return await call.backend.benchmark_jobs.retrieve(benchmark_job_id)
 
 

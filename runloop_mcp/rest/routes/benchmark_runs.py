@@ -23,32 +23,32 @@ class ScenarioRunsQuery(PageParams):
 
 
 async def list_(call: Call, query: BenchmarkRunListParams) -> Page[BenchmarkRunView]:
-    """List runs of benchmarks, newest first."""
+    """Lists runs of benchmarks, newest first."""
     return await call.backend.benchmark_runs.list(query)
 
 
 async def retrieve(call: Call, benchmark_run_id: str) -> BenchmarkRunView:
-    """Retrieve a run of a benchmark."""
+    """Retrieves a run of a benchmark."""
     return await call.backend.benchmark_runs.retrieve(benchmark_run_id)
 
 
 async def complete(call: Call, benchmark_run_id: str) -> BenchmarkRunView:
-    """Complete a run of a benchmark, with the mean of the scores of its scenarios' runs."""
+    """Completes a run of a benchmark, with the mean of the scores of its scenarios' runs."""
     return await call.backend.benchmark_runs.complete(benchmark_run_id)
 
 
 async def cancel(call: Call, benchmark_run_id: str) -> BenchmarkRunView:
-    """Cancel a run of a benchmark, and those runs of its scenarios that have not ended."""
+    """Cancels a run of a benchmark, and those runs of its scenarios that have not ended."""
     return await call.backend.benchmark_runs.cancel(benchmark_run_id)
 
 
 async def scenario_runs(call: Call, benchmark_run_id: str, query: ScenarioRunsQuery) -> Page[ScenarioRunView]:
-    """List the runs of the scenarios of a run of a benchmark, newest first."""
+    """Lists the runs of the scenarios of a run of a benchmark, newest first."""
     return await call.backend.benchmark_runs.scenario_runs(benchmark_run_id, query, state=query.state)
 
 
 async def download_logs(call: Call, benchmark_run_id: str) -> Response:
-    """Download the logs of a run of a benchmark, as a zip archive."""
+    """Downloads the logs of a run of a benchmark, as a zip archive."""
     return await zip_of(f"{benchmark_run_id}.zip", partial(call.backend.benchmark_runs.download_logs, benchmark_run_id))
 
 

@@ -51,12 +51,12 @@ class BenchmarkQuery(PublicBenchmarkQuery):
 
 
 async def list_(call: Call, query: BenchmarkQuery) -> Page[BenchmarkView]:
-    """List benchmarks, newest first."""
+    """Lists benchmarks, newest first."""
     return await call.backend.benchmarks.list(query.params())
 
 
 async def list_public(call: Call, query: PublicBenchmarkQuery) -> Page[BenchmarkView]:
-    """List the benchmarks that came with the program."""
+    """Lists the benchmarks that came with the program."""
     return await call.backend.benchmarks.list(
         BenchmarkListParams(
             limit=query.limit,
@@ -69,17 +69,17 @@ async def list_public(call: Call, query: PublicBenchmarkQuery) -> Page[Benchmark
 
 
 async def create(call: Call, body: BenchmarkCreateParams) -> BenchmarkView:
-    """Create a benchmark."""
+    """Creates a benchmark."""
     return await call.backend.benchmarks.create(body, idempotency_key=call.idempotency_key)
 
 
 async def retrieve(call: Call, benchmark_id: str) -> BenchmarkView:
-    """Retrieve a benchmark."""
+    """Retrieves a benchmark."""
     return await call.backend.benchmarks.retrieve(benchmark_id)
 
 
 async def update(call: Call, benchmark_id: str, body: BenchmarkUpdateParams) -> BenchmarkView:
-    """Update a benchmark.
+    """Updates a benchmark.
 
     A field that is absent or null keeps its value, any other is replaced whole; an empty value clears it.
     """
@@ -87,12 +87,12 @@ async def update(call: Call, benchmark_id: str, body: BenchmarkUpdateParams) -> 
 
 
 async def update_scenarios(call: Call, benchmark_id: str, body: BenchmarkScenariosParams) -> BenchmarkView:
-    """Add scenarios to a benchmark, and take others out of it."""
+    """Adds scenarios to a benchmark, and takes others out of it."""
     return await call.backend.benchmarks.update_scenarios(benchmark_id, body)
 
 
 async def archive(call: Call, benchmark_id: str) -> BenchmarkView:
-    """Archive a benchmark.
+    """Archives a benchmark.
 
     It leaves the lists and can't be started; its runs stay.
     """
@@ -100,24 +100,24 @@ async def archive(call: Call, benchmark_id: str) -> BenchmarkView:
 
 
 async def unarchive(call: Call, benchmark_id: str) -> BenchmarkView:
-    """Unarchive a benchmark, so that it can be started again."""
+    """Unarchives a benchmark, so that it can be started again."""
     return await call.backend.benchmarks.unarchive(benchmark_id)
 
 
 async def definitions(call: Call, benchmark_id: str, query: PageParams) -> Page[ScenarioView]:
-    """List the scenarios of a benchmark, in its order."""
+    """Lists the scenarios of a benchmark, in its order."""
     return await call.backend.benchmarks.definitions(benchmark_id, query)
 
 
 async def runs(call: Call, benchmark_id: str, query: PageParams) -> Page[BenchmarkRunView]:
-    """List the runs of a benchmark, newest first."""
+    """Lists the runs of a benchmark, newest first."""
     await call.backend.benchmarks.retrieve(benchmark_id)
     params = BenchmarkRunListParams(limit=query.limit, starting_after=query.starting_after, benchmark_id=benchmark_id)
     return await call.backend.benchmark_runs.list(params)
 
 
 async def start_run(call: Call, body: BenchmarkStartRunParams) -> BenchmarkRunView:
-    """Start a run of a benchmark.
+    """Starts a run of a benchmark.
 
     Its scenarios are started one by one, with its id as their `benchmark_run_id`.
     """
@@ -125,7 +125,7 @@ async def start_run(call: Call, body: BenchmarkStartRunParams) -> BenchmarkRunVi
 
 
 async def download_run_logs(call: Call, benchmark_run_id: str) -> Response:
-    """Download the logs of a run of a benchmark, as a zip archive."""
+    """Downloads the logs of a run of a benchmark, as a zip archive."""
     return await zip_of(f"{benchmark_run_id}.zip", partial(call.backend.benchmark_runs.download_logs, benchmark_run_id))
 
 

@@ -20,17 +20,17 @@ _NONE: Final = "There is no such run."
 
 
 async def list_(call: Call, query: RunListParams) -> Page[ScenarioRunView]:
-    """List runs of scenarios, newest first."""
+    """Lists runs of scenarios, newest first."""
     return await call.backend.runs.list(query)
 
 
 async def retrieve(call: Call, run_id: str) -> RunWithScenario:
-    """Retrieve a run."""
+    """Retrieves a run."""
     return await with_scenario(call.backend, await call.backend.runs.retrieve(run_id))
 
 
 async def score(call: Call, run_id: str) -> RunWithScenario:
-    """Score a run.
+    """Scores a run.
 
     Holds the answer for up to 20 seconds: `scored`, with the result, if scoring got there, else `scoring`. A run is
     scored once; a scored run answers with its result.
@@ -42,7 +42,7 @@ async def score(call: Call, run_id: str) -> RunWithScenario:
 
 
 async def complete(call: Call, run_id: str) -> RunWithScenario:
-    """Complete a scored run.
+    """Completes a scored run.
 
     Ends it and shuts its devbox down. One that is being scored is waited for, for up to 20 seconds.
     """
@@ -53,12 +53,12 @@ async def complete(call: Call, run_id: str) -> RunWithScenario:
 
 
 async def cancel(call: Call, run_id: str) -> RunWithScenario:
-    """Cancel a run without scoring it."""
+    """Cancels a run without scoring it."""
     return await with_scenario(call.backend, await call.backend.runs.cancel(run_id))
 
 
 async def download_logs(call: Call, run_id: str) -> Response:
-    """Download the logs of a run, as a zip archive; also when it has ended."""
+    """Downloads the logs of a run, as a zip archive; also when it has ended."""
     return await zip_of(f"{run_id}.zip", partial(call.backend.runs.download_logs, run_id))
 
 

@@ -49,7 +49,7 @@ class ScenarioQuery(PublicScenarioQuery):
 
 
 async def list_(call: Call, query: ScenarioQuery) -> Page[ScenarioView]:
-    """List scenarios.
+    """Lists scenarios.
 
     All that can be started, newest first: created ones, then those that were loaded from folders.
     """
@@ -57,7 +57,7 @@ async def list_(call: Call, query: ScenarioQuery) -> Page[ScenarioView]:
 
 
 async def list_public(call: Call, query: PublicScenarioQuery) -> Page[ScenarioView]:
-    """List the scenarios that came with the program."""
+    """Lists the scenarios that came with the program."""
     return await call.backend.scenarios.list(
         ScenarioListParams(
             limit=query.limit,
@@ -70,17 +70,17 @@ async def list_public(call: Call, query: PublicScenarioQuery) -> Page[ScenarioVi
 
 
 async def create(call: Call, body: ScenarioCreateParams) -> ScenarioView:
-    """Create a scenario."""
+    """Creates a scenario."""
     return await call.backend.scenarios.create(body, idempotency_key=call.idempotency_key)
 
 
 async def retrieve(call: Call, scenario_id: str) -> ScenarioView:
-    """Retrieve a scenario."""
+    """Retrieves a scenario."""
     return await call.backend.scenarios.retrieve(scenario_id)
 
 
 async def update(call: Call, scenario_id: str, body: ScenarioUpdateParams) -> ScenarioView:
-    """Update a scenario.
+    """Updates a scenario.
 
     A field that is absent or null keeps its value, any other is replaced whole; an empty value clears it.
     """
@@ -88,7 +88,7 @@ async def update(call: Call, scenario_id: str, body: ScenarioUpdateParams) -> Sc
 
 
 async def archive(call: Call, scenario_id: str) -> ScenarioView:
-    """Archive a scenario.
+    """Archives a scenario.
 
     It leaves the lists and can't be started; its runs stay.
     """
@@ -96,19 +96,19 @@ async def archive(call: Call, scenario_id: str) -> ScenarioView:
 
 
 async def unarchive(call: Call, scenario_id: str) -> ScenarioView:
-    """Unarchive a scenario, so that it can be started again."""
+    """Unarchives a scenario, so that it can be started again."""
     return await call.backend.scenarios.unarchive(scenario_id)
 
 
 async def runs(call: Call, scenario_id: str, query: PageParams) -> Page[ScenarioRunView]:
-    """List the runs of a scenario."""
+    """Lists the runs of a scenario."""
     await call.backend.scenarios.retrieve(scenario_id)
     params = RunListParams(limit=query.limit, starting_after=query.starting_after, scenario_id=scenario_id)
     return await call.backend.runs.list(params)
 
 
 async def start_run(call: Call, body: StartRunParams) -> RunWithScenario:
-    """Start a run of a scenario.
+    """Starts a run of a scenario.
 
     Answers at once with a run that is running, and a devbox that may still be booting: commands wait for it.
     """

@@ -19,22 +19,22 @@ _NONE: Final = {404: "There is no such custom scorer."}
 
 
 async def list_(call: Call, query: ScorerListParams) -> Page[ScorerView]:
-    """List custom scorers, newest first."""
+    """Lists custom scorers, newest first."""
     return await call.backend.scorers.list(query)
 
 
 async def create(call: Call, body: ScorerCreateParams) -> ScorerView:
-    """Create a custom scorer under a type of its own."""
+    """Creates a custom scorer under a type of its own."""
     return await call.backend.scorers.create(body)
 
 
 async def retrieve(call: Call, scorer_id: str) -> ScorerView:
-    """Retrieve a custom scorer."""
+    """Retrieves a custom scorer."""
     return await call.backend.scorers.retrieve(scorer_id)
 
 
 async def update(call: Call, scorer_id: str, body: ScorerUpdateParams) -> ScorerView:
-    """Replace a custom scorer.
+    """Replaces a custom scorer.
 
     Runs that have started keep the one that they started with.
     """
@@ -42,7 +42,7 @@ async def update(call: Call, scorer_id: str, body: ScorerUpdateParams) -> Scorer
 
 
 async def validate(call: Call, scorer_id: str, body: ScorerValidateParams) -> ScorerValidation:
-    """Try a custom scorer in a devbox of its own, and tell what it gave."""
+    """Tries a custom scorer in a devbox of its own, and tells what it gave."""
     return await call.backend.scorers.validate(scorer_id, body)
 
 

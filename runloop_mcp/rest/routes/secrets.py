@@ -12,42 +12,42 @@ _NONE: Final = {404: "There is no such secret."}
 
 
 async def list_(call: Call, query: PageParams) -> Page[SecretView]:
-    """List secrets, newest first, without their values."""
+    """Lists secrets, newest first, without their values."""
     return await call.backend.secrets.list(query)
 
 
 async def create(call: Call, body: SecretCreateParams) -> SecretView:
-    """Create a secret."""
+    """Creates a secret."""
     return await call.backend.secrets.create(body)
 
 
 async def retrieve(call: Call, secret_name: str) -> SecretView:
-    """Retrieve a secret, without its value."""
+    """Retrieves a secret, without its value."""
     return await call.backend.secrets.retrieve(secret_name)
 
 
 async def update(call: Call, secret_name: str, body: SecretUpdateParams) -> SecretView:
-    """Replace the value of a secret."""
+    """Replaces the value of a secret."""
     return await call.backend.secrets.update(secret_name, body)
 
 
 async def delete(call: Call, secret_name: str) -> SecretView:
-    """Delete a secret."""
+    """Deletes a secret."""
     return await call.backend.secrets.delete(secret_name)
 
 
 async def retrieve_by_id(call: Call, secret_id: str) -> SecretView:
-    """Retrieve a secret by its id, without its value."""
+    """Retrieves a secret by its id, without its value."""
     return await call.backend.secrets.retrieve(secret_id)
 
 
 async def update_by_id(call: Call, secret_id: str, body: SecretUpdateParams) -> SecretView:
-    """Replace the value of a secret by its id."""
+    """Replaces the value of a secret by its id."""
     return await call.backend.secrets.update(secret_id, body)
 
 
 async def delete_by_id(call: Call, secret_id: str) -> SecretView:
-    """Delete a secret by its id."""
+    """Deletes a secret by its id."""
     return await call.backend.secrets.delete(secret_id)
 
 

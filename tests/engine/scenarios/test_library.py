@@ -397,3 +397,19 @@ async def test_the_bundled_scenarios_are_all_valid(database: Database) -> None:
     library = library_of(database, bundled_pack())
     assert [str(problem) for problem in await library.problems()] == []
     assert (await library.list(ScenarioListParams())).total_count >= 1
+
+
+async def test_what_came_with_the_program_is_public_and_stays(
+    database: Database, pack: Path, write_folder: WriteFolder
+) -> None:
+    """Bundled scenarios are for everybody, so nobody archives one; those of other packs are not public."""
+    write_folder()
+    library = library_of(database, bundled_pack(), pack)
+    public = (await library.list(ScenarioListParams(is_public=True, limit=100))).items
+    assert {view.is_public for view in public} == {True}
+    assert FOLDER_ID not in {view.id for view in public}
+    assert await names(library, is_public=False) == ["fix-the-parser"]
+    assert (await library.retrieve(FOLDER_ID)).is_public is False
+    for call in (library.archive(public[0].id), library.unarchive(public[0].id)):
+        with pytest.raises(InvalidRequest, match="came with this program"):
+            await call

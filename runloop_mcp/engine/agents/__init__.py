@@ -1,0 +1,1 @@
+"""Agents: programs that solve scenarios, and where they come from."""

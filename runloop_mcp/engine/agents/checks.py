@@ -1,0 +1,58 @@
+"""What is wrong with an agent, before it is kept."""
+
+from typing import Final
+
+from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.models.agent import AgentCreateParams, AgentSource, GitSource, NpmSource, ObjectSource, PipSource
+
+AnySource = NpmSource | PipSource | GitSource | ObjectSource
+
+_TYPES: Final = ("npm", "pip", "git", "object")
+"""Each has the field of its name."""
+
+
+def refuse_bad_agent(params: AgentCreateParams) -> None:
+    """Refuses an agent that could never be mounted.
+
+    Raises:
+        InvalidRequest: A field is not valid; the message names it and says what is.
+    """
+    if not params.name.strip():
+        raise InvalidRequest("The name of an agent can't be blank.", hint="Give it one; several may have the same.")
+    if params.source is not None:
+        described(params.source)
+
+
+def described(source: AgentSource) -> AnySource:
+    """The part of a source that its type means.
+
+    Raises:
+        InvalidRequest: The type is none, or what it names is missing or can be no such name.
+    """
+    if source.type not in _TYPES:
+        raise InvalidRequest(
+            f"source.type {source.type!r} is no kind of agent.", hint=f"It is one of {', '.join(_TYPES)}."
+        )
+    part: AnySource | None = getattr(source, source.type)
+    if part is None:
+        raise InvalidRequest(
+            f"source.{source.type} is missing, which source.type says the agent comes from.", hint="Describe it there."
+        )
+    named = named_by(part)
+    # What begins with a dash would be an option to the program that fetches it.
+    if not named.strip() or named.startswith("-") or "\0" in named:
+        raise InvalidRequest(f"source.{source.type} names {named!r}, which nothing is called.", hint="Correct it.")
+    if any("\0" in command for command in part.agent_setup or ()):
+        raise InvalidRequest(f"source.{source.type}.agent_setup holds a NUL character.", hint="Leave it out.")
+    return part
+
+
+def named_by(part: AnySource) -> str:
+    """The package, repository or object that an agent comes from."""
+    match part:
+        case NpmSource() | PipSource():
+            return part.package_name
+        case GitSource():
+            return part.repository
+        case ObjectSource():
+            return part.object_id
