@@ -84,6 +84,7 @@ class _Group:
     def __getattr__(self, operation: str) -> Callable[..., Awaitable[Any]]:
         async def call(*args: Any, **kwargs: Any) -> Any:
             group = getattr(await self._late.opened(), self._name)
+            setattr(self._late, self._name, group)  # whoever calls next has no need to ask whether it is open
             return await getattr(group, operation)(*args, **kwargs)
 
         return call

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
+from mcp.server._otel import OpenTelemetryMiddleware  # the SDK has no public way to know it by
 from mcp.server.context import ServerRequestContext
 from mcp.server.extension import Extension
 from mcp.server.lowlevel.helper_types import ReadResourceContents
@@ -38,6 +39,7 @@ from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.subscriptions import Subscriptions
+from runloop_mcp.server.tracing import WhenCollected
 
 if TYPE_CHECKING:
     from runloop_mcp.api.backend import Backend
@@ -71,8 +73,15 @@ class RunloopServer(MCPServer[Any]):
         self._backend = backend
         self._principal = principal
         self._heartbeat = Heartbeat(silence_seconds)
+        self._leave_out_idle_spans()
         self._serve_subscriptions()
         self.completion()(self._complete)  # type: ignore[no-untyped-call]  # the SDK's decorator has no types
+
+    def _leave_out_idle_spans(self) -> None:
+        middleware = self._lowlevel_server.middleware
+        for place, each in enumerate(middleware):
+            if isinstance(each, OpenTelemetryMiddleware):
+                middleware[place] = WhenCollected(each)
 
     @asynccontextmanager
     async def _serving(self, _: MCPServer[Any]) -> AsyncIterator[Subscriptions]:

@@ -168,8 +168,11 @@ class SandboxProcess(Process):
         self._interrupt = interrupt
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
-        self._done: asyncio.Future[None] = self._loop.create_future()
-        self._exited: asyncio.Future[None] = self._loop.create_future()
+        # Events and no shielded futures: whoever waits goes on in the next turn of the event loop, not the third.
+        self._settled = asyncio.Event()
+        self._exited = asyncio.Event()
+        self.on_settled: Callable[[], None] | None = None
+        """Called once it has ended and all of its output is with the sinks."""
         self._streams: tuple[Stream, ...] = ()
         self._feed: Feed | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -202,7 +205,7 @@ class SandboxProcess(Process):
         else:
             signal = -code if code < 0 else None
             self._exit = Exit(128 - code if code < 0 else code, signal, timed_out=self._timed_out, limits=limits)
-        self._exited.set_result(None)
+        self._exited.set()
         if self._timer is not None:
             self._timer.cancel()
         if self._feed is not None:
@@ -216,18 +219,23 @@ class SandboxProcess(Process):
         """Whether its end is not known yet."""
         return self._exit is None
 
-    @property
-    def settled(self) -> "asyncio.Future[None]":
-        """Done once it has ended and all of its output is with the sinks."""
-        return self._done
+    async def settled(self) -> None:
+        """Waits until it has ended and all of its output is with the sinks."""
+        await self._settled.wait()
 
     async def exited(self) -> None:
         """Waits until it is known how the process ended; its output may still be on its way."""
-        await asyncio.shield(self._exited)
+        await self._exited.wait()
 
     def _maybe_done(self) -> None:
-        if self._exit is not None and not self._done.done() and all(stream.finished for stream in self._streams):
-            self._done.set_result(None)
+        if self._exit is None or self._settled.is_set():
+            return
+        for stream in self._streams:
+            if not stream.finished:
+                return
+        self._settled.set()
+        if self.on_settled is not None:
+            self.on_settled()
 
     def silence(self) -> None:
         """Throws away the output from now on: nobody wants it any more."""
@@ -242,17 +250,17 @@ class SandboxProcess(Process):
         self.ended(None)
 
     async def wait(self) -> Exit:  # noqa: D102 - the port says it
-        await asyncio.shield(self._done)
+        await self._settled.wait()
         for stream in self._streams:
             if stream.failure is not None:
                 raise stream.failure
-        assert self._exit is not None  # noqa: S101 - `_done` says so
+        assert self._exit is not None  # noqa: S101 - it has settled
         return self._exit
 
     async def kill(self) -> None:  # noqa: D102 - the port says it
         if self._exit is None:
             await self._kill()
-        await asyncio.shield(self._done)
+        await self._settled.wait()
 
     async def send_stdin(self, data: bytes) -> None:  # noqa: D102 - the port says it
         self._attached().send(data)

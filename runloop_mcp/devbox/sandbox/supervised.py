@@ -88,7 +88,7 @@ class SupervisedDevbox(Devbox, ABC):
         self._last_token = 0
         self._calls: dict[int, asyncio.Future[Answer]] = {}
         self._processes: dict[int, SandboxProcess] = {}
-        self._unsettled: set[asyncio.Future[None]] = set()
+        self._unsettled: set[SandboxProcess] = set()
         self._shells = 0
         self._gone_fifos: list[bytes] = []
         self._ready: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -230,7 +230,7 @@ class SupervisedDevbox(Devbox, ABC):
             ) from error
         try:
             with anyio.fail_after(_ANSWER_SECONDS):
-                word, number, _ = await asyncio.shield(call)
+                word, number, _ = await call
         except TimeoutError as error:
             self.end("Its supervisor did not answer.")
             raise self._gone() from error
@@ -247,13 +247,14 @@ class SupervisedDevbox(Devbox, ABC):
         return process
 
     def _keep_count(self, process: SandboxProcess) -> None:
-        self._unsettled.add(process.settled)
-        process.settled.add_done_callback(self._unsettled.discard)
+        self._unsettled.add(process)
+        process.on_settled = lambda: self._unsettled.discard(process)
 
     async def settle(self) -> None:
         """Waits a moment until the output of all processes of an ended box is with the sinks."""
-        if self._unsettled:
-            await asyncio.wait(set(self._unsettled), timeout=_SETTLE_SECONDS)
+        with anyio.move_on_after(_SETTLE_SECONDS):
+            while self._unsettled:
+                await next(iter(self._unsettled)).settled()
 
     def _send_start(
         self,

@@ -68,9 +68,12 @@ class Commands:
                 return await self.execution(devbox_id, known[1], wait_seconds=wait_seconds)
         try:
             await self._engine.executions.see_through(running, held.mask, seconds=wait_seconds)
-            with anyio.move_on_after(wait_seconds):
-                await running.done.wait()
-            await running.kept.wait()
+            # Looked at first: even to wait for what has happened costs a turn of the event loop.
+            if not running.done.is_set():
+                with anyio.move_on_after(wait_seconds):
+                    await running.done.wait()
+                if not running.kept.is_set():
+                    await running.kept.wait()
         except BaseException:
             # Nobody learned the execution's id, so nobody else could end it.
             with anyio.CancelScope(shield=True), anyio.move_on_after(_KILL_SECONDS):

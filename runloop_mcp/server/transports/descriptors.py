@@ -40,7 +40,7 @@ class PolledReader:
         self._fd = fd
         self._loop = asyncio.get_running_loop()
         self._is_watched = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bytes | None] | None = None
 
     async def read(self) -> bytes | None:
         """What there is to read; empty at the end, None when there turns out to be nothing yet."""
@@ -49,10 +49,9 @@ class PolledReader:
             self._loop.add_reader(self._fd, self._wake)
         self._waiter = self._loop.create_future()
         try:
-            await self._waiter
+            return await self._waiter
         finally:
             self._waiter = None
-        return _read_chunk(self._fd)
 
     def close(self) -> None:
         """Stop watching."""
@@ -66,7 +65,8 @@ class PolledReader:
             # starting and stopping for each line would cost more than reading it.
             self.close()
         elif not self._waiter.done():
-            self._waiter.set_result(None)
+            # Read here, or the loop would find it readable once more before the reader has its turn.
+            self._waiter.set_result(_read_chunk(self._fd))
 
 
 class FileReader:
