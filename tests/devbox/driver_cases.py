@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path
 
 import engines
+import far_end
 import selection
+from pydantic import SecretStr
 
 from runloop_mcp.devbox.port import Driver
 
@@ -65,6 +67,18 @@ def _containers(engine: str, state: Path) -> Driver:
     return DockerDriver(state, engines.IMAGE, {"DOCKER_HOST": note.read_text()})
 
 
+def _runloop(state: Path) -> Driver:
+    from runloop_mcp.devbox.runloop.driver import RunloopDriver  # noqa: PLC0415 - likewise
+
+    note = state / "runloop.address"
+    if not note.exists():
+        url = far_end.address()
+        if not state.is_dir():
+            return RunloopDriver(state, url, SecretStr(far_end.KEY))
+        note.write_text(url)
+    return RunloopDriver(state, note.read_text(), SecretStr(far_end.KEY))
+
+
 _SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces", driver="sandbox", guards=True, observes=True)
 _CONTAINERS = tuple(
     DriverCase(
@@ -80,10 +94,19 @@ _CONTAINERS = tuple(
     for engine, default in (("docker", selection.DOCKER), ("podman", selection.PODMAN))
 )
 
+_RUNLOOP = DriverCase(
+    "runloop",
+    _runloop,
+    tier="remote",
+    driver="runloop",
+    shares_files=False,
+    processes_on_host=False,
+)
+
 NOT_HERE = {case.name: reason for case in _CONTAINERS if (reason := engines.why_not(case.name))}
 """The drivers that can't be tested here, and why."""
 
-CASES = (_SANDBOX, *(case for case in _CONTAINERS if case.name not in NOT_HERE))
+CASES = (_SANDBOX, _RUNLOOP, *(case for case in _CONTAINERS if case.name not in NOT_HERE))
 
 PROOF_CASES = (
     DriverCase(

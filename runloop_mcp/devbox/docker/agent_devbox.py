@@ -5,18 +5,20 @@ import errno
 import socket
 import stat
 from abc import ABC
-from typing import Any
+from collections.abc import Callable
 
 import anyio
 
 from runloop_mcp.api.errors import ApiError, InvalidRequest, Unavailable
 from runloop_mcp.devbox.port import DevboxSpec, FileData
+from runloop_mcp.devbox.sandbox.channel import OnAnswer
 from runloop_mcp.devbox.sandbox.files import MAX_READ, file_failure
 from runloop_mcp.devbox.sandbox.process import Spawn
 from runloop_mcp.devbox.sandbox.supervised import SupervisedDevbox
 from runloop_mcp.devbox.to_the_end import to_the_end
 
 from .channel import AgentChannel, Carrier
+from .frames import WINDOW
 
 _ABOUT = 12
 _CHUNK = 64 << 10
@@ -32,13 +34,16 @@ class AgentDevbox(SupervisedDevbox, ABC):
         spec: What it is made of.
         carrier: The stream to its agent, owned from now on.
         spawn: Runs what must go on when nobody waits.
+        window: How many bytes of a stream of the agent's may be on their way, as the agent has it too.
     """
 
-    def __init__(self, devbox_id: str, spec: DevboxSpec, carrier: Carrier, spawn: Spawn) -> None:
+    def __init__(
+        self, devbox_id: str, spec: DevboxSpec, carrier: Carrier, spawn: Spawn, *, window: int = WINDOW
+    ) -> None:
         self._agent: AgentChannel
 
-        def connect(*told: Any) -> AgentChannel:
-            self._agent = AgentChannel(carrier, *told)
+        def connect(on_answer: OnAnswer, on_closed: Callable[[], None]) -> AgentChannel:
+            self._agent = AgentChannel(carrier, on_answer, on_closed, window)
             return self._agent
 
         super().__init__(devbox_id, spec, connect, spawn)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from runloop_mcp.devbox.sandbox.channel import OnAnswer
 
-from .frames import HEADER, MOST_ANSWER, MOST_DATA, Kind, frame
+from .frames import HEADER, MOST_ANSWER, MOST_DATA, WINDOW, Kind, frame
 from .streams import Inward, Outward
 
 _PATIENCE_SECONDS = 30.0
@@ -63,10 +63,14 @@ class AgentChannel:
         carrier: The stream, owned from now on; `run` reads it.
         on_answer: Called in the event loop with each answer.
         on_closed: Called once, when the agent is gone or has talked nonsense.
+        window: How many bytes of a stream of the agent's may be on their way.
     """
 
-    def __init__(self, carrier: Carrier, on_answer: OnAnswer, on_closed: Callable[[], None]) -> None:
+    def __init__(
+        self, carrier: Carrier, on_answer: OnAnswer, on_closed: Callable[[], None], window: int = WINDOW
+    ) -> None:
         self._carrier = carrier
+        self._window = window
         self._on_answer = on_answer
         self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
@@ -153,7 +157,7 @@ class AgentChannel:
         number = self._next_stream()
         own = os.dup(descriptor)
         if fcntl.fcntl(own, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
-            self._outward[number] = Outward(number, own, self._send, self._settle)
+            self._outward[number] = Outward(number, own, self._send, self._settle, window=self._window)
             return number, "o"
         self._inward[number] = Inward(number, own, self._send)
         return number, "i"
@@ -239,7 +243,7 @@ class AgentChannel:
             self._inward[number] = Inward(number, theirs.detach(), self._send)
             self._handed_out[handed_out] = number
         else:
-            outward = Outward(number, theirs.detach(), self._send, self._settle, is_socket=True)
+            outward = Outward(number, theirs.detach(), self._send, self._settle, is_socket=True, window=self._window)
             self._outward[number] = outward
             if way == "o":
                 self._named[number] = outward

@@ -25,6 +25,7 @@ _AGENTS = 4
 """How many processes a command needs beside those that it starts: the agent, its warden, and what the API has."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _MOST_SAID = 4096
+_WINDOW = 2 << 20  # as the agent has it
 
 
 class RunloopDevbox(AgentDevbox):
@@ -43,7 +44,7 @@ class RunloopDevbox(AgentDevbox):
         self.pipes = self.folder = folder
         self._line = line
         self._end_of_devbox = end
-        super().__init__(devbox_id, spec, line, spawn)
+        super().__init__(devbox_id, spec, line, spawn, window=_WINDOW)
         spawn(line.write_on)
 
     def _on_answer(self, word: str, token: int, number: int, text: str, descriptor: int | None) -> None:

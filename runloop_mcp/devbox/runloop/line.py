@@ -7,6 +7,7 @@ stream again from where it ended, so that nothing is lost for a connection that 
 import asyncio
 import binascii
 import contextlib
+import zlib
 from collections.abc import AsyncIterator
 
 import anyio
@@ -14,6 +15,7 @@ import anyio
 from runloop_mcp.api.errors import ApiError, Conflict
 from runloop_mcp.api.models.devbox import OutputStream
 from runloop_mcp.client.runloop_client import RunloopClient
+from runloop_mcp.devbox.docker.frames import HEADER, MOST_DATA
 
 from .bootstrap import modules
 
@@ -155,7 +157,7 @@ class Line:
     def _take(self, line: str, data: bytearray) -> int:
         """Adds what a line carries; returns the turn that the next line comes in, where that is another."""
         mark, (number, _, text) = line[:1], line[1:].partition(" ")
-        if mark not in (":", "!") or not number.isdecimal():
+        if mark not in (":", "~", "!") or not number.isdecimal():
             return 0  # what a shell has to say for itself
         if int(number) <= self._heard:
             return 0
@@ -165,8 +167,9 @@ class Line:
         try:
             if mark == "!":
                 return int(text)
-            data += binascii.a2b_base64(text)
-        except ValueError:
+            part = binascii.a2b_base64(text)
+            data += _spread(part) if mark == "~" else part
+        except (ValueError, zlib.error):
             raise _Broken("Its agent talked nonsense.") from None
         return 0
 
@@ -182,3 +185,16 @@ class Line:
             self._room.set()
             if self._scope is not None:
                 self._scope.cancel()
+
+
+def _spread(squeezed: bytes) -> bytes:
+    """A compressed frame as it was; no agent says more at once.
+
+    Raises:
+        ValueError: This is more.
+    """
+    spread = zlib.decompressobj()
+    data = spread.decompress(squeezed, MOST_DATA + HEADER)
+    if not spread.eof:
+        raise ValueError("too much")
+    return data

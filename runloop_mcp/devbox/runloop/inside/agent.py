@@ -3,6 +3,7 @@
 Its input and output pass through the API as text, and what was sent may be sent again. So the frames travel in lines:
 
     :<number> <base64>   frames; each side counts its lines from 1, and passes over those that it has had
+    ~<number> <base64>   from the agent: likewise, compressed
     !<number> <turn>     to the agent: from now on speak through the pipe of this turn; the same back, as the last line
                          before it does. The API keeps all that an execution writes, up to a quota, so that the output
                          passes from one execution to the next.
@@ -19,8 +20,10 @@ import errno
 import os
 import resource
 import sys
+import zlib
 
 from runloop_mcp.devbox.docker.inside.agent import Agent
+from runloop_mcp.devbox.docker.inside.streams import Input, Output
 from runloop_mcp.devbox.runloop.inside import family, furnish, warden
 from runloop_mcp.devbox.sandbox.inside import kernel, processes, trees
 
@@ -32,6 +35,8 @@ _NAME = b"rlmcp-agent"
 _OF_COMMANDS, _OWN = b"600", b"500"
 _DEAF_TO = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT)
 _CHUNK = 256 << 10
+_WORTH_SQUEEZING = 1024
+_WINDOW = 2 << 20  # as the server has it (see `devbox`): it hears of us and we of it only so often
 
 
 def main(received: bytes) -> NoReturn:
@@ -101,7 +106,12 @@ class RunloopAgent(Agent):
 
     def _send(self, kind: bytes, number: int, data: bytes = b"") -> None:
         frame = kind + number.to_bytes(4, "big") + len(data).to_bytes(4, "big") + data
-        self._say(b":", binascii.b2a_base64(frame, newline=False))
+        mark = b":"
+        if len(frame) > _WORTH_SQUEEZING:
+            squeezed = zlib.compress(frame, 1)
+            if len(squeezed) < len(frame):
+                mark, frame = b"~", squeezed
+        self._say(mark, binascii.b2a_base64(frame, newline=False))
 
     def _say(self, mark: bytes, text: bytes) -> None:
         self._said += 1
@@ -137,6 +147,11 @@ class RunloopAgent(Agent):
         self._say(b"!", turn)
         os.close(self._answers)
         self._answers = opened
+
+    def _add(self, stream: Output | Input) -> Output | Input:
+        if isinstance(stream, Output):
+            stream.room = _WINDOW
+        return super()._add(stream)
 
     # Processes
 

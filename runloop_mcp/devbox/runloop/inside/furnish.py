@@ -30,6 +30,9 @@ def carry_out(steps: list[tuple[str, tuple[bytes, ...]]], results: int) -> int:
         except OSError as error:
             os.write(results, f"{name} {os.fsdecode(arguments[0])}: {error.strerror}".encode(errors="replace")[:2000])
             return min(error.errno or errno.EIO, 255)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the one who waits must learn of it
+            os.write(results, f"{name}: {type(error).__name__}: {error}".encode(errors="replace")[:2000])
+            return errno.EIO
     return 0
 
 

@@ -177,9 +177,9 @@ class _Packing:
     def _entries(self) -> list[bytes]:
         """Packs what is no directory in the one at hand, and says which directories there are."""
         directories = []
-        without = self._without[-1] if [level.name for level in self._levels[1:]] == self._without[:-1] else b""
+        path = [level.name for level in self._levels[1:]]
         for name in map(os.fsencode, sorted(os.listdir(self._here))):
-            if self._without and name == without:
+            if [*path, name] == self._without:
                 continue
             about = os.stat(name, dir_fd=self._here, follow_symlinks=False)
             if stat.S_ISDIR(about.st_mode):
