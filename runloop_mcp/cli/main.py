@@ -24,6 +24,7 @@ _COMMANDS = {
     "snapshots": ("snapshots", "Keep disks of devboxes, to begin scenarios from."),
     "blueprints": ("blueprints", "Build environments once, to begin scenarios from."),
     "secrets": ("secrets", "Set, list and delete values that runs get by name."),
+    "keys": ("keys", "Make, list and revoke the keys of clients over HTTP."),
     "gc": ("gc", "Remove what is not needed any more, and say what that is."),
     "config": ("config", "The settings in force, and where each comes from."),
 }

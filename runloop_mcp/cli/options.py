@@ -34,6 +34,11 @@ _BACKEND_OPTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+def state_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Adds `--state-dir` alone, for what needs no backend."""
+    return _BACKEND_OPTIONS["state_dir"](command)  # type: ignore[no-any-return]  # click's decorators keep no types
+
+
 def backend_options(command: Callable[..., R]) -> Callable[..., R]:
     """Adds the options that say which backend to use, and passes them on as one mapping, `flags`."""
     return _gathered(command, _BACKEND_OPTIONS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runloop_mcp.api.errors import InvalidRequest, Unavailable
+from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.cli.options import backend_options
 
 if TYPE_CHECKING:
@@ -28,7 +28,15 @@ Ctrl-C ends it."""
 )
 @click.option("--host", metavar="ADDRESS", help="Where to listen, over HTTP.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="The port, over HTTP.  [default: 8787]")
-@click.option("--no-auth", is_flag=True, help="Serve HTTP without authentication; on this machine only.")
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    metavar="NAME",
+    multiple=True,
+    help="A further name by which HTTP clients may address it, such as a proxy's.",
+)
+@click.option("--public-url", metavar="URL", help="Where HTTP clients reach it, if that is not where it listens.")
+@click.option("--no-auth", is_flag=True, help="Serve HTTP to everyone on this machine, with any key or none.")
 @click.option(
     "--run", "run_id", metavar="RUN_ID", help="Bind the client to one run, for a solver that someone else started."
 )
@@ -39,12 +47,16 @@ def serve(
     transport: str = "stdio",
     host: str | None = None,
     port: int | None = None,
+    allowed_hosts: tuple[str, ...] = (),
+    public_url: str | None = None,
     no_auth: bool = False,
     run_id: str | None = None,
 ) -> None:
     """Serve MCP: over stdio for a client on this machine, or over HTTP.
 
-    Over HTTP one port answers streamable HTTP at /mcp and SSE at /sse; --transport sse answers SSE alone.
+    Over HTTP one port answers streamable HTTP at /mcp, SSE at /sse and Runloop's API at /v1; --transport sse answers
+    SSE alone. Clients need a key (runloop-mcp keys create NAME), unless --no-auth is given, which serves this machine
+    only.
 
     With --run the client reaches that run alone, and starts no other. It is served by the process that has the run's
     devbox, where one has.
@@ -63,18 +75,17 @@ def serve(
     from runloop_mcp.cli.wiring import serve_over_http, serve_over_stdio
 
     if transport == "stdio":
-        if host is not None or port is not None:
-            raise click.UsageError("--host and --port need --transport http or sse.")
+        if host is not None or port is not None or allowed_hosts or public_url is not None or no_auth:
+            raise click.UsageError(
+                "--host, --port, --allowed-host, --public-url and --no-auth need --transport http or sse."
+            )
         anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id)
         return
-    if not no_auth:
-        raise InvalidRequest(
-            "Serving over HTTP with authentication comes in a later version.",
-            hint="Serve this machine only, without it: runloop-mcp serve --transport http --no-auth.",
-        )
-    settings = _settings({**flags, "host": host, "port": port})
+    over_http = {"host": host, "port": port, "allowed_hosts": allowed_hosts, "public_url": public_url}
+    settings = _settings({**flags, **over_http})
     sse_only = transport == "sse"
-    anyio.run(partial(serve_over_http, settings, sse_only=sse_only, ready=partial(_say_address, sse_only)))
+    ready = partial(_say_address, settings.host, sse_only, no_auth)
+    anyio.run(partial(serve_over_http, settings, sse_only=sse_only, no_auth=no_auth, ready=ready))
 
 
 def _relayed(flags: dict[str, object], run_id: str) -> bool:
@@ -105,7 +116,21 @@ def _say_where_on_a_terminal() -> None:
         click.echo(_ON_A_TERMINAL.format(command=own_command()), err=True)
 
 
-def _say_address(sse_only: bool, address: str) -> None:
-    paths = ("sse",) if sse_only else ("mcp", "sse")
-    places = " and ".join(f"{address}/{path}" for path in paths)
-    click.echo(f"Serving MCP at {places}, without authentication, to this machine only. Ctrl-C ends it.", err=True)
+def _say_address(host: str, sse_only: bool, no_auth: bool, address: str) -> None:
+    click.echo(f"Serving {_to_whom(host, no_auth)}:\n", err=True)
+    if not sse_only:
+        click.echo(f"  MCP            {address}/mcp", err=True)
+    click.echo(f"  MCP over SSE   {address}/sse", err=True)
+    if not sse_only:
+        click.echo(f"  Runloop's API  {address}/v1, for its SDKs: RUNLOOP_BASE_URL={address}", err=True)
+    click.echo("\nCtrl-C ends it.", err=True)
+
+
+def _to_whom(host: str, no_auth: bool) -> str:
+    from runloop_mcp.server.transports.exposure import is_loopback
+
+    if no_auth:
+        return "this machine only, without authentication"
+    if is_loopback(host):
+        return "clients on this machine that have a key"
+    return "every client that has a key; keys travel as they are, so put a proxy with TLS in front"

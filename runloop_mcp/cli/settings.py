@@ -1,8 +1,10 @@
 """What can be set, and from where: flags beat the environment, the environment beats the defaults."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -14,6 +16,9 @@ from runloop_mcp.devbox.docker import DEFAULT_IMAGE
 from runloop_mcp.devbox.port import Network
 
 PREFIX = "RUNLOOP_MCP_"
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?")
+"""A host name, an IPv4 address or an IPv6 address."""
 
 
 class Settings(BaseSettings):
@@ -68,6 +73,16 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Where the HTTP server listens.")
     port: int = Field(default=8787, ge=0, le=65_535, description="The HTTP server's port.")
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Further names by which clients may address the HTTP server, such as that of a proxy in front of"
+        " it, separated by commas.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Where clients reach the HTTP server, when that is not where it listens, such as"
+        " `https://runs.example`: addresses that it hands out begin with this.",
+    )
     api_key: SecretStr | None = Field(
         default=None, validation_alias="RUNLOOP_API_KEY", description="Key of the Runloop API, for the cloud backend."
     )
@@ -77,10 +92,31 @@ class Settings(BaseSettings):
         description="Where the Runloop API is, for the cloud backend.",
     )
 
+    @field_validator("public_url")
+    @classmethod
+    def _url_of_a_server(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("give the address that clients use, such as https://runs.example")
+        return value.rstrip("/") if value else None
+
     @field_validator("scenarios", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: list[str]) -> list[str]:
+        bad = next((name for name in value if not _HOST_NAME.fullmatch(name)), None)
+        if bad is not None:
+            raise ValueError(f"{bad!r} is no host name; give it without scheme, port and path")
+        return value
 
     @field_validator("state_dir")
     @classmethod

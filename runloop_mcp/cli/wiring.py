@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
+    from runloop_mcp.access.keyring import Keyring
     from runloop_mcp.cli.settings import Settings
     from runloop_mcp.devbox.port import Driver
     from runloop_mcp.engine.retention.collector import Collected
@@ -107,6 +109,39 @@ async def collect_garbage(backend: Backend, *, dry_run: bool) -> "Collected":
     return await backend.collect(dry_run=dry_run)
 
 
+async def keyring_of(settings: "Settings") -> "Keyring":
+    """The keys of clients over HTTP.
+
+    Raises:
+        Unavailable: The file of keys can't be used.
+        InvalidRequest: There is no place for it.
+        Conflict: Another process holds the file for long.
+    """
+    from runloop_mcp.access.keyring import open_keyring
+
+    with keeping_state_in(settings.state_dir):
+        return await open_keyring(settings.state_dir)
+
+
+def allowed_hosts(settings: "Settings") -> Sequence[str]:
+    """Further names by which clients may address the server over HTTP."""
+    public = urlsplit(settings.public_url or "").hostname
+    return [*settings.allowed_hosts, *([public] if public else [])]
+
+
+async def _refuse_without_keys(keyring: "Keyring") -> None:
+    """Refuses to serve nobody.
+
+    Raises:
+        InvalidRequest: Nobody has a key.
+    """
+    if all(key.revoke_time_ms is not None for key in await keyring.list()):
+        raise InvalidRequest(
+            "Nobody could use this server: it has no key.",
+            hint="Make one: runloop-mcp keys create NAME. Or let every program on this machine use it: --no-auth.",
+        )
+
+
 def bound_to(run_id: str) -> Principal:
     """A solver that is bound to one run."""
     return Principal(f"run:{run_id}", Role.SOLVER, run_id)
@@ -168,19 +203,40 @@ async def serve_over_stdio(
             await serve_stdio(server, stop=stop, parent_pid=parent)
 
 
-async def serve_over_http(settings: "Settings", *, sse_only: bool, ready: Callable[[str], None]) -> None:
-    """Serves MCP over streamable HTTP at /mcp, and over SSE at /sse, until a signal comes.
+async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None]) -> None:
+    """Serves MCP over streamable HTTP at /mcp and over SSE at /sse, and Runloop's API at /v1, until a signal comes.
 
     Args:
         settings: What is in force.
         sse_only: Serves `/sse` alone.
+        no_auth: Serves everyone on this machine, whatever key they have.
         ready: Called with the server's address when clients can connect.
+
+    Raises:
+        InvalidRequest: Others than this machine could come in without a key, or nobody has one.
     """
+    from runloop_mcp.rest.app import RestFace
     from runloop_mcp.server.app import build_server
+    from runloop_mcp.server.transports.exposure import check_exposure
     from runloop_mcp.server.transports.http import serve_http
     from runloop_mcp.server.transports.signals import stop_on_signals
 
+    check_exposure(settings.host, authenticated=not no_auth)
     with stop_on_signals() as stop:
+        keyring = await keyring_of(settings)
+        if not no_auth:
+            await _refuse_without_keys(keyring)
         async with shared_backend(settings) as backend:
-            server = build_server(backend)
-            await serve_http(server, host=settings.host, port=settings.port, sse_only=sse_only, ready=ready, stop=stop)
+            rest = RestFace(backend, signer=keyring, public_url=settings.public_url)
+            await serve_http(
+                build_server(backend),
+                host=settings.host,
+                port=settings.port,
+                sse_only=sse_only,
+                routes=() if sse_only else rest.routes,
+                lifespans=() if sse_only else (rest.running,),
+                access=None if no_auth else keyring,
+                allowed_hosts=allowed_hosts(settings),
+                ready=ready,
+                stop=stop,
+            )

@@ -29,6 +29,8 @@ from runloop_mcp.devbox.port import Driver
 from runloop_mcp.engine.accounts import EngineAccounts
 from runloop_mcp.engine.agents.service import EngineAgents
 from runloop_mcp.engine.alarm import Alarm
+from runloop_mcp.engine.benchmarks.runs import EngineBenchmarkRuns
+from runloop_mcp.engine.benchmarks.service import EngineBenchmarks
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.boots import Boots
@@ -42,6 +44,9 @@ from runloop_mcp.engine.environments.bases import base_of
 from runloop_mcp.engine.environments.blueprint_builder import BlueprintBuilder
 from runloop_mcp.engine.environments.blueprints import EngineBlueprints
 from runloop_mcp.engine.environments.snapshots import EngineSnapshots
+from runloop_mcp.engine.mounts.code_mounts import CodeMounts
+from runloop_mcp.engine.mounts.file_mounts import FileMounts
+from runloop_mcp.engine.mounts.mounting import Mounting
 from runloop_mcp.engine.objects.contents import ObjectContents
 from runloop_mcp.engine.objects.service import EngineObjects
 from runloop_mcp.engine.runs.launch import Launcher
@@ -52,6 +57,7 @@ from runloop_mcp.engine.scenarios.pack import FolderProblem
 from runloop_mcp.engine.scenarios.requirements import marked
 from runloop_mcp.engine.scorers.catalogue import ScorerCatalogue
 from runloop_mcp.engine.scorers.service import EngineScorers
+from runloop_mcp.engine.scoring.python_builder import package_sources
 from runloop_mcp.engine.scoring.toolbox import Toolbox
 from runloop_mcp.engine.secrets.file import SecretsFile
 from runloop_mcp.engine.secrets.service import EngineSecrets
@@ -187,6 +193,14 @@ class EmbeddedEngine(Backend):
             toolbox=Toolbox(self._driver, database, keeper.lock),
             secrets=SecretValues(self._secrets_file, self._environment),
             objects=ObjectContents(self._state / "objects", limit=self._settings.object_bytes),
+            mounting=Mounting(
+                self._driver,
+                database,
+                keeper.lock,
+                self._settings,
+                sources=package_sources(os.environ),
+                kinds={"file_mount": FileMounts(), "code_mount": CodeMounts()},
+            ),
             tasks=self._tasks,
         )
         self.scenarios = EngineScenarios(self._engine)
@@ -197,6 +211,8 @@ class EmbeddedEngine(Backend):
         self.snapshots = EngineSnapshots(self._engine)
         self.blueprints = EngineBlueprints(self._engine, BlueprintBuilder(self._engine, os.environ))
         self.secrets = EngineSecrets(self._secrets_file)
+        self.benchmarks = EngineBenchmarks(self._engine)
+        self.benchmark_runs = EngineBenchmarkRuns(self._engine, self._runs)
         self.agents = EngineAgents(database)
         self.accounts = EngineAccounts(database)
         self.objects = EngineObjects(database, self._engine.objects)

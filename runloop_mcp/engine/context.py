@@ -11,6 +11,7 @@ from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.devboxes.executions import Executions
 from runloop_mcp.engine.devboxes.keeper import DevboxKeeper
 from runloop_mcp.engine.devboxes.places import Places
+from runloop_mcp.engine.mounts.mounting import Mounting
 from runloop_mcp.engine.objects.contents import ObjectContents
 from runloop_mcp.engine.runs.launch import Launcher
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary
@@ -41,6 +42,7 @@ class EngineContext:
     toolbox: Toolbox
     secrets: SecretValues
     objects: ObjectContents
+    mounting: Mounting
     tasks: TaskGroup
 
     def moved(self, row: RunRow) -> None:

@@ -1,6 +1,7 @@
 """Answers of the wire, as bytes that can be sent, and sent again."""
 
 import json
+from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -31,6 +32,11 @@ class Answer:
     def is_final(self) -> bool:
         """Whether the same request, tried again, would get the same answer."""
         return (b"x-should-retry", b"true") not in self.headers
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it refuses the request."""
+        return self.status >= HTTPStatus.BAD_REQUEST
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
         """Sends it, as an ASGI application."""

@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
 
 import anyio
 from anyio import to_thread
@@ -16,24 +15,22 @@ from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
+from runloop_mcp.api.access import LOCAL_OPERATOR, PRINCIPAL, Principal, Role
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import ApiError, Forbidden, InvalidRequest
 from runloop_mcp.api.models.base import Page
-from runloop_mcp.rest.answers import AnyAnswer, json_answer
+from runloop_mcp.rest.answers import Answer, AnyAnswer, json_answer
 from runloop_mcp.rest.bodies import ClientLeft, parse_body, read_body
 from runloop_mcp.rest.call import Call
 from runloop_mcp.rest.catalogue import ROUTES
 from runloop_mcp.rest.failures import failed, unexpected, unknown_route
+from runloop_mcp.rest.incoming import Incoming
 from runloop_mcp.rest.pages import wire_page
 from runloop_mcp.rest.queries import read_query
 from runloop_mcp.rest.request_ids import LONGEST_ID, RequestIds, Work
 from runloop_mcp.rest.route import Route
 from runloop_mcp.rest.router import Router
 from runloop_mcp.rest.signing import ProcessSigner, SignedAddresses, Signer
-
-PRINCIPAL: Final = "principal"
-"""Key in the ASGI scope's state of who calls; whoever authenticates puts it there."""
 
 
 class RestFace:
@@ -90,25 +87,27 @@ class RestFace:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
-        found = self._router.find(scope["method"], scope["path"])
-        if found is None:
-            await unknown_route(scope)(scope, receive, send)
-            return
-        route, values = found
+        incoming = Incoming(receive)
         try:
-            answer = await self._answer(route, values, scope, receive, send)
+            answer = await self._answer(scope, incoming.receive, send)
         except ClientLeft:
             return
         except ApiError as error:
             answer = failed(error)
-        await answer(scope, receive, send)
+        if isinstance(answer, Answer) and answer.is_error and not incoming.is_whole:
+            await incoming.read_away()
+        await answer(scope, incoming.receive, send)
 
-    async def _answer(self, route: Route, values: list[str], scope: Scope, receive: Receive, send: Send) -> AnyAnswer:
-        """The answer to a request whose route is known.
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> AnyAnswer:
+        """The answer to a request.
 
         Raises:
             ApiError: It can't be carried out.
         """
+        found = self._router.find(scope["method"], scope["path"])
+        if found is None:
+            return unknown_route(scope)
+        route, values = found
         principal = _principal(route, scope)
         body = await read_body(receive) if route.method != "GET" and route.form is None else b""
         request_id = _request_id(scope) if route.is_deduplicated else None

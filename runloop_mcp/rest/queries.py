@@ -24,15 +24,12 @@ def read_query(model: type[BaseModel], query: bytes) -> BaseModel:
     given: dict[str, Any] = {}
     metadata: dict[str, list[str]] = {}
     for name, value in _pairs(query):
-        if value and name in model.model_fields:
+        if value and name in model.model_fields and name != "metadata":
             given[name] = value
         elif (match := _METADATA.fullmatch(name)) and "metadata" in model.model_fields:
             metadata.setdefault(match[1], []).extend(value.split(",") if match[2] else [value])
-    if metadata:
-        given["metadata"] = metadata
-    else:
-        given.pop("metadata", None)
-    return _validated(model, given)
+    # Validation of strings knows no lists; these are strings whatever the client sent.
+    return _validated(model, given).model_copy(update={"metadata": metadata} if metadata else {})
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:

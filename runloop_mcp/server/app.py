@@ -5,7 +5,6 @@ A server must answer `initialize` about as fast as one without tools; what it ca
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -36,6 +35,7 @@ from pydantic import AnyUrl
 
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.subscriptions import Subscriptions
@@ -72,6 +72,7 @@ class RunloopServer(MCPServer[Any]):
         )
         self._backend = backend
         self._principal = principal
+        self._faces: dict[Principal, Face] = {}
         self._heartbeat = Heartbeat(silence_seconds)
         self._leave_out_idle_spans()
         self._serve_subscriptions()
@@ -129,11 +130,16 @@ class RunloopServer(MCPServer[Any]):
         server.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
         server.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
 
-    @cached_property
+    @property
     def _face(self) -> "Face":
-        from runloop_mcp.server.face import Face  # noqa: PLC0415 (see the docstring of this module)
+        """The face for whoever calls: over HTTP the principal of the request, else the one that the server is for."""
+        principal = CALLER.get() or self._principal
+        face = self._faces.get(principal)
+        if face is None:
+            from runloop_mcp.server.face import Face  # noqa: PLC0415 (see the docstring of this module)
 
-        return Face(self._backend, self._principal)
+            face = self._faces[principal] = Face(self._backend, principal)
+        return face
 
     async def list_tools(self) -> list[Tool]:
         """Our tools, then those of extensions."""
@@ -218,8 +224,8 @@ def build_server(
 
     Args:
         backend: What it works on. The caller enters it, around the time the server runs.
-        principal: Whoever calls: attempts count by it, and one bound to a run reaches no other run. In what they are
-            shown, all callers are solvers.
+        principal: Whoever calls, where a request over HTTP does not say it: attempts count by it, and one that is bound
+            to a run reaches no other. In what they are shown, all callers are solvers.
         extensions: Extensions of the protocol, with their own tools.
         log_level: From which level on messages go to standard error, where logging is not set up yet.
         silence_seconds: How long a call is silent before its caller is told that it is still at work.

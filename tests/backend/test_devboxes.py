@@ -19,15 +19,27 @@ async def test_a_command_has_an_exit_status_and_two_streams(open_backend: OpenBa
 
 
 async def test_commands_start_in_the_working_directory(open_backend: OpenBackend) -> None:
-    """The scenario's working directory by default, else the one asked for, relative to it or absolute."""
+    """The scenario's working directory by default, else the one asked for: relative to it, absolute, or in the home."""
     async with open_backend() as backend:
         run = await started(backend, greeting(working_directory="/srv/task", launch_commands=["mkdir inner"]))
         assert (await run_command(backend, run, "pwd")).stdout == "/srv/task\n"
-        for asked, there in (("inner", "/srv/task/inner"), ("/home/user", "/home/user")):
+        await run_command(backend, run, "mkdir ~/deep")
+        places = {
+            "inner": "/srv/task/inner",
+            "/home/user": "/home/user",
+            "~": "/home/user",
+            "~/": "/home/user",
+            "~/deep": "/home/user/deep",
+        }
+        for asked, there in places.items():
             execution = await backend.devboxes.execute(
                 run.devbox_id, ExecuteParams(command="pwd", working_directory=asked)
             )
             assert execution.stdout == f"{there}\n"
+            shown = await backend.devboxes.execute(
+                run.devbox_id, ExecuteParams(command="pwd", working_directory=asked, shell_name="one")
+            )
+            assert shown.stdout == f"{there}\n"
         with pytest.raises(InvalidRequest, match="nowhere"):
             await backend.devboxes.execute(run.devbox_id, ExecuteParams(command="pwd", working_directory="nowhere"))
 

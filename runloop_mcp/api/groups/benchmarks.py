@@ -144,6 +144,7 @@ class BenchmarkRuns(ABC):
         Raises:
             NotFound: There is none with this id.
             InvalidState: A run of a scenario is neither scored nor ended, or this one was canceled.
+            Conflict: A run of a scenario is still scoring.
         """
 
     @abstractmethod
@@ -153,6 +154,7 @@ class BenchmarkRuns(ABC):
         Raises:
             NotFound: There is none with this id.
             InvalidState: It is completed.
+            Conflict: It is canceled, and a run of a scenario could not be: another server holds its devbox.
         """
 
     @abstractmethod

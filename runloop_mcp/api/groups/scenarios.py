@@ -82,8 +82,9 @@ class Scenarios(ABC):
         The same idempotency key gives the same run, once.
 
         Raises:
-            NotFound: There is no such scenario.
-            InvalidRequest: Something that the scenario requires is missing, or the key was used for other arguments.
-            InvalidState: The scenario is archived, or its attempts are used up.
+            NotFound: There is no such scenario, or no such benchmark run.
+            InvalidRequest: Something that the scenario requires is missing, or it is none of the benchmark run's, or
+                the key was used for other arguments.
+            InvalidState: The scenario is archived, its attempts are used up, or the benchmark run has ended.
             Unavailable: No devbox can run here; the hint says how to mend it.
         """

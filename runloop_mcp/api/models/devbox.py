@@ -176,7 +176,7 @@ class ExecuteParams(WireModel):
 
     command: str
     working_directory: str | None = None
-    """Where it starts; relative to the devbox's working directory. None: the working directory itself."""
+    """Where it starts; relative to the devbox's working directory, `~` is its home. None: that directory itself."""
     timeout_seconds: float | None = Field(default=None, gt=0)
     """Kills the command and everything it started after so many seconds. None: no limit but the run's."""
     environment: dict[str, str] | None = None
@@ -185,6 +185,8 @@ class ExecuteParams(WireModel):
     """Runs it in the bash of this name, which keeps directory, variables, functions and background jobs from one
     command to the next. It is begun with its first command; commands in one shell run one after the other. There, a
     working directory is where the shell goes and stays."""
+    shell_directory: str | None = None
+    """Where its shell begins, if this command is the first of it. None: in the devbox's working directory."""
     stdin: str | None = None
     """Text for its standard input, which is empty otherwise; with `attach_stdin` the beginning of it."""
     attach_stdin: bool = False

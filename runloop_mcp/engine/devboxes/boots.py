@@ -16,6 +16,7 @@ from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.executions import idempotency_scope
 from runloop_mcp.engine.devboxes.idle import IdleDevboxes
 from runloop_mcp.engine.devboxes.keeper import Held
+from runloop_mcp.engine.devboxes.setup import Setup, mounts_of
 from runloop_mcp.engine.devboxes.standalone import StandaloneDevboxes
 from runloop_mcp.engine.devboxes.suspension import SUSPENDED, mark_resumed
 from runloop_mcp.engine.devboxes.usable import with_run
@@ -23,6 +24,7 @@ from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, RESUMED, LaunchFailed
 from runloop_mcp.engine.scoring.tools import ScorerTools
 from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.store import devboxes, events, executions, idempotency, runs, versions
+from runloop_mcp.engine.store import mounts as kept_mounts
 from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunRow
 
@@ -66,10 +68,8 @@ class Boots:
         try:
             if was_there:
                 await self._boot_again(held, run, row)
-            elif run is not None:
-                await self._launch(held, run, row)
             else:
-                await self._standalone.launch(held, row)
+                await self._launch(held, run, row)
             await self._idle.begin(held, row.data.launch_parameters.idle_rule())
         except ApiError as error:
             # What launch commands print is told to callers and kept.
@@ -106,7 +106,7 @@ class Boots:
             values = await engine.secrets.of(given.secrets.values())
             bound = {variable: values[name] for variable, name in given.secrets.items() if name in values}
             held.environment = {**given.environment_variables, **bound}
-            held.mask = Mask(values)
+            held.mask = Mask({**values, **engine.mounting.secrets(held.mounts)})
         held.run = run
         # Last: who finds it prepared takes the mask that is beside it.
         held.prepared = True
@@ -139,11 +139,18 @@ class Boots:
 
         held.run = await engine.database.write(keep_resumed)
 
-    async def _launch(self, held: Held, run: RunRow, row: DevboxRow) -> None:
+    async def _launch(self, held: Held, run: RunRow | None, row: DevboxRow) -> None:
+        held.mounts = await mounts_of(self._engine, held, row)
+        if run is not None:
+            await self._launch_of_run(held, run, row)
+        else:
+            await self._standalone.launch(held, row)
+
+    async def _launch_of_run(self, held: Held, run: RunRow, row: DevboxRow) -> None:
         engine = self._engine
         scenario = await engine.database.read(lambda connection: versions.get(connection, run.data.scenario_version))
         record = await engine.library.record(run.scenario_id)
-        if record.environment_hash != run.data.environment_hash:
+        if record.environment_hash != (run.data.scenario_environment_hash or run.data.environment_hash):
             raise InvalidState(
                 "The scenario was changed between the start of the run and the boot of its devbox.",
                 hint="Start a new run.",
@@ -153,11 +160,16 @@ class Boots:
         live = run.data.scoring is ScoringMode.LIVE
         tools = await engine.toolbox.tools_for(scenario.scoring_contract) if live else ScorerTools()
         began = anyio.current_time()
-        await engine.launcher.create(held, row, scenario, files, tools.read_only)
+        setup = Setup(engine, held, row)
+        await setup.build()
+        await engine.launcher.create(held, row, scenario, files, tools.read_only, setup.put)
         booted = _booted(row, how="launched", seconds=anyio.current_time() - began)
 
         def keep_launched(connection: Connection) -> None:
+            current = devboxes.get(connection, row.id)  # its name may have been changed meanwhile
+            row.data.name, row.data.metadata = current.data.name, current.data.metadata
             devboxes.save(connection, row, now_ms=now_ms())
+            kept_mounts.forget(connection, row.id)
             events.append(connection, run.id, EventKind.DEVBOX, now_ms(), booted)
 
         await engine.database.write(keep_launched)

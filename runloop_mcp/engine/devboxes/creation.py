@@ -2,22 +2,23 @@
 
 from sqlite3 import Connection
 
-import anyio
-
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxStatus, DevboxView
+from runloop_mcp.api.models.mounts import CodeMountOfDevbox, FileMount, Mount
 from runloop_mcp.api.models.scenario import LaunchParameters
 from runloop_mcp.devbox.port import Capability
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.devboxes.beginning import begin
 from runloop_mcp.engine.devboxes.capability import refuse_impossible
 from runloop_mcp.engine.devboxes.variables import refuse_bad_variables
 from runloop_mcp.engine.devboxes.view import load, view, with_queue
 from runloop_mcp.engine.environments.bases import Base, base_of_blueprint, base_of_snapshot, refuse_lost
 from runloop_mcp.engine.runs.launch import refuse_unsupported
 from runloop_mcp.engine.store import blueprints, devboxes, idempotency, places, snapshots
+from runloop_mcp.engine.store import mounts as kept_mounts
 from runloop_mcp.engine.store.devboxes import DevboxData, DevboxRow, OwnData
 
 
@@ -31,6 +32,8 @@ async def create_devbox(
         if made is not None:
             return view(*await engine.database.read(lambda c: load(c, made)))
     row = await _startable(engine, params, principal)
+    mounts = await engine.mounting.settled(_mounts(params))
+    row.data.has_mounts = bool(mounts)
 
     def work(connection: Connection) -> DevboxRow:
         # Looked up once more inside the transaction: the same key may have come to another server meanwhile.
@@ -46,24 +49,12 @@ async def create_devbox(
         else:
             row.status, row.data.status_after_queue = DevboxStatus.QUEUED, row.status
         devboxes.insert(connection, row)
+        if mounts:
+            kept_mounts.keep(connection, row.id, engine.mounting.kept(mounts))
         places.keep(connection, row.id, engine.places.server(), given=has_place)
         return row
 
-    # Shielded: a devbox that is in the store is booted, though whoever asked for it may have gone away.
-    with anyio.CancelScope(shield=True):
-        # Held before it can be seen in the store, so that no other server takes it for an abandoned one.
-        held = await engine.keeper.hold(row.id, fresh=True)
-        try:
-            kept = await engine.database.write(work, durable=True)
-        except BaseException:
-            await engine.keeper.release(held, forget=True)
-            raise
-        if kept.id != row.id:
-            await engine.keeper.release(held, forget=True)
-        else:
-            if kept.status is not DevboxStatus.QUEUED:
-                engine.places.note_given(row.id)
-            engine.keeper.begin_boot(held)
+    kept = await begin(engine, row.id, mounts, work, lambda made: made)
     return view(*await engine.database.read(lambda connection: with_queue(connection, kept)))
 
 
@@ -105,6 +96,16 @@ def refuse_blank_name(name: str) -> None:
     """
     if not name.strip():
         raise InvalidRequest("name: the name of a devbox can't be blank.", hint="Give a name, or leave it out.")
+
+
+def _mounts(params: DevboxCreateParams) -> list[Mount]:
+    """All that is to be mounted, by whichever field it was asked for."""
+    code = [CodeMountOfDevbox(type="code_mount", **dict(mount)) for mount in params.code_mounts or []]
+    files = [
+        FileMount(type="file_mount", target=target, content=content)
+        for target, content in (params.file_mounts or {}).items()
+    ]
+    return [*code, *(params.mounts or []), *files]
 
 
 def _base(connection: Connection, params: DevboxCreateParams) -> Base:

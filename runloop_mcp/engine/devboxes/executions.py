@@ -23,6 +23,7 @@ from runloop_mcp.devbox.port import Command, Devbox, Exit, Limits, Process, Shel
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.devboxes.output import INLINE_BYTES, Output, tail
+from runloop_mcp.engine.devboxes.paths import expanded
 from runloop_mcp.engine.devboxes.shells import ShellTurn
 from runloop_mcp.engine.devboxes.sizes import hit_notes
 from runloop_mcp.engine.recordable import kept_call
@@ -135,6 +136,7 @@ class Executions:
         )
         started_ms, began = now_ms(), anyio.current_time()
         stdin = (params.stdin or "").encode("utf-8", "surrogatepass")
+        directory = _directory(params)
         process: Process
         if params.shell_name is not None:
             process = await self._take_turn(held, box, request, stdin, stdout, stderr)
@@ -142,7 +144,7 @@ class Executions:
             process = await box.start(
                 Command(
                     argv=("bash", "-c", params.command),
-                    working_directory=params.working_directory,
+                    working_directory=directory,
                     environment={**held.environment, **(params.environment or {})},
                     timeout_seconds=params.timeout_seconds,
                     stdin=stdin,
@@ -161,7 +163,7 @@ class Executions:
             data=ExecutionData(
                 details=ExecutionDetails(
                     command=held.mask.text(params.command),
-                    working_directory=held.mask.text(params.working_directory or _directory(box, params)),
+                    working_directory=held.mask.text(directory or _default_directory(box, params)),
                     attach_stdin=params.attach_stdin,
                     notes=request.notes,
                 ),
@@ -181,14 +183,15 @@ class Executions:
         named = held.shells.named(params.shell_name or "")
         command = ShellCommand(
             text=params.command,
-            working_directory=params.working_directory,
+            working_directory=_directory(params),
             environment=params.environment or {},
             timeout_seconds=params.timeout_seconds,
             stdin=stdin,
             attach_stdin=params.attach_stdin,
         )
         busy = named.asked > 0
-        turn = ShellTurn(named, box, held.environment, command)
+        begins_in = expanded(params.shell_directory) if params.shell_directory is not None else None
+        turn = ShellTurn(named, box, held.environment, command, begins_in=begins_in)
         self.tasks.start_soon(turn.carry_out, stdout.write, stderr.write)
         if not busy:
             try:
@@ -363,7 +366,11 @@ class Executions:
         )
 
 
-def _directory(box: Devbox, params: ExecuteParams) -> str:
+def _directory(params: ExecuteParams) -> str | None:
+    return expanded(params.working_directory) if params.working_directory is not None else None
+
+
+def _default_directory(box: Devbox, params: ExecuteParams) -> str:
     """Where a command starts that does not say so; of a shell, only the shell knows."""
     return box.spec.working_directory if params.shell_name is None else ""
 

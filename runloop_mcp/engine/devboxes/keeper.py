@@ -11,6 +11,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidState, Unavailable
+from runloop_mcp.api.models.mounts import Mount
 from runloop_mcp.api.models.scenario import AfterIdle
 from runloop_mcp.devbox.port import Devbox
 from runloop_mcp.engine.devboxes.executions import Running
@@ -57,6 +58,8 @@ class Held:
     """Whether environment, mask and run are known: from the first boot on."""
     run: RunRow | None = None
     """The run as it stands: only this server can move it while it holds the devbox. None: it belongs to none."""
+    mounts: list[Mount] = field(default_factory=list)
+    """What is to be mounted into it at its launch, with tokens, which are kept nowhere else."""
     entrypoint: Running | None = None
     """The command that runs for as long as the devbox is up, where it has such a one."""
     news: list[str] = field(default_factory=list)

@@ -1,11 +1,10 @@
 """The `Devboxes` port of the embedded engine: commands, their output, and files."""
 
-import posixpath
 from collections.abc import Collection
 from sqlite3 import Connection
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
-from runloop_mcp.api.errors import Conflict, InvalidRequest, InvalidState
+from runloop_mcp.api.errors import Conflict, InvalidState
 from runloop_mcp.api.groups.devboxes import Devboxes
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.devbox import (
@@ -26,12 +25,12 @@ from runloop_mcp.api.models.devbox import (
 from runloop_mcp.api.models.devbox_record import DevboxLogs, DevboxUsage
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.api.trace import EventKind, ToolCall
-from runloop_mcp.devbox.port import HOME
 from runloop_mcp.engine.alarm import Alarm
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.commands import Commands
 from runloop_mcp.engine.devboxes.creation import create_devbox, refuse_blank_name
+from runloop_mcp.engine.devboxes.paths import file_path
 from runloop_mcp.engine.devboxes.standalone import StandaloneDevboxes
 from runloop_mcp.engine.devboxes.suspension import SUSPENDED, suspend
 from runloop_mcp.engine.devboxes.usable import usable, with_run
@@ -241,14 +240,14 @@ class EngineDevboxes(Devboxes):
     async def read_file(self, devbox_id: str, path: str, *, offset: int = 0, limit: int | None = None) -> FileContents:
         """See `Devboxes.read_file`."""
         ready = await usable(self._engine, devbox_id)
-        place = _place(path)
+        place = file_path(path)
         file = await ready.box.read_file(place, offset=offset, limit=limit)
         return FileContents(path=place, data=file.data, total_bytes=file.size)
 
     async def write_file(self, devbox_id: str, path: str, data: bytes) -> int:
         """See `Devboxes.write_file`."""
         ready = await usable(self._engine, devbox_id)
-        place = _place(path)
+        place = file_path(path)
         await ready.box.write_file(place, data)
         if (run_id := ready.run_id) is not None:
             event: dict[str, object] = {"path": ready.held.mask.text(place), "bytes": len(data)}
@@ -260,12 +259,3 @@ class EngineDevboxes(Devboxes):
 
     async def _row(self, devbox_id: str) -> tuple[DevboxRow, QueuePlace | None]:
         return await self._engine.database.read(lambda connection: load(connection, devbox_id))
-
-
-def _place(path: str) -> str:
-    """A path of a caller, made ready for the driver."""
-    if not path or "\0" in path:
-        raise InvalidRequest("The path is empty or holds a NUL character.", hint="Give the path of a file.")
-    if path == "~" or path.startswith("~/"):
-        return posixpath.join(HOME, path[2:])
-    return path

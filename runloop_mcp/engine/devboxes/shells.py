@@ -1,5 +1,7 @@
 """Named shells of a devbox: begun when they are first named; in each, one command after the other."""
 
+from dataclasses import replace
+
 import anyio
 
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, InvalidState
@@ -33,6 +35,12 @@ class NamedShell:
     def alive(self) -> bool:
         """Whether a shell of this name runs."""
         return self.shell is not None and self.shell.alive
+
+    def as_first(self, command: ShellCommand, begins_in: str | None) -> ShellCommand:
+        """The command as it runs in this shell now: the first one of a shell says where that begins."""
+        if self.alive or command.working_directory is not None or begins_in is None:
+            return command
+        return replace(command, working_directory=begins_in)
 
     async def running(self, box: Devbox, environment: dict[str, str], notes: list[str]) -> Shell:
         """The shell; begun where none runs, and told of where that is news."""
@@ -87,9 +95,18 @@ class ShellTurn(Process):
         box: The devbox.
         environment: Variables of the shell, where it has to be begun.
         command: What to run.
+        begins_in: Where the shell begins, where it has to be begun; None: in the devbox's working directory.
     """
 
-    def __init__(self, named: NamedShell, box: Devbox, environment: dict[str, str], command: ShellCommand) -> None:
+    def __init__(
+        self,
+        named: NamedShell,
+        box: Devbox,
+        environment: dict[str, str],
+        command: ShellCommand,
+        *,
+        begins_in: str | None = None,
+    ) -> None:
         named.asked += 1
         self.notes: list[str] = []
         """What the command's caller should be told."""
@@ -97,6 +114,7 @@ class ShellTurn(Process):
         self._box = box
         self._environment = environment
         self._command = command
+        self._begins_in = begins_in
         self._scope = anyio.CancelScope()
         self._process: Process | None = None
         self._failure: ApiError | None = None
@@ -130,15 +148,16 @@ class ShellTurn(Process):
             self._ended.set()
 
     async def _run(self, stdout: OutputSink, stderr: OutputSink) -> None:
+        command = self._named.as_first(self._command, self._begins_in)
         shell = await self._named.running(self._box, self._environment, self.notes)
-        self._process = await shell.start(self._command, stdout=stdout, stderr=stderr)
+        self._process = await shell.start(command, stdout=stdout, stderr=stderr)
         self.began = anyio.current_time()
         self._settled.set()
         self._exit = await self._process.wait()
         if not shell.alive and not self._exit.lost:
             self.notes.append(
                 f"The shell {self._named.name!r} ended with this command: {_WHAT_IS_GONE}. The next command with this"
-                f" name begins a fresh one in {self._box.spec.working_directory}."
+                f" name begins a fresh one in {self._begins_in or self._box.spec.working_directory}."
             )
 
     async def begun(self) -> None:

@@ -12,8 +12,10 @@ from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.keeper import Held
+from runloop_mcp.engine.devboxes.setup import Setup
 from runloop_mcp.engine.runs.launch import LaunchFailed
 from runloop_mcp.engine.store import devboxes
+from runloop_mcp.engine.store import mounts as kept_mounts
 from runloop_mcp.engine.store.devboxes import DevboxRow
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,9 @@ class StandaloneDevboxes:
         Raises:
             ApiError: It can't be made or launched.
         """
-        await self._engine.launcher.create_own(held, row)
+        setup = Setup(self._engine, held, row)
+        await setup.build()
+        await self._engine.launcher.create_own(held, row, setup.put, setup.log)
         await self._engine.database.write(lambda connection: _keep_launched(connection, row))
 
     async def fail(self, held: Held, error: ApiError) -> None:
@@ -163,6 +167,7 @@ def _keep_launched(connection: Connection, row: DevboxRow) -> None:
     current = devboxes.get(connection, row.id)
     current.status = row.status
     devboxes.save(connection, current, now_ms=now_ms())
+    kept_mounts.forget(connection, row.id)
 
 
 def _mark_ended(connection: Connection, devbox_id: str) -> None:
@@ -172,3 +177,4 @@ def _mark_ended(connection: Connection, devbox_id: str) -> None:
         row.data.failure_reason = row.data.failure_message = None
     row.expires_ms = None
     devboxes.save(connection, row, now_ms=now_ms())
+    kept_mounts.forget(connection, devbox_id)

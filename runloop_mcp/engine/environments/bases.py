@@ -30,13 +30,16 @@ class Base:
 
     def launch_with(self, own: LaunchParameters | None) -> LaunchParameters:
         """The launch parameters of a devbox that begins as this, with a scenario's own."""
-        if self.launch is None:
-            return own or LaunchParameters()
-        if own is None:
-            return self.launch
-        return self.launch.model_copy(
-            update={name: getattr(own, name) for name in own.model_fields_set if getattr(own, name) is not None}
-        )
+        return over(self.launch, own) if self.launch is not None else own or LaunchParameters()
+
+
+def over(launch: LaunchParameters, own: LaunchParameters | None) -> LaunchParameters:
+    """Launch parameters with others laid over them, field by field."""
+    if own is None:
+        return launch
+    return launch.model_copy(
+        update={name: getattr(own, name) for name in own.model_fields_set if getattr(own, name) is not None}
+    )
 
 
 def base_of(connection: Connection, environment: ScenarioEnvironment | None) -> Base:

@@ -1,34 +1,33 @@
 """Builds blueprints in the background, each in a devbox of its own that has a network; never on the host."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from sqlite3 import Connection
 from typing import Final
 
 import anyio
-from anyio import to_thread
 
-from runloop_mcp.api.errors import ApiError, Conflict
+from runloop_mcp.api.errors import ApiError
 from runloop_mcp.api.ids import IdPrefix, new_id, stable_id
-from runloop_mcp.api.models.blueprint import BlueprintParams, BlueprintStatus
+from runloop_mcp.api.models.blueprint import BlueprintLog, BlueprintParams, BlueprintStatus
 from runloop_mcp.api.models.scenario import LaunchParameters
 from runloop_mcp.devbox.port import DevboxSpec, ImageSource, Network
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.sizes import SIZES, limits_of
-from runloop_mcp.engine.environments.blueprint_build import BlueprintBuild, BuildFailed
-from runloop_mcp.engine.environments.build_log import BuildLog
+from runloop_mcp.engine.environments.blueprint_build import carry_out
+from runloop_mcp.engine.environments.build_log import BuildLog, LogLine
+from runloop_mcp.engine.environments.builder_devbox import builder_devbox
+from runloop_mcp.engine.environments.site import Site, StepFailed
 from runloop_mcp.engine.runs.launch import user_of
 from runloop_mcp.engine.scoring.python_builder import package_sources
-from runloop_mcp.engine.secrets.masking import Mask
+from runloop_mcp.engine.secrets.masking import NOTHING, Mask
 from runloop_mcp.engine.store import blueprints
 from runloop_mcp.engine.store.blueprints import BlueprintRow
 
 logger = logging.getLogger(__name__)
 
-_LOOK_AGAIN_SECONDS: Final = 0.5
 _REMOVE_SECONDS: Final = 30.0
 
 
@@ -55,9 +54,7 @@ class BlueprintBuilder:
         try:
             values = await engine.secrets.of((params.secrets or {}).values())
         except ApiError as error:  # the file of secrets has gone since the build was asked for
-            await self._fail(
-                row, BuildLog(engine.database, engine.changes, row.id, Mask({})), str(error), "build_failed"
-            )
+            await self._fail(row, self._log(row.id, NOTHING), str(error), "build_failed")
             row.data.finish_time_ms = now_ms()
             await self._save(row)
             return
@@ -67,13 +64,14 @@ class BlueprintBuilder:
             if mount.token is not None
         }
         mask = Mask({**values, **tokens})
-        log = BuildLog(engine.database, engine.changes, row.id, mask)
+        log = self._log(row.id, mask)
         bound = {variable: values[name] for variable, name in (params.secrets or {}).items() if name in values}
         row.status = BlueprintStatus.BUILD_COMPLETE
         try:
             await self._carry_out(row, params, log, bound)
-        except BuildFailed as error:
-            await self._fail(row, log, str(error), error.reason)
+        except StepFailed as error:
+            reason = "build_failed" if error.reason == "execution_failed" else error.reason
+            await self._fail(row, log, mask.text(str(error)), reason)
         except ApiError as error:
             await self._fail(row, log, mask.text(str(error)), "build_failed")
         except Exception:
@@ -82,6 +80,16 @@ class BlueprintBuilder:
             await self._fail(row, log, "It failed by an error of ours; see the server's log.", "build_failed")
         row.data.finish_time_ms = now_ms()
         await self._save(row)
+
+    def _log(self, blueprint_id: str, mask: Mask) -> BuildLog:
+        async def keep(lines: Sequence[LogLine]) -> None:
+            kept = [
+                BlueprintLog(level=line.level, message=line.message or "", timestamp_ms=line.time_ms) for line in lines
+            ]
+            await self._engine.database.write(lambda connection: blueprints.append_logs(connection, blueprint_id, kept))
+            self._engine.changes.notify(blueprint_id)
+
+        return BuildLog(keep, mask)
 
     async def _fail(self, row: BlueprintRow, log: BuildLog, message: str, reason: str) -> None:
         said = "\n".join(log.tail)
@@ -107,13 +115,13 @@ class BlueprintBuilder:
         devbox_id = stable_id(IdPrefix.DEVBOX, "blueprint-builder", row.build_key)
         seconds = engine.settings.build_seconds
         with anyio.move_on_after(seconds) as scope:
-            async with self._held(devbox_id):
+            async with builder_devbox(engine.driver, engine.keeper.lock, devbox_id):
                 if await self._reused(row, log):
                     return
                 await self._note(row, BlueprintStatus.PROVISIONING)
                 await self._build_in(devbox_id, row, params, log, bound)
         if scope.cancelled_caught:
-            raise BuildFailed(f"The build took longer than {seconds:g} s.")
+            raise StepFailed(f"The build took longer than {seconds:g} s.")
 
     async def _reused(self, row: BlueprintRow, log: BuildLog) -> bool:
         """Takes over what was built before with the same contents, if anything was."""
@@ -159,14 +167,9 @@ class BlueprintBuilder:
             spec = replace(spec, working_directory=row.data.working_directory, limits=limits)
             devbox = await driver.create(devbox_id, spec)
             await self._note(row, BlueprintStatus.BUILDING)
-            build = BlueprintBuild(
-                devbox,
-                params,
-                log,
-                environment={**self._environment, **bound},
-                code_host=self._engine.settings.code_host,
-            )
-            await build.carry_out()
+            environment = {**self._environment, **bound}
+            site = Site(devbox, log, environment=environment, code_host=self._engine.settings.code_host)
+            await carry_out(site, params)
             await devbox.stop()  # so that its disk is taken as it is, and not copied
             await driver.snapshot(devbox_id, row.snapshot_id)
             await log.say("Built.")
@@ -174,23 +177,3 @@ class BlueprintBuilder:
             if image is not None:
                 with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
                     await driver.remove_snapshot(image)
-
-    @asynccontextmanager
-    async def _held(self, devbox_id: str) -> AsyncIterator[None]:
-        """Nobody else has the devbox with this id inside the block, and there is none before and after it."""
-        driver, lock = self._engine.driver, self._engine.keeper.lock(devbox_id)
-        while True:
-            try:
-                await to_thread.run_sync(lock.acquire)
-                break
-            except Conflict:
-                await anyio.sleep(_LOOK_AGAIN_SECONDS)
-        try:
-            await driver.remove(devbox_id)  # of a server that died
-            yield
-        finally:
-            try:
-                with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
-                    await driver.remove(devbox_id)
-            finally:
-                lock.release(forget=True)

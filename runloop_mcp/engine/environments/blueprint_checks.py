@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.blueprint import BlueprintParams
 from runloop_mcp.devbox.port import HOME, Driver
+from runloop_mcp.engine.environments import code
 from runloop_mcp.engine.environments.blueprint_build import place_of
+from runloop_mcp.engine.environments.code import code_faults
 from runloop_mcp.engine.runs.launch import refuse_unsupported
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-_REF = re.compile(r"[A-Za-z0-9_./+@-]{1,250}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _OF_IMAGES = ("dockerfile", "build_args")
 _NOWHERE = ("build_context", "services")
 
@@ -58,21 +57,7 @@ def _faults(params: BlueprintParams) -> Iterator[str]:
     for variable in params.secrets or {}:
         if not _VARIABLE.fullmatch(variable):
             yield f"secrets: {variable!r} is no name of an environment variable."
-    yield from _code_faults(params)
-
-
-def _code_faults(params: BlueprintParams) -> Iterator[str]:
-    seen: set[str] = set()
-    for number, mount in enumerate(params.code_mounts or []):
-        place = f"code_mounts[{number}]"
-        for name, value in (("repo_name", mount.repo_name), ("repo_owner", mount.repo_owner)):
-            if not _REPOSITORY.fullmatch(value) or set(value) == {"."} or value.startswith("-"):
-                yield f"{place}.{name}: {value!r} is no name of a repository or its owner."
-        if mount.git_ref and (not _REF.fullmatch(mount.git_ref) or mount.git_ref.startswith("-")):
-            yield f"{place}.git_ref: {mount.git_ref!r} is no branch, tag or commit."
-        if mount.repo_name in seen:
-            yield f"{place}.repo_name: two repositories can't lie in one folder, {HOME}/{mount.repo_name}."
-        seen.add(mount.repo_name)
+    yield from code_faults(params.code_mounts or [], field="code_mounts")
 
 
 def _place_faults(params: BlueprintParams, driver: Driver) -> Iterator[str]:
@@ -88,4 +73,4 @@ def _place_faults(params: BlueprintParams, driver: Driver) -> Iterator[str]:
 
 def is_settled(params: BlueprintParams) -> bool:
     """Whether the same parameters always mean the same: repositories change, but for a commit that is named."""
-    return all(mount.git_ref and _COMMIT.fullmatch(mount.git_ref) for mount in params.code_mounts or [])
+    return all(map(code.is_settled, params.code_mounts or []))

@@ -1,13 +1,12 @@
-"""The log of a build: lines as they come, kept in the store, with values of secrets covered."""
+"""The log of a build or a launch: lines as they come, brought into the store, with values of secrets covered."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import anyio
 
-from runloop_mcp.api.models.blueprint import BlueprintLog
-from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.secrets.masking import Mask
-from runloop_mcp.engine.store import blueprints
-from runloop_mcp.engine.store.database import Database
 
 _MOST_BYTES = 4_000_000
 _LONGEST_LINE = 4_000
@@ -18,22 +17,40 @@ _KEEP_SECONDS = 0.5
 _TAIL_LINES = 20
 
 
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line, with secrets covered."""
+
+    level: str
+    """`info`, or `error` for why something failed."""
+    time_ms: int
+    message: str | None = None
+    command: str | None = None
+    """What begins to run here."""
+    exit_status: int | None = None
+    """How what ran has ended."""
+
+
+KeepLines = Callable[[Sequence[LogLine]], Awaitable[None]]
+"""Brings lines into the store."""
+
+
+async def keep_nothing(lines: Sequence[LogLine]) -> None:
+    """For a log that nobody reads but for its tail."""
+
+
 class BuildLog:
-    """What one build says.
+    """What one build or launch says.
 
     Args:
-        database: Where the log is kept.
-        changes: Told when more of it is.
-        blueprint_id: Whose build it is.
+        keep: Brings it into the store.
         mask: Covers what is not to be seen.
     """
 
-    def __init__(self, database: Database, changes: Changes, blueprint_id: str, mask: Mask) -> None:
-        self._database = database
-        self._changes = changes
-        self._blueprint_id = blueprint_id
+    def __init__(self, keep: KeepLines, mask: Mask) -> None:
+        self._keep = keep
         self._mask = mask
-        self._pending: list[BlueprintLog] = []
+        self._pending: list[LogLine] = []
         self._unfinished = bytearray()
         self._kept_at = anyio.current_time()
         self._room = _MOST_BYTES
@@ -44,6 +61,18 @@ class BuildLog:
         """Adds a line of our own."""
         self._end_line()
         self._add(message, level)
+        await self.keep()
+
+    async def begin(self, command: str) -> None:
+        """Notes that a command begins."""
+        self._end_line()
+        self._pending.append(LogLine("info", now_ms(), command=self._mask.text(command)))
+        await self.keep()
+
+    async def end(self, exit_status: int) -> None:
+        """Notes how the command has ended."""
+        self._end_line()
+        self._pending.append(LogLine("info" if exit_status == 0 else "error", now_ms(), exit_status=exit_status))
         await self.keep()
 
     async def feed(self, data: bytes) -> None:
@@ -73,15 +102,14 @@ class BuildLog:
         self._room -= len(message) + 1
         if self._room <= 0:
             message = f"… what it said beyond {_MOST_BYTES // 1_000_000} MB is not kept …"
-        self._pending.append(BlueprintLog(level=level, message=message, timestamp_ms=now_ms()))
+        self._pending.append(LogLine(level, now_ms(), message))
 
     async def keep(self) -> None:
         """Brings what came so far into the store."""
         self._kept_at = anyio.current_time()
         lines, self._pending = self._pending, []
         if lines:
-            await self._database.write(lambda connection: blueprints.append_logs(connection, self._blueprint_id, lines))
-            self._changes.notify(self._blueprint_id)
+            await self._keep(lines)
 
 
 def _text(line: bytes) -> str:

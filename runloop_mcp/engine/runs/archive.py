@@ -2,7 +2,7 @@
 
 import time
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
@@ -25,16 +25,29 @@ _PAGE: Final = 200
 _CHUNK: Final = 1024 * 1024
 
 
-async def write_archive(engine: EngineContext, run_id: str, target: Path) -> int:
-    """Writes the archive of a run, as a zip file, whole or not at all; see `Runs.download_logs`."""
+async def write_archive(engine: EngineContext, runs: Mapping[str, str], target: Path) -> int:
+    """Writes the archive of runs, as a zip file, whole or not at all; see `Runs.download_logs`.
 
-    def look(connection: Connection) -> tuple[RunRecord, ScenarioView]:
-        record = load(connection, run_id)
-        return record, versions.get(connection, record.row.data.scenario_version)
+    Args:
+        engine: Knows them.
+        runs: The ids of the runs, each with what the names of its files begin with.
+        target: The file.
 
-    record, scenario = await engine.database.read(look)
+    Raises:
+        NotFound: There is no such run.
+        InvalidRequest: The file can't be written.
+    """
+
+    def look(connection: Connection) -> list[tuple[str, RunRecord, ScenarioView]]:
+        records = [(folder, load(connection, run_id)) for run_id, folder in runs.items()]
+        return [
+            (folder, record, versions.get(connection, record.row.data.scenario_version)) for folder, record in records
+        ]
+
+    found = await engine.database.read(look)
     with replacing(target, what="The archive") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        await _Contents(engine, archive, record, scenario).write()
+        for folder, record, scenario in found:
+            await _Contents(engine, archive, folder, record, scenario).write()
     return (await to_thread.run_sync(target.stat)).st_size
 
 
@@ -57,10 +70,11 @@ class _Contents:
     """What goes into an archive. Everything that may take long happens in threads."""
 
     def __init__(
-        self, engine: EngineContext, archive: zipfile.ZipFile, record: RunRecord, scenario: ScenarioView
+        self, engine: EngineContext, archive: zipfile.ZipFile, folder: str, record: RunRecord, scenario: ScenarioView
     ) -> None:
         self._engine = engine
         self._archive = archive
+        self._folder = folder
         self._record = record
         self._scenario = scenario
 
@@ -82,10 +96,10 @@ class _Contents:
                     await self._stream(f"outputs/{row.id}.{stream}", self._output(row, stream))
 
     async def _text(self, name: str, text: str) -> None:
-        await to_thread.run_sync(self._archive.writestr, _entry(name), text.encode("utf-8", "replace"))
+        await to_thread.run_sync(self._archive.writestr, _entry(self._folder + name), text.encode("utf-8", "replace"))
 
     async def _stream(self, name: str, chunks: AsyncIterator[bytes]) -> None:
-        with self._archive.open(_entry(name), "w", force_zip64=True) as entry:
+        with self._archive.open(_entry(self._folder + name), "w", force_zip64=True) as entry:
             async for chunk in chunks:
                 await to_thread.run_sync(entry.write, chunk)
 

@@ -3,7 +3,7 @@
 import base64
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 import anyio
@@ -17,6 +17,7 @@ from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, 
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.devboxes.output import decode
 from runloop_mcp.engine.devboxes.sizes import failure_reason, hit_notes, limits_of
+from runloop_mcp.engine.environments.build_log import BuildLog
 from runloop_mcp.engine.scenarios.launch_checks import launch_faults
 from runloop_mcp.engine.scoring.protected import capture_protected, protected_names
 from runloop_mcp.engine.scoring.tampering import visible_tests
@@ -84,9 +85,13 @@ def spec_of(row: DevboxRow, network: Network) -> DevboxSpec:
         limits=limits_of(launch),
         network=network,
         user=user_of(launch),
-        home_snapshot=row.data.base_snapshot,
-        work_snapshot=row.data.base_snapshot,
+        home_snapshot=row.data.begins_as(),
+        work_snapshot=row.data.begins_as(),
     )
+
+
+SetUp = Callable[[Devbox], Awaitable[None]]
+"""What is done in a devbox that has just been made, before its launch commands run."""
 
 
 class LaunchFailed(InvalidState):
@@ -112,8 +117,17 @@ class Launcher:
         scenario: ScenarioView,
         files: Files | None,
         read_only: Mapping[str, Files | WorkOf],
+        set_up: SetUp,
     ) -> None:
         """Makes the devbox, lays out files, runs launch commands, remembers what scoring needs of the pristine disk.
+
+        Args:
+            held: The devbox.
+            row: As it is kept; changed with it.
+            scenario: The run's scenario.
+            files: The scenario's files.
+            read_only: What lies in it where nobody can change it.
+            set_up: What else is done before launch commands run.
 
         Raises:
             LaunchFailed: A launch command failed.
@@ -127,6 +141,7 @@ class Launcher:
             read_only=read_only,
         )
         box = await self._make(held, row, spec)
+        await set_up(box)
         await self.run_launch_commands(box, launch.launch_commands or [], held.environment)
         captured = await capture_protected(box, protected_names(scenario.metadata))
         row.data.pristine = {
@@ -137,20 +152,29 @@ class Launcher:
             await self._driver.snapshot(box.id, row.data.pristine_home_snapshot)
         # Before launch commands ran nothing was there but the files and what the base has, so what was changed since is
         # what they made. Tests that the base has are not listed; the report says so.
-        made = (await box.observe(since_ns=0)).changed_in_work if launch.launch_commands else None
+        changes = bool(launch.launch_commands) or row.data.has_mounts
+        made = (await box.observe(since_ns=0)).changed_in_work if changes else None
         row.data.test_files = await anyio.to_thread.run_sync(visible_tests, files, made or ())
         row.data.launched_ns = time.time_ns()
         row.status = DevboxStatus.RUNNING
 
-    async def create_own(self, held: Held, row: DevboxRow) -> None:
+    async def create_own(self, held: Held, row: DevboxRow, set_up: SetUp, log: BuildLog) -> None:
         """Makes a devbox that belongs to no run, and runs its launch commands.
+
+        Args:
+            held: The devbox.
+            row: As it is kept; changed with it.
+            set_up: What else is done before launch commands run.
+            log: Told of the launch commands and what they say.
 
         Raises:
             LaunchFailed: A launch command failed.
             ApiError: The driver could not make it.
         """
         box = await self._make(held, row, spec_of(row, self._settings.network))
-        await self.run_launch_commands(box, row.data.launch_parameters.launch_commands or [], held.environment)
+        await set_up(box)
+        commands = row.data.launch_parameters.launch_commands or []
+        await self.run_launch_commands(box, commands, held.environment, log=log)
         row.status = DevboxStatus.RUNNING
 
     async def _make(self, held: Held, row: DevboxRow, spec: DevboxSpec) -> Devbox:
@@ -176,7 +200,9 @@ class Launcher:
             raise NotFound("The devbox's disk is gone.", hint="Start with a new one.") from error
         held.news.append(news)
 
-    async def run_launch_commands(self, box: Devbox, commands: list[str], environment: dict[str, str]) -> None:
+    async def run_launch_commands(
+        self, box: Devbox, commands: list[str], environment: dict[str, str], *, log: BuildLog | None = None
+    ) -> None:
         """Runs launch commands in order, within the time that they have together.
 
         Raises:
@@ -185,17 +211,23 @@ class Launcher:
         """
         with anyio.move_on_after(self._settings.launch_seconds) as scope:
             for number, command in enumerate(commands, start=1):
-                await self._run_launch_command(box, command, environment, f"{number} of {len(commands)}")
+                await self._run_launch_command(box, command, environment, f"{number} of {len(commands)}", log)
         if scope.cancelled_caught:
             raise LaunchFailed(f"The launch commands took longer than {self._settings.launch_seconds:g} s.")
 
-    async def _run_launch_command(self, box: Devbox, command: str, environment: dict[str, str], place: str) -> None:
+    async def _run_launch_command(
+        self, box: Devbox, command: str, environment: dict[str, str], place: str, log: BuildLog | None
+    ) -> None:
         output = bytearray()
 
         async def take(data: bytes) -> None:
             output.extend(data)
             del output[:-_OUTPUT_BYTES]
+            if log is not None:
+                await log.feed(data)
 
+        if log is not None:
+            await log.begin(command)
         process = await box.start(Command(("bash", "-c", command), environment=environment), stdout=take, stderr=take)
         try:
             end = await process.wait()
@@ -203,6 +235,8 @@ class Launcher:
             with anyio.CancelScope(shield=True):
                 await process.kill()
             raise
+        if log is not None:
+            await log.end(end.status)
         if end.lost:
             raise Unavailable("The devbox ended while a launch command ran.", retryable=True)
         if end.status != 0:

@@ -221,7 +221,7 @@ class EngineRuns(Runs):
 
     async def download_logs(self, run_id: str, target: Path) -> int:
         """See `Runs.download_logs`."""
-        return await write_archive(self._engine, run_id, target)
+        return await write_archive(self._engine, {run_id: ""}, target)
 
     async def fail(self, run_id: str, held: Held, reason: str) -> None:
         """Ends a run whose devbox can't be used, with the reason."""

@@ -1,32 +1,36 @@
 """Starting a run: everything that can be refused is refused before anything is made."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
-
-import anyio
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.disclosure import disclosure_of
-from runloop_mcp.api.errors import InvalidRequest, InvalidState, Unavailable
+from runloop_mcp.api.errors import InvalidState, Unavailable
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.devbox import DevboxStatus
+from runloop_mcp.api.models.mounts import Mount
 from runloop_mcp.api.models.run import RunProfile, RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioEnvironment, ScenarioStatus, ScenarioView
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.devbox.port import Capability
+from runloop_mcp.engine.benchmarks.profile import profile_of
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.devboxes.beginning import begin
 from runloop_mcp.engine.devboxes.capability import refuse_impossible
 from runloop_mcp.engine.devboxes.places import Places
 from runloop_mcp.engine.devboxes.variables import refuse_bad_variables
-from runloop_mcp.engine.environments.bases import Base, base_of, refuse_lost
+from runloop_mcp.engine.environments.bases import Base, base_of, over, refuse_lost
 from runloop_mcp.engine.runs.launch import refuse_unsupported
+from runloop_mcp.engine.runs.required import refuse_missing
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
+from runloop_mcp.engine.scenarios.environment import with_additions
 from runloop_mcp.engine.scenarios.library import ScenarioRecord
 from runloop_mcp.engine.scenarios.requirements import missing_programs
 from runloop_mcp.engine.scoring.sealing import seal
 from runloop_mcp.engine.store import devboxes, events, idempotency, places, runs, versions
+from runloop_mcp.engine.store import mounts as kept_mounts
 from runloop_mcp.engine.store.devboxes import DevboxData, DevboxRow
 from runloop_mcp.engine.store.runs import RunData, RunRow
 
@@ -44,14 +48,20 @@ async def start_run(
             return view(await engine.database.read(lambda c: load(c, started)))
     record = await engine.library.record(params.scenario_id)
     _refuse_unstartable(record)
-    profile = params.run_profile or RunProfile()
+    profile = await engine.database.read(lambda connection: profile_of(connection, params))
     # A run that could never run a command is not started: it would count as an attempt.
     refuse_bad_variables(profile.env_vars or {}, profile.secrets or {})
-    await _refuse_missing(engine, record.view, profile)
+    await refuse_missing(
+        engine.secrets,
+        profile,
+        variables=record.view.required_environment_variables,
+        secrets=record.view.required_secret_names,
+    )
     environment = record.view.environment or ScenarioEnvironment()
     base = await engine.database.read(lambda connection: base_of(connection, environment))
-    launch = base.launch_with(environment.launch_parameters)
+    launch = over(base.launch_with(environment.launch_parameters), profile.launch_parameters)
     refuse_unsupported(launch)
+    mounts = await engine.mounting.settled(profile.mounts or [])
     capability = await engine.driver.probe()
     refuse_impossible(capability)
     await refuse_lost(engine.driver, base)
@@ -59,6 +69,8 @@ async def start_run(
     kept = await engine.custom_scorers.with_scripts(record.view, record.root)
     row, devbox = _rows(engine, params, profile, principal, record, base, launch, capability)
     row.data.files_key = record.files.key if record.files else None
+    kept_of_mounts = engine.mounting.kept(mounts)
+    _note_additions(row, devbox, profile, [mount for mount, _ in kept_of_mounts])
 
     def work(connection: Connection) -> RunRecord:
         # Looked up once more inside the transaction: the same key may have come to another server meanwhile.
@@ -67,30 +79,18 @@ async def start_run(
             if started is not None:
                 return load(connection, started)
             idempotency.keep(connection, scope, idempotency_key, arguments, row.id, row.start_time_ms)
+        profile_of(connection, params)  # its benchmark run may have ended meanwhile
         base_of(connection, environment)  # it may have been deleted meanwhile; from here on it can't be
         _count_attempt(connection, row)
         row.data.scenario_version = versions.keep(connection, kept)
         # Of what was kept, read again as it will be for scoring.
         row.data.sealed = seal(versions.get(connection, row.data.scenario_version), row.data.files_key)
         _insert(connection, row, devbox, engine.places, record.view.name)
+        if mounts:
+            kept_mounts.keep(connection, devbox.id, kept_of_mounts)
         return surround(connection, row)
 
-    # Shielded: a run that is in the store has its devbox booted, though whoever asked for it may have gone away.
-    with anyio.CancelScope(shield=True):
-        # Held before it can be seen in the store, so that no other server takes it for an abandoned one.
-        held = await engine.keeper.hold(devbox.id, fresh=True)
-        try:
-            started_record = await engine.database.write(work, durable=True)
-        except BaseException:
-            await engine.keeper.release(held, forget=True)
-            raise
-        if started_record.row.id != row.id:
-            await engine.keeper.release(held, forget=True)
-        else:
-            if started_record.devbox.status is not DevboxStatus.QUEUED:
-                engine.places.note_given(devbox.id)
-            engine.keeper.begin_boot(held)
-    return view(started_record)
+    return view(await begin(engine, devbox.id, mounts, work, lambda made: made.devbox))
 
 
 def _insert(connection: Connection, row: RunRow, devbox: DevboxRow, queue: Places, scenario: str) -> None:
@@ -185,6 +185,16 @@ def _rows(
     return row, devbox
 
 
+def _note_additions(row: RunRow, devbox: DevboxRow, profile: RunProfile, mounts: Sequence[Mount]) -> None:
+    """What the run itself adds to the scenario's environment is part of what it starts from."""
+    if mounts:
+        devbox.data.has_mounts = True
+        devbox.data.pristine_home_snapshot = devbox.data.pristine_home_snapshot or new_id(IdPrefix.SNAPSHOT)
+    if mounts or profile.launch_parameters is not None:
+        row.data.scenario_environment_hash = row.data.environment_hash
+        row.data.environment_hash = with_additions(row.data.environment_hash, mounts, profile.launch_parameters)
+
+
 def _limit(scenario: ScenarioView, key: str) -> int | None:
     value = scenario.metadata.get(key)
     return int(value) if value else None
@@ -211,33 +221,6 @@ def _refuse_unstartable(record: ScenarioRecord) -> None:
         raise InvalidState(
             f"The scenario {scenario.name!r} is archived, so it can't be started.",
             hint="List the scenarios for those that can.",
-        )
-
-
-async def _refuse_missing(engine: EngineContext, scenario: ScenarioView, profile: RunProfile) -> None:
-    """Names everything that is missing at once: variables, secrets, and values of secrets."""
-    given = profile.env_vars or {}
-    secrets = profile.secrets or {}
-    missing_variables = sorted(
-        {name for name in scenario.required_environment_variables or [] if name not in given and name not in secrets}
-    )
-    required_secrets = set(scenario.required_secret_names or [])
-    missing_secrets = sorted(required_secrets - set(secrets.values()))
-    without_value = await engine.secrets.missing(required_secrets | set(secrets.values()))
-    problems = []
-    if missing_variables:
-        problems.append(f"environment variables {_names(missing_variables)} are required and not given")
-    if missing_secrets:
-        problems.append(f"secrets {_names(missing_secrets)} are required and not bound to a variable")
-    if without_value:
-        problems.append(f"secrets {_names(without_value)} have no value on this server")
-    if problems:
-        raise InvalidRequest(
-            f"The run can't start: {'; '.join(problems)}.",
-            hint=(
-                "Give variables as name and value, secrets as variable and name of the secret. The person who runs this"
-                f" server sets a secret's value with: runloop-mcp secrets set {next(iter(without_value), 'NAME')}"
-            ),
         )
 
 

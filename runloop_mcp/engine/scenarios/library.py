@@ -109,6 +109,15 @@ class ScenarioLibrary:
         """
         return (await self._row(scenario_id)).view
 
+    async def find(self, ids: Sequence[str]) -> dict[str, ScenarioView]:
+        """Those of these scenarios that there are, by id; also ones that are archived or whose folder has vanished."""
+        if not ids:
+            return {}
+        await self._index.refresh()
+        roots = self._roots()
+        found = await self._database.read(lambda connection: [rows.find(connection, each, roots) for each in ids])
+        return {row.view.id: row.view for row in found if row is not None}
+
     async def record(self, scenario_id: str) -> ScenarioRecord:
         """One scenario with what a run of it needs, exactly as its folder is now.
 

@@ -70,6 +70,10 @@ class DevboxData(BaseModel):
     """The disk as scoring found it."""
     base_snapshot: str | None = None
     """What its disk began as, under the scenario's files: a named snapshot, or what a blueprint was built into."""
+    has_mounts: bool = False
+    """Whether anything is mounted into it at its launch."""
+    built_snapshot: str | None = None
+    """What mounts that need a network were built into, upon its base; its disk began as this, where there is one."""
     snapshot_id: str | None = None
     """The named snapshot that it was made from."""
     blueprint_id: str | None = None
@@ -81,7 +85,11 @@ class DevboxData(BaseModel):
 
     def pristine_home(self) -> str | None:
         """The snapshot that has the home as it was before a solver came; None where it was empty."""
-        return self.pristine_home_snapshot or self.base_snapshot
+        return self.pristine_home_snapshot or self.begins_as()
+
+    def begins_as(self) -> str | None:
+        """The snapshot that its disk began as, under the scenario's files; None where it was empty."""
+        return self.built_snapshot or self.base_snapshot
 
 
 ENDED = (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE)

@@ -37,6 +37,8 @@ class RunData(BaseModel):
     """Environment variable → name of the secret; the values are never kept with a run."""
     working_directory: str
     environment_hash: str
+    scenario_environment_hash: str | None = None
+    """The scenario's alone, where the run adds something to it."""
     isolation: str
     disclosure: Disclosure = Disclosure.NAMED
     scoring: ScoringMode = ScoringMode.CLEAN

@@ -48,9 +48,8 @@ def dependents(connection: sqlite3.Connection, blueprint_id: str) -> list[str]:
 def still_wanted(connection: sqlite3.Connection) -> set[str]:
     """What devboxes began as that are there, or whose frozen disks are, which may be scored again."""
     found = connection.execute(
-        "SELECT DISTINCT json_extract(data, '$.base_snapshot') FROM devboxes"
-        " WHERE pruned_ms IS NULL AND json_extract(data, '$.base_snapshot') IS NOT NULL"
-        " AND (status NOT IN (?, ?) OR json_extract(data, '$.frozen_snapshot') IS NOT NULL)",
+        "SELECT json_extract(data, '$.base_snapshot'), json_extract(data, '$.built_snapshot') FROM devboxes"
+        " WHERE pruned_ms IS NULL AND (status NOT IN (?, ?) OR json_extract(data, '$.frozen_snapshot') IS NOT NULL)",
         _ENDED,
     ).fetchall()
-    return {row[0] for row in found}
+    return {snapshot for row in found for snapshot in row if snapshot is not None}

@@ -151,11 +151,12 @@ _USE_ASYNC: Final = "Use execute_async."
 def _params(
     command: str, shell_name: str | None, *, attach_stdin: bool = False, last_n: int = _LAST_LINES
 ) -> ExecuteParams:
-    """A command that starts in the home; a shell stands where it stands."""
+    """A command that starts in the home; a shell begins there, and stands where it stands."""
     return ExecuteParams(
         command=command,
         working_directory=_HOME if shell_name is None else None,
         shell_name=shell_name,
+        shell_directory=_HOME,
         attach_stdin=attach_stdin,
         last_n=last_n,
     )

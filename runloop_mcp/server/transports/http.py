@@ -1,4 +1,4 @@
-"""MCP over HTTP: streamable HTTP at `/mcp`, SSE at `/sse`, and whether it is up at `/healthz`."""
+"""What is served over HTTP: MCP at `/mcp` and `/sse`, what goes beside it, and at `/healthz` whether it is up."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Final
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from runloop_mcp.api.access import Access
+from runloop_mcp.server.transports.authentication import Authentication
 from runloop_mcp.server.transports.bounded_calls import BoundedCalls
-from runloop_mcp.server.transports.exposure import LOOPBACK_NAMES, OnlyAsked, listen, url_of
+from runloop_mcp.server.transports.exposure import LOOPBACK_NAMES, OnlyAsked, listen, names_for, url_of
 from runloop_mcp.server.transports.signals import Stop, stop_on_signals
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ def http_app(
     sse_only: bool = False,
     routes: Sequence[BaseRoute] = (),
     lifespans: Sequence[Lifespan] = (),
+    access: Access | None = None,
     names: frozenset[str] = LOOPBACK_NAMES,
     call_seconds: float = CALL_SECONDS,
     session_limit: int = SESSION_LIMIT,
@@ -50,6 +54,7 @@ def http_app(
         sse_only: Leave `/mcp` away.
         routes: What else to serve, such as a mount at `/v1`; under the same checks.
         lifespans: Context managers to hold open while serving, entered in this order.
+        access: Knows the keys, without one of which nobody is served; None serves everyone.
         names: Host names by which the server may be addressed, and from which pages may call it.
         call_seconds: The longest a call may run.
         session_limit: Sessions of the handshake era at once; further ones are answered 503.
@@ -77,9 +82,14 @@ def http_app(
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok", "name": server.name, "version": server.version})
 
+    async def unknown(_: Request, error: Exception) -> Response:
+        status, message = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
+        return JSONResponse({"code": "not_found" if status == 404 else "invalid_request", "message": message}, status)
+
     return Starlette(
+        exception_handlers={HTTPException: unknown},
         routes=[Route("/healthz", health), *served, *routes],
-        middleware=[Middleware(OnlyAsked, names=names)],
+        middleware=[Middleware(OnlyAsked, names=names), Middleware(Authentication, access=access)],
         lifespan=lifespan,
     )
 
@@ -94,6 +104,8 @@ async def serve_http(
     stop: Stop | None = None,
     routes: Sequence[BaseRoute] = (),
     lifespans: Sequence[Lifespan] = (),
+    access: Access | None = None,
+    allowed_hosts: Sequence[str] = (),
     call_seconds: float = CALL_SECONDS,
 ) -> None:
     """Serve MCP over HTTP until SIGTERM, SIGINT or SIGHUP; then return within about two seconds.
@@ -102,21 +114,31 @@ async def serve_http(
 
     Args:
         server: The server, with everything registered.
-        host: A loopback address; any other is refused.
+        host: Where to listen: a loopback address, or any of this machine's where `access` is given.
         port: The port; 0 takes a free one.
         sse_only: Serve `/sse` but not `/mcp`.
         ready: Called with the server's address, such as `http://127.0.0.1:8787`, when clients can connect.
         stop: What `stop_on_signals` yielded, when the caller entered it around more than this call.
         routes: What else to serve on the port.
         lifespans: Context managers to hold open while serving.
+        access: Knows the keys, without one of which nobody is served; None serves everyone on this machine.
+        allowed_hosts: Further names by which clients may address it, such as that of a proxy in front of it.
         call_seconds: The longest a call may run.
 
     Raises:
-        InvalidRequest: The address is not this machine's own.
-        Unavailable: The port is taken, or may not be used.
+        InvalidRequest: Others than this machine could come in without a key.
+        Unavailable: The address is not this machine's, or the port is taken or may not be used.
     """
-    app = http_app(server, sse_only=sse_only, routes=routes, lifespans=lifespans, call_seconds=call_seconds)
-    await serve_app(app, host=host, port=port, ready=ready, stop=stop)
+    app = http_app(
+        server,
+        sse_only=sse_only,
+        routes=routes,
+        lifespans=lifespans,
+        access=access,
+        names=names_for(host, allowed_hosts),
+        call_seconds=call_seconds,
+    )
+    await serve_app(app, host=host, port=port, authenticated=access is not None, ready=ready, stop=stop)
 
 
 async def serve_app(
@@ -124,20 +146,21 @@ async def serve_app(
     *,
     host: str = "127.0.0.1",
     port: int = 8787,
+    authenticated: bool = False,
     ready: Callable[[str], None] | None = None,
     stop: Stop | None = None,
 ) -> None:
     """Serve a web application as `serve_http` does, its lifespan included.
 
     Raises:
-        InvalidRequest: The address is not this machine's own.
-        Unavailable: The port is taken, or may not be used.
+        InvalidRequest: Others than this machine could come in, and `authenticated` does not say that they need a key.
+        Unavailable: The address is not this machine's, or the port is taken or may not be used.
     """
     from runloop_mcp.server.transports.asgi_server import serve_asgi  # noqa: PLC0415  hypercorn only where it is used
 
     with ExitStack() as resources:
         # Before anything is started: a taken port is the likeliest failure, and ends it cheapest.
-        listener = resources.enter_context(listen(host, port))
+        listener = resources.enter_context(listen(host, port, authenticated=authenticated))
         stop = stop or resources.enter_context(stop_on_signals())
         url = url_of(listener)
         asgi: ASGIApp = app

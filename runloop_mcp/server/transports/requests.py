@@ -1,10 +1,11 @@
 """The requests that an HTTP server has open, each with bounds, all of which can be ended."""
 
-import json
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.lowlevel
+
+from runloop_mcp.server.transports.refusal import refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,7 +14,10 @@ OPEN_LIMIT: Final = 2000
 """Requests open at once; streams of notifications count as long as they last."""
 
 BODY_SECONDS: Final = 30.0
-"""How long a client may take to send a request."""
+"""How long a client may take to send a request, beside the time that its size takes at the slowest speed."""
+
+SLOWEST_BYTES_PER_SECOND: Final = 64_000
+"""Uploads that are faster than that may take as long as they take."""
 
 SEND_SECONDS: Final = 60.0
 """How long a client may take to read a piece of a response."""
@@ -147,6 +151,8 @@ class _Request:
             self._awaits_body = True
             message = self._note(await self._receive())
             self._awaits_body = False
+            credit = len(message.get("body", b"")) / SLOWEST_BYTES_PER_SECOND
+            self._reading_since = min(self._reading_since + credit, anyio.current_time())
             return message
         if not self.is_stream:
             return self._note(await self._receive())
@@ -190,11 +196,8 @@ class _Request:
 
     async def refuse(self, status: int, message: str) -> None:
         """Answer with an error of the server's own."""
-        body = json.dumps({"error": {"code": "unavailable", "message": message}}).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         with anyio.move_on_after(_LAST_WORDS_SECONDS):
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
-            await self._send({"type": "http.response.body", "body": body})
+            await refuse(self._send, status, "unavailable", message)
 
 
 def _is_stream(scope: "Scope") -> bool:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -16,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
-from runloop_mcp.server.transports.exposure import check_exposure, listen, url_of
+from runloop_mcp.server.transports.exposure import listen, url_of
 from runloop_mcp.server.transports.http import http_app, serve_app
 from runloop_mcp.server.transports.requests import ABORT, OpenRequests
 from runloop_mcp.server.transports.signals import Stop
@@ -43,18 +44,29 @@ def client_of(app: Any, host: str = "localhost") -> httpx.AsyncClient:
 )
 def test_it_refuses_to_listen_off_loopback(host: str) -> None:
     """Without authentication no other machine may come in, and the error says what to do instead."""
-    with pytest.raises(InvalidRequest, match=r"without authentication.*127\.0\.0\.1.*ssh -L"):
+    with pytest.raises(InvalidRequest, match=r"without authentication.*keys create.*127\.0\.0\.1.*ssh -L"):
         listen(host, 0)
-    with pytest.raises(InvalidRequest, match="without authentication"):
-        check_exposure(host, no_auth=True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.7.87", "localhost", "::1"])
-def test_loopback_needs_to_be_asked_for(host: str) -> None:
-    """This machine's own addresses are served when the user said that no keys are needed, not before."""
-    check_exposure(host, no_auth=True)
-    with pytest.raises(InvalidRequest, match="--no-auth"):
-        check_exposure(host, no_auth=False)
+def test_loopback_is_served_without_keys(host: str) -> None:
+    """This machine's own addresses can be listened on although nobody needs a key."""
+    with listen(host, 0) as listener:
+        assert "127." in url_of(listener) or "[::1]" in url_of(listener)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104  what is tested
+def test_with_keys_it_listens_anywhere(host: str) -> None:
+    """Where nobody is served without a key, every address can be listened on; the loopback is told as the place."""
+    with listen(host, 0, authenticated=True) as listener:
+        assert urlsplit(url_of(listener)).hostname in ("127.0.0.1", "::1")
+
+
+@pytest.mark.parametrize("host", ["", "203.0.113.7", "no..host"])
+def test_an_address_that_this_machine_has_not_is_named(host: str) -> None:
+    """What can't be listened on is refused with what to give instead."""
+    with pytest.raises(Unavailable, match=f"Cannot listen on {host} port.*--host"):
+        listen(host, 0, authenticated=True)
 
 
 @pytest.mark.parametrize("port", [None, 70_000])
@@ -206,6 +218,24 @@ async def test_a_request_that_does_not_arrive_is_given_up() -> None:
     assert peer.sent[0]["status"] == 408
 
 
+async def test_a_large_request_may_take_as_long_as_its_size_needs() -> None:
+    """A client that keeps sending is not given up, however long that takes in all."""
+    bound, pieces = 0.05, iter([b"x" * 64_000] * 4)
+
+    async def receive() -> dict[str, Any]:
+        await anyio.sleep(bound)
+        return {"type": "http.request", "body": (piece := next(pieces, b"")), "more_body": bool(piece)}
+
+    async def read_all(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        await send_text(send, "all")
+
+    peer = Peer()
+    await run_watched(OpenRequests(read_all, body_seconds=bound * 1.5), peer.scope, receive, peer.send)
+    assert peer.sent[0]["status"] == 200
+
+
 async def test_a_response_that_is_not_taken_is_given_up() -> None:
     """The connection of a client that does not read is dropped."""
     peer = Peer()
@@ -239,7 +269,7 @@ async def test_at_the_end_new_requests_are_refused_and_streams_end_in_order() ->
     assert seen == [{"type": "http.disconnect"}]
     assert peer.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
     assert late.sent[0]["status"] == 503
-    assert "ending" in json.loads(late.sent[1]["body"])["error"]["message"]
+    assert "ending" in json.loads(late.sent[1]["body"])["message"]
 
 
 async def test_at_the_end_calls_that_go_on_are_cancelled() -> None:

@@ -1,0 +1,90 @@
+"""`runloop-mcp keys create|list|revoke`: what clients of a server over HTTP prove themselves with."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+import click
+
+from runloop_mcp.api.models.key import KeyView, NewKey
+from runloop_mcp.cli.options import json_option, state_option
+from runloop_mcp.cli.settings import Settings, load_settings
+from runloop_mcp.cli.terminal import print_json, print_table, say
+from runloop_mcp.cli.wiring import keyring_of
+
+_AFTERWARDS = """\
+This is the only time that the key is shown: only a hash of it is kept. Clients send it as a header:
+  Authorization: Bearer KEY
+Runloop's own SDKs take it from the environment: RUNLOOP_API_KEY=KEY RUNLOOP_BASE_URL=http://127.0.0.1:8787
+Serve with: runloop-mcp serve --transport http"""
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke the keys of clients over HTTP."""
+
+
+@keys.command("create", short_help="Make a key, and print it once.")
+@click.argument("name")
+@state_option
+@json_option
+def create_command(*, state_dir: Path | None, name: str, as_json: bool) -> None:
+    """Make a key, and print it once.
+
+    NAME tells people what it is for. Whoever has the key is an operator: sees all and runs commands on devboxes.
+    """
+    made = anyio.run(_create, load_settings(state_dir=state_dir), name)
+    if as_json:
+        print_json(made)
+        return
+    click.echo(made.key)
+    say(_AFTERWARDS)
+
+
+async def _create(settings: Settings, name: str) -> NewKey:
+    return await (await keyring_of(settings)).create(name)
+
+
+@keys.command("list")
+@state_option
+@json_option
+def list_command(*, state_dir: Path | None, as_json: bool) -> None:
+    """The keys, newest first: names and times, never the keys themselves."""
+    found = anyio.run(_list, load_settings(state_dir=state_dir))
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        say("There are no keys. Make one with: runloop-mcp keys create NAME")
+        return
+    rows = [
+        (key.name, key.id, _time(key.create_time_ms), _time(key.last_used_ms), _time(key.revoke_time_ms))
+        for key in found
+    ]
+    print_table(("name", "id", "made (UTC)", "last used (UTC)", "revoked (UTC)"), rows)
+
+
+async def _list(settings: Settings) -> Sequence[KeyView]:
+    return await (await keyring_of(settings)).list()
+
+
+@keys.command("revoke", short_help="Make a key useless.")
+@click.argument("key", metavar="NAME|ID")
+@state_option
+@json_option
+def revoke_command(*, state_dir: Path | None, key: str, as_json: bool) -> None:
+    """Make a key useless. Servers that are running refuse it within about a second."""
+    revoked = anyio.run(_revoke, load_settings(state_dir=state_dir), key)
+    if as_json:
+        print_json(revoked)
+        return
+    say(f"{revoked.name} is revoked. Servers that are running refuse it within about a second.")
+
+
+async def _revoke(settings: Settings, key: str) -> KeyView:
+    return await (await keyring_of(settings)).revoke(key)
+
+
+def _time(time_ms: int | None) -> str:
+    return "-" if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,1 @@
+"""Benchmarks: sets of scenarios, and runs of all of them."""

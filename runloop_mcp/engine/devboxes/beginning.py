@@ -1,0 +1,49 @@
+"""From a devbox that is to be made to one that is kept and boots: whole, or not at all."""
+
+from collections.abc import Callable, Sequence
+from sqlite3 import Connection
+from typing import TypeVar
+
+import anyio
+
+from runloop_mcp.api.models.devbox import DevboxStatus
+from runloop_mcp.api.models.mounts import Mount
+from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.store.devboxes import DevboxRow
+
+T = TypeVar("T")
+
+
+async def begin(
+    engine: EngineContext,
+    devbox_id: str,
+    mounts: Sequence[Mount],
+    keep: Callable[[Connection], T],
+    kept: Callable[[T], DevboxRow],
+) -> T:
+    """Keeps a new devbox, and boots it in a task of the engine's; shielded, though whoever asked may have gone away.
+
+    Args:
+        engine: Whose it is.
+        devbox_id: The new devbox.
+        mounts: What is to be mounted into it, with tokens.
+        keep: Keeps it, and all that belongs to it; or finds what was made before for the same request.
+        kept: The devbox of what that gives: another one, where there was one before.
+    """
+    with anyio.CancelScope(shield=True):
+        # Held before it can be seen in the store, so that no other server takes it for an abandoned one.
+        held = await engine.keeper.hold(devbox_id, fresh=True)
+        held.mounts = list(mounts)
+        try:
+            made = await engine.database.write(keep, durable=True)
+        except BaseException:
+            await engine.keeper.release(held, forget=True)
+            raise
+        row = kept(made)
+        if row.id != devbox_id:
+            await engine.keeper.release(held, forget=True)
+        else:
+            if row.status is not DevboxStatus.QUEUED:
+                engine.places.note_given(devbox_id)
+            engine.keeper.begin_boot(held)
+    return made

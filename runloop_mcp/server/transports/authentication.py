@@ -1,0 +1,87 @@
+"""Keys in front of everything that is served over HTTP: who has none gets nothing but the server's health."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+
+from runloop_mcp.api.access import LOCAL_OPERATOR, PRINCIPAL, SIGNED_PATHS, Access, Principal
+from runloop_mcp.api.errors import ApiError, Unauthorized
+from runloop_mcp.server.caller import CALLER
+from runloop_mcp.server.transports.refusal import refuse
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_OPEN: Final = frozenset({"/healthz", "/openapi.json"})
+"""Nothing in these is secret, and whoever asks for them may have no key yet."""
+
+_SCHEME: Final = b"bearer"
+
+
+class Authentication:
+    """ASGI middleware that passes requests on with the principal that made them.
+
+    The principal stands in the scope's state under `PRINCIPAL`, and in `CALLER`. Sessions of MCP are bound to it.
+
+    Args:
+        app: The application behind it.
+        access: Knows the keys; None where everyone is the operator, whatever key they send.
+    """
+
+    def __init__(self, app: "ASGIApp", access: Access | None = None) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Answer 401 without a key that is good; pass on what is left."""
+        if scope["type"] != "http" or _is_open(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        try:
+            principal = await self._principal(scope)
+        except ApiError as error:
+            headers = [(b"www-authenticate", _challenge(scope))] if isinstance(error, Unauthorized) else []
+            await refuse(send, error.status, error.code, str(error), headers)
+            return
+        state = {**scope.get("state", {}), PRINCIPAL: principal}
+        token = CALLER.set(principal)
+        try:
+            await self._app({**scope, "state": state, "user": _user(principal)}, receive, send)
+        finally:
+            CALLER.reset(token)
+
+    async def _principal(self, scope: "Scope") -> Principal:
+        if self._access is None:
+            return LOCAL_OPERATOR
+        key = _bearer(scope)
+        if key is None:
+            raise Unauthorized(
+                "This server answers only requests with a key.",
+                hint="Send it as the header Authorization: Bearer KEY. An operator of the server makes one: "
+                "runloop-mcp keys create NAME.",
+            )
+        return await self._access.authenticate(key)
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN or path.startswith(SIGNED_PATHS)
+
+
+def _bearer(scope: "Scope") -> str | None:
+    """The key that a request carries; None where it carries none, or several."""
+    sent = [value for name, value in scope["headers"] if name == b"authorization"]
+    scheme, _, key = sent[0].strip().partition(b" ") if len(sent) == 1 else (b"", b"", b"")
+    return key.strip().decode("latin-1") if scheme.lower() == _SCHEME and key.strip() else None
+
+
+def _challenge(scope: "Scope") -> bytes:
+    """What a client is told to send: RFC 6750 wants to know whether it sent something."""
+    return b'Bearer realm="runloop-mcp"' + (b', error="invalid_token"' if _bearer(scope) is not None else b"")
+
+
+@lru_cache(maxsize=1000)
+def _user(principal: Principal) -> AuthenticatedUser:
+    """The principal as the MCP SDK knows it, which lets nobody else into a session."""
+    return AuthenticatedUser(AccessToken(token="", client_id=principal.id, scopes=[]))

@@ -1,0 +1,26 @@
+"""Answers that the server gives by itself, before any face has seen the request: in the form of the wire's errors."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import Send
+
+
+async def refuse(
+    send: "Send", status: int, code: str, message: str, headers: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
+    """Answers a request with an error.
+
+    Args:
+        send: Where the answer goes.
+        status: The HTTP status.
+        code: The kind of error, for programs.
+        message: What happened and what to do next, for people.
+        headers: Further headers.
+    """
+    body = json.dumps({"code": code, "message": message}).encode()
+    own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
+    await send({"type": "http.response.body", "body": body})
