@@ -88,7 +88,7 @@ class AgentDevbox(SupervisedDevbox, ABC):
             except TimeoutError as error:
                 self.end("Its agent did not send a file.")
                 raise self._gone() from error
-        if len(about) < _ABOUT:
+        if len(about) < _ABOUT or (len(data) < min(most, size - offset) and not self.alive):
             raise file_failure(errno.EIO, path, "read") if self.alive else self._gone()
         return FileData(data, size, stat.S_IMODE(mode))
 

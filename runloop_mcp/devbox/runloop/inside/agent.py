@@ -23,7 +23,7 @@ import sys
 import zlib
 
 from runloop_mcp.devbox.docker.inside.agent import Agent
-from runloop_mcp.devbox.docker.inside.streams import Input, Output
+from runloop_mcp.devbox.docker.inside.streams import WINDOW, Input, Output
 from runloop_mcp.devbox.runloop.inside import family, furnish, warden
 from runloop_mcp.devbox.sandbox.inside import kernel, processes, trees
 
@@ -150,7 +150,7 @@ class RunloopAgent(Agent):
 
     def _add(self, stream: Output | Input) -> Output | Input:
         if isinstance(stream, Output):
-            stream.room = _WINDOW
+            stream.room += _WINDOW - WINDOW
         return super()._add(stream)
 
     # Processes

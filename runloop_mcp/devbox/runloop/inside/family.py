@@ -21,6 +21,10 @@ _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _ROUNDS = 50
 _END_SECONDS = 5.0
+_STOP_SECONDS = 1.0
+_ASLEEP_SECONDS = 0.03
+"""After so long in the kernel a process waits for a child that stands still: a fork or a page takes less."""
+_STILL = (b"T", b"t", b"Z", b"X", b"")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -38,17 +42,22 @@ def be_called(name: bytes) -> None:
     _libc.prctl(ctypes.c_int(_PR_SET_NAME), ctypes.c_char_p(name), zero, zero, zero)
 
 
-def below(first: int) -> tuple[set[int], bool]:
-    """The processes below one that run, and whether these are surely all.
+def below(first: int, dead: Collection[int] = ()) -> tuple[set[int], set[int]]:
+    """The processes below one that run, and those that ended during the look.
 
-    Where one ended during the look, it may have left a child behind that was listed as its own, or not at all.
+    One that did may have left a child behind that is too young to have been listed.
+
+    Args:
+        first: The process.
+        dead: Processes that had ended before, and that nobody has asked about yet.
     """
     children: dict[int, list[int]] = {}
-    sure = True
+    ended: set[int] = set()
     for pid in _all():
         fields = _stat(pid)
+        if (len(fields) < 2 or fields[0] in (b"Z", b"X")) and pid not in dead:
+            ended.add(pid)
         if len(fields) < 2:
-            sure = False
             continue
         children.setdefault(int(fields[1]), []).append(pid)
     found: set[int] = set()
@@ -58,7 +67,7 @@ def below(first: int) -> tuple[set[int], bool]:
             if pid not in found:
                 found.add(pid)
                 waiting.append(pid)
-    return {pid for pid in found if _runs(pid)}, sure
+    return found - ended - set(dead), ended  # not asked again: one that has ended by now may have left a child behind
 
 
 def stop_all_below(first: int, spared: Collection[int]) -> set[int]:
@@ -69,20 +78,39 @@ def stop_all_below(first: int, spared: Collection[int]) -> set[int]:
         spared: Those below it that go on.
     """
     members: set[int] = set()
+    dead: set[int] = set()
+    still = True
     for _ in range(_ROUNDS):
-        found, sure = below(first)
+        found, ended = below(first, dead)
         new = found - members - set(spared)
-        if not new and sure:
+        if not new and not ended and still:
             return members
+        dead |= ended
         for pid in new:
             processes.send_signal(pid, _signal.SIGSTOP)
         members |= new
+        still = _stand_still(members)  # before the next look: one that is being stopped may still bear a child
     # Processes that replace each other outrun a look; not one at which everything stands still.
     bystanders = processes.freeze()
     members |= below(first)[0] - set(spared)
     for pid in bystanders - members:
         processes.send_signal(pid, _signal.SIGCONT)
     return members
+
+
+def _stand_still(pids: Collection[int]) -> bool:
+    """Waits until processes stand still, or wait for long in the kernel for one that does, or are gone."""
+    began = time.monotonic()
+    asleep_since = None
+    while True:
+        now = time.monotonic()
+        moving = {state for state in map(_state, pids) if state not in _STILL}
+        asleep_since = None if moving != {b"D"} else asleep_since or now
+        if not moving or (asleep_since is not None and now - asleep_since > _ASLEEP_SECONDS):
+            return True
+        if now - began > _STOP_SECONDS:
+            return False
+        time.sleep(0.0003)
 
 
 def end_all_below(first: int, reap: Callable[[], None]) -> None:
@@ -121,6 +149,7 @@ def _stat(pid: int) -> list[bytes]:
         os.close(opened)
 
 
-def _runs(pid: int) -> bool:
+def _state(pid: int) -> bytes:
+    """The letter of a process's state; none where it is gone."""
     fields = _stat(pid)
-    return bool(fields) and fields[0] not in (b"Z", b"X")
+    return fields[0] if fields else b""
