@@ -5,12 +5,13 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SDKS := .sdks/.ready
 WORKERS ?= 2
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-setup: $(READY) ## everything the other targets need, in .venv
+setup: $(READY) $(SDKS) ## everything the other targets need, in .venv and .sdks
 
 $(READY): pyproject.toml constraints.txt
 	@scripts/system-packages
@@ -20,10 +21,14 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[scorers]' --group dev
 	@touch $@
 
+$(SDKS): $(READY) scripts/sdk-environments $(wildcard tests/sdk/environments/*)
+	@scripts/sdk-environments $(BIN)/python
+	@touch $@
+
 demo: $(READY) ## an agent's whole way through a scenario, over MCP, in your terminal
 	@$(BIN)/runloop-mcp demo
 
-test: check ## the checks and the whole suite
+test: check $(SDKS) ## the checks and the whole suite
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 check: $(READY) ## format, lint, types, import rule
@@ -39,7 +44,7 @@ fix: $(READY) ## formats, and mends what the linter can
 bench: $(READY) ## figures, as ratios to a floor measured in the same run
 	@$(BIN)/python benchmarks/run.py
 
-proof: $(READY) ## the long runs at full size, the installed size and the Docker image
+proof: $(READY) $(SDKS) ## the long runs at full size, the installed size and the Docker image
 	@$(BIN)/python -m pytest -n $(WORKERS) --full-size
 	@$(BIN)/python scripts/attack-table
 
@@ -49,11 +54,11 @@ attacks: $(READY) ## carries out every known attack, and prints what came of eac
 docker-check: $(READY) ## builds the image from an imported base and drives it (needs root and Debian's docker.io)
 	@$(BIN)/python -m pytest --full-size tests/docker
 
-readme: $(READY) ## writes the README's tables from the code
+readme: $(READY) ## writes the tables of README and docs from the code
 	@$(BIN)/python scripts/readme_tables.py
 
 constraints: ## resolves all dependencies afresh into constraints.txt
 	@scripts/renew-constraints
 
 clean: ## removes what the other targets made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .sdks build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -227,7 +227,7 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
         if not no_auth:
             await _refuse_without_keys(keyring)
         async with shared_backend(settings) as backend:
-            rest = RestFace(backend, signer=keyring, public_url=settings.public_url)
+            rest = RestFace(backend, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
             await serve_http(
                 build_server(backend),
                 host=settings.host,

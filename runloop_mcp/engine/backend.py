@@ -44,9 +44,15 @@ from runloop_mcp.engine.environments.bases import base_of
 from runloop_mcp.engine.environments.blueprint_builder import BlueprintBuilder
 from runloop_mcp.engine.environments.blueprints import EngineBlueprints
 from runloop_mcp.engine.environments.snapshots import EngineSnapshots
+from runloop_mcp.engine.jobs.runner import JobRunner
+from runloop_mcp.engine.jobs.service import EngineBenchmarkJobs
+from runloop_mcp.engine.jobs.trial import Ports
+from runloop_mcp.engine.mounts.agent_mounts import AgentMounts
 from runloop_mcp.engine.mounts.code_mounts import CodeMounts
 from runloop_mcp.engine.mounts.file_mounts import FileMounts
 from runloop_mcp.engine.mounts.mounting import Mounting
+from runloop_mcp.engine.mounts.object_contents import MountedObjects
+from runloop_mcp.engine.mounts.object_mounts import ObjectMounts
 from runloop_mcp.engine.objects.contents import ObjectContents
 from runloop_mcp.engine.objects.service import EngineObjects
 from runloop_mcp.engine.runs.launch import Launcher
@@ -161,6 +167,7 @@ class EmbeddedEngine(Backend):
         self._idle: IdleDevboxes
         self._standalone: StandaloneDevboxes
         self._boots: Boots
+        self._jobs: JobRunner
         self._alarm = Alarm()
 
     async def __aenter__(self) -> Self:
@@ -179,6 +186,8 @@ class EmbeddedEngine(Backend):
             database, self._state / "outputs", changes, quota_bytes=self._settings.output_quota_bytes
         )
         following.tasks = self._tasks
+        contents = ObjectContents(self._state / "objects", limit=self._settings.object_bytes)
+        mounted = MountedObjects(database, contents)
         self._engine = EngineContext(
             settings=self._settings,
             database=database,
@@ -192,14 +201,19 @@ class EmbeddedEngine(Backend):
             custom_scorers=ScorerCatalogue(database, self._packs),
             toolbox=Toolbox(self._driver, database, keeper.lock),
             secrets=SecretValues(self._secrets_file, self._environment),
-            objects=ObjectContents(self._state / "objects", limit=self._settings.object_bytes),
+            objects=contents,
             mounting=Mounting(
                 self._driver,
                 database,
                 keeper.lock,
                 self._settings,
                 sources=package_sources(os.environ),
-                kinds={"file_mount": FileMounts(), "code_mount": CodeMounts()},
+                kinds={
+                    "file_mount": FileMounts(),
+                    "code_mount": CodeMounts(),
+                    "object_mount": ObjectMounts(mounted),
+                    "agent_mount": AgentMounts(database, self._driver, mounted),
+                },
             ),
             tasks=self._tasks,
         )
@@ -213,6 +227,8 @@ class EmbeddedEngine(Backend):
         self.secrets = EngineSecrets(self._secrets_file)
         self.benchmarks = EngineBenchmarks(self._engine)
         self.benchmark_runs = EngineBenchmarkRuns(self._engine, self._runs)
+        self._jobs = JobRunner(self._engine, Ports(self.scenarios, self.runs, self.devboxes, self.benchmark_runs))
+        self.benchmark_jobs = EngineBenchmarkJobs(self._engine, self._jobs)
         self.agents = EngineAgents(database)
         self.accounts = EngineAccounts(database)
         self.objects = EngineObjects(database, self._engine.objects)
@@ -230,6 +246,7 @@ class EmbeddedEngine(Backend):
     ) -> None:
         keeper = self._engine.keeper
         with anyio.CancelScope(shield=True):
+            await self._jobs.stop_all()
             # Scoring first: a devbox that ends under its scorers would look like a defect, and not like our end.
             await self._runs.stop_scoring()
             with contextlib.suppress(ApiError):  # what was kept before holds then
@@ -287,6 +304,7 @@ class EmbeddedEngine(Backend):
         await anyio.sleep(_FIRST_LOOK_SECONDS)
         while True:
             try:
+                await self._jobs.look_after()
                 due = min(
                     await self._runs.look_after_all(),
                     await self._standalone.look_after(),

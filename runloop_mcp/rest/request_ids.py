@@ -1,7 +1,7 @@
 """A request that is sent again happens once: every retry carries the id of the first one.
 
 The first is carried out in a task of its own, which goes on when its client goes away; every retry gets its answer.
-Answers that time can cure are forgotten at once, so that the next retry is carried out.
+Answers that are no success are forgotten at once: what failed changed nothing, and may succeed when it is tried again.
 """
 
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from typing import Final
 import anyio
 from anyio.abc import TaskGroup
 
-from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.errors import InvalidRequest, Unavailable
 from runloop_mcp.rest.answers import Answer, AnyAnswer
 
 KEEP_SECONDS: Final = 900.0
@@ -64,6 +64,7 @@ class RequestIds:
 
         Raises:
             InvalidRequest: The id came with other content before.
+            Unavailable: The server ends.
         """
         fingerprint = sha256(content).digest()
         self._forget_old()
@@ -78,7 +79,7 @@ class RequestIds:
             )
         await entry.done.wait()
         if entry.answer is None:
-            raise InterruptedError("The server ended before the request was carried out.")
+            raise Unavailable("The server is ending.", hint="Try again when it is back.", retryable=True)
         return entry.answer
 
     async def _carry_out(self, scope: Scope, entry: _Entry, work: Work) -> None:
@@ -87,7 +88,7 @@ class RequestIds:
         finally:
             del self._under_way[scope]
             entry.done.set()
-        if isinstance(entry.answer, Answer) and entry.answer.is_final:
+        if isinstance(entry.answer, Answer) and entry.answer.is_success:
             entry.expires = anyio.current_time() + self._keep_seconds
             self._answered[scope] = entry
             self._bytes += len(entry.answer.body)

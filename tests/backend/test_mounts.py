@@ -25,35 +25,37 @@ def _file(target: str, content: str) -> dict[str, object]:
     return {"type": "file_mount", "target": target, "content": content}
 
 
-async def _made(backend: Backend, **params: object) -> DevboxView:
+async def made_devbox(backend: Backend, **params: object) -> DevboxView:
+    """A devbox that has booted, or failed to."""
     made = await backend.devboxes.create(DevboxCreateParams.model_validate(params))
     return await backend.devboxes.wait(made.id, until=_SETTLED, wait_seconds=30)
 
 
-async def _said(backend: Backend, devbox_id: str, command: str) -> str | None:
+async def said(backend: Backend, devbox_id: str, command: str) -> str | None:
+    """What a command prints."""
     return (await backend.devboxes.execute(devbox_id, ExecuteParams(command=command))).stdout
 
 
 async def test_files_are_there_before_launch_commands_run(open_backend: OpenBackend) -> None:
     """By either field, at home unless the path says otherwise, with the directories that they need."""
     async with open_backend() as backend:
-        made = await _made(
+        made = await made_devbox(
             backend,
             mounts=[_file("notes/a.txt", "a\n"), _file("~/b.txt", "b\n")],
             file_mounts={"/home/user/work/c.txt": "c\n"},
             launch_parameters={"launch_commands": ["cat ~/notes/a.txt ~/b.txt c.txt > ~/all"]},
         )
-        assert await _said(backend, made.id, "cat ~/all") == "a\nb\nc\n"
+        assert await said(backend, made.id, "cat ~/all") == "a\nb\nc\n"
         assert [step["status"] for step in made.state_transitions] == ["provisioning", "initializing", "running"]
 
 
 async def test_files_of_a_mount_stay_what_the_devbox_made_of_them(open_backend: OpenBackend) -> None:
     """A devbox that is booted again on its disk is not set up again."""
     async with open_backend() as backend:
-        made = await _made(backend, mounts=[_file("a.txt", "mounted")])
-        await _said(backend, made.id, "echo mine > ~/a.txt")
+        made = await made_devbox(backend, mounts=[_file("a.txt", "mounted")])
+        await said(backend, made.id, "echo mine > ~/a.txt")
         await backend.devboxes.suspend(made.id)
-        assert await _said(backend, made.id, "cat ~/a.txt") == "mine\n"
+        assert await said(backend, made.id, "cat ~/a.txt") == "mine\n"
 
 
 @pytest.mark.parametrize(
@@ -78,10 +80,10 @@ async def test_what_can_not_be_mounted_is_refused_by_field(
 async def test_a_file_that_can_not_be_written_fails_the_devbox(open_backend: OpenBackend) -> None:
     """It says which."""
     async with open_backend() as backend:
-        failed = await _made(backend, mounts=[_file("/usr/bin/tool", "x")])
+        failed = await made_devbox(backend, mounts=[_file("/usr/bin/tool", "x")])
         assert (failed.status, failed.failure_reason) == (DevboxStatus.FAILURE, "execution_failed")
         with pytest.raises(InvalidState, match="/usr/bin/tool can't be written"):
-            await _said(backend, failed.id, "true")
+            await said(backend, failed.id, "true")
 
 
 async def test_a_repository_is_cloned_where_the_devbox_has_no_network(open_with: OpenWith, tmp_path: Path) -> None:
@@ -89,11 +91,11 @@ async def test_a_repository_is_cloned_where_the_devbox_has_no_network(open_with:
     with repositories(tmp_path / "host") as host:
         async with open_with(code_host=host) as backend:
             mount = {**_CODE, "git_ref": "one", "token": "let-me-in", "install_command": "cat version > ~/installed"}
-            made = await _made(backend, mounts=[_file("tool/extra", "more\n"), mount])
+            made = await made_devbox(backend, mounts=[_file("tool/extra", "more\n"), mount])
             shown = "cat ~/installed ~/tool/version ~/tool/extra; git -C ~/tool describe --tags; ls"
-            assert await _said(backend, made.id, shown) == "one\none\nmore\none\n"
-            assert await _said(backend, made.id, "grep -rl $(printf let-%s me-in) ~") == ""
-            by_old_field = await _made(
+            assert await said(backend, made.id, shown) == "one\none\nmore\none\n"
+            assert await said(backend, made.id, "grep -rl $(printf let-%s me-in) ~") == ""
+            by_old_field = await made_devbox(
                 backend, code_mounts=[{"repo_owner": "them", "repo_name": "tool", "token": "no"}]
             )
             assert by_old_field.x_runloop_mcp is not None
@@ -106,13 +108,13 @@ async def test_a_commit_is_built_once(open_with: OpenWith, tmp_path: Path) -> No
     with repositories(tmp_path / "host", guarded=False) as host:
         async with open_with(code_host=host) as backend:
             built = {**_CODE, "install_command": "date +%s%N > ~/built"}
-            first = await _made(backend, mounts=[built])
-            commit = (await _said(backend, first.id, "git -C ~/tool rev-parse HEAD") or "").strip()
-            settled = [await _made(backend, mounts=[{**built, "git_ref": commit}]) for _ in range(2)]
-            times = {await _said(backend, each.id, "cat ~/built") for each in (first, *settled)}
+            first = await made_devbox(backend, mounts=[built])
+            commit = (await said(backend, first.id, "git -C ~/tool rev-parse HEAD") or "").strip()
+            settled = [await made_devbox(backend, mounts=[{**built, "git_ref": commit}]) for _ in range(2)]
+            times = {await said(backend, each.id, "cat ~/built") for each in (first, *settled)}
             assert len(times) == 2
-            await _said(backend, settled[0].id, "echo changed > ~/built")
-            assert await _said(backend, settled[1].id, "cat ~/built") in times
+            await said(backend, settled[0].id, "echo changed > ~/built")
+            assert await said(backend, settled[1].id, "cat ~/built") in times
 
 
 async def test_a_run_adds_mounts_to_its_scenario(open_with: OpenWith, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from backend_cases import OpenBackend, OpenWith
 from greeting_scenario import keep_secret, started
 
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound
+from runloop_mcp.api.errors import Conflict, InvalidRequest, InvalidState, NotFound
+from runloop_mcp.api.models.blueprint import BlueprintParams
 from runloop_mcp.api.models.devbox import (
     DevboxCreateParams,
     DevboxListParams,
@@ -14,7 +15,10 @@ from runloop_mcp.api.models.devbox import (
     DevboxUpdateParams,
     DevboxView,
     ExecuteParams,
+    OutputStream,
 )
+from runloop_mcp.api.models.scenario import LaunchParameters
+from runloop_mcp.api.models.snapshot import SnapshotParams
 
 _SETTLED = {DevboxStatus.RUNNING, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN}
 
@@ -243,3 +247,170 @@ async def test_shutting_a_devbox_down_cancels_its_run(open_backend: OpenBackend)
         assert (kept.state, kept.score) == ("scored", 1.0)
         assert await backend.devboxes.shutdown(scored.devbox_id) == ended
         assert (await backend.runs.complete(scored.id)).state == "completed"
+
+
+async def test_a_devbox_can_be_shut_down_while_it_boots(open_backend: OpenBackend) -> None:
+    """Asked for several times at once, all are answered once it has ended; whoever waits for it is told."""
+    async with open_backend() as backend:
+        launch = {"launch_commands": ["sleep 1000"]}
+        made = await backend.devboxes.create(DevboxCreateParams.model_validate({"launch_parameters": launch}))
+        await backend.devboxes.wait(made.id, until={DevboxStatus.INITIALIZING}, wait_seconds=20)
+        ended: list[DevboxView] = []
+
+        async def wait_for_it() -> None:
+            with pytest.raises(InvalidState, match="ended"):
+                await backend.devboxes.execute(made.id, ExecuteParams(command="true"))
+
+        async def shut_down() -> None:
+            ended.append(await backend.devboxes.shutdown(made.id))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait_for_it)
+            await anyio.wait_all_tasks_blocked()
+            for _ in range(3):
+                group.start_soon(shut_down)
+        assert {(each.status, each.shutdown_reason) for each in ended} == {("shutdown", "api_shutdown")}
+
+
+async def test_the_entrypoint_runs_from_the_boot_on(open_backend: OpenBackend) -> None:
+    """It has the devbox's variables and runs at home; the devbox is there for as long as it runs."""
+    async with open_backend() as backend:
+        entrypoint = 'pwd; echo "for $WHOM"; until test -e enough; do sleep 0.02; done; echo over; exit 3'
+        made = await _made(backend, entrypoint=entrypoint, environment_variables={"WHOM": "you"})
+        await _said(backend, made.id, "until pgrep -f enough; do sleep 0.02; done; touch ~/enough")
+        ended = await backend.devboxes.wait(made.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=20)
+        assert (ended.status, ended.shutdown_reason) == (DevboxStatus.SHUTDOWN, "entrypoint_exit")
+        log = [line for line in (await backend.devboxes.logs(made.id)).logs if line.source == "entrypoint"]
+        assert log[0].cmd == entrypoint
+        assert [line.message for line in log[1:-1]] == ["/home/user", "for you", "over"]
+        assert (log[-1].exit_code, log[-1].level) == (3, "error")
+
+
+async def test_the_entrypoint_runs_again_when_a_devbox_is_resumed(open_backend: OpenBackend) -> None:
+    """Suspending is no end of its own; it keeps no devbox from being idle, either."""
+    async with open_backend() as backend:
+        launch = {"after_idle": {"idle_time_seconds": 1, "on_idle": "suspend"}}
+        made = await _made(backend, entrypoint="echo up >> ~/boots; exec sleep 1000", launch_parameters=launch)
+        asleep = await backend.devboxes.wait(made.id, until={DevboxStatus.SUSPENDED}, wait_seconds=20)
+        assert asleep.status == DevboxStatus.SUSPENDED
+        seen = 'until test "$(wc -l < ~/boots)" = 2; do sleep 0.02; done; pgrep sleep | wc -l'
+        assert await _said(backend, made.id, seen) == "1\n"
+
+
+async def test_a_log_tells_what_happened_in_order(open_backend: OpenBackend) -> None:
+    """Launch commands, files and commands, with what they said and how they ended; also after the end, and in parts."""
+    async with open_backend() as backend:
+        await keep_secret(backend, "TOKEN", "hunter2-hunter2")
+        launch = {"launch_commands": ["echo $TOKEN launched", "true"]}
+        made = await _made(backend, launch_parameters=launch, secrets={"TOKEN": "TOKEN"})
+        await backend.devboxes.write_file(made.id, "a.txt", b"12345")
+        command = "echo out; echo err >&2; exit 4"
+        plain = await backend.devboxes.execute(made.id, ExecuteParams(command=command))
+        await backend.devboxes.execute(made.id, ExecuteParams(command="echo $TOKEN", shell_name="one"))
+        await backend.devboxes.shutdown(made.id)
+        logs = (await backend.devboxes.logs(made.id)).logs
+        assert [line.timestamp_ms for line in logs] == sorted(line.timestamp_ms for line in logs)
+        assert not any("hunter2" in line.model_dump_json() for line in logs)
+        setup = [(line.cmd, line.message, line.exit_code) for line in logs if line.source == "setup_commands"]
+        assert (setup[0][0], setup[2], setup[3:]) == (
+            "echo $TOKEN launched",
+            (None, None, 0),
+            [("true", None, None), (None, None, 0)],
+        )
+        assert (setup[1][1] or "").endswith(" launched")
+        assert [line.message for line in logs if line.source == "files"] == ["Wrote a.txt (5 bytes)"]
+        of_one = (await backend.devboxes.logs(made.id, execution_id=plain.execution_id)).logs
+        assert [(line.level, line.cmd, line.message, line.exit_code) for line in of_one] == [
+            ("info", command, None, None),
+            ("info", None, "out", None),
+            ("error", None, "err", None),
+            ("error", None, None, 4),
+        ]
+        assert {line.cmd_id for line in of_one} == {plain.execution_id}
+        of_shell = (await backend.devboxes.logs(made.id, shell_name="one")).logs
+        assert {(line.source, line.shell_name) for line in of_shell} == {("exec", "one")}
+        with pytest.raises(NotFound):
+            await backend.devboxes.logs("dbx_nothing")
+
+
+async def test_a_log_tells_of_what_still_runs(open_backend: OpenBackend) -> None:
+    """A command is there from its beginning on, with what it has said so far; a run's devbox has a log as well."""
+    async with open_backend() as backend:
+        run = await started(backend)
+        await backend.devboxes.write_file(run.devbox_id, "a.txt", b"1")
+        command = "echo so far; exec sleep 1000"
+        begun = await backend.devboxes.execute(run.devbox_id, ExecuteParams(command=command), wait_seconds=0)
+        await backend.devboxes.read_output(run.devbox_id, begun.execution_id, OutputStream.STDOUT, wait_seconds=20)
+        logs = (await backend.devboxes.logs(run.devbox_id)).logs
+        assert [(line.source, line.cmd or line.message) for line in logs] == [
+            ("files", "Wrote a.txt (1 bytes)"),
+            ("exec", command),
+            ("exec", "so far"),
+        ]
+
+
+async def test_usage_counts_the_time_that_a_devbox_was_up(open_backend: OpenBackend) -> None:
+    """By what its size grants it; nothing is added while it is suspended, and nothing after its end."""
+    async with open_backend() as backend:
+        made = await _made(backend, launch_parameters={"resource_size_request": "MEDIUM"})
+        await _said(backend, made.id, "sleep 1.2")
+        await backend.devboxes.suspend(made.id)
+        await anyio.sleep(1.2)
+        await backend.devboxes.shutdown(made.id)
+        usage = await backend.devboxes.usage(made.id)
+        assert (usage.id, usage.status, usage.start_time_ms) == (made.id, "shutdown", made.create_time_ms)
+        assert usage.end_time_ms is not None
+        assert 1 <= usage.total_active_seconds < usage.total_elapsed_seconds
+        assert usage.vcpu_seconds == pytest.approx(usage.total_active_seconds * 2, abs=2)
+        assert usage.memory_gb_seconds == pytest.approx(usage.total_active_seconds * 4, abs=3)
+        assert usage.disk_gb_seconds == pytest.approx(usage.total_active_seconds * 8, abs=5)
+        assert await backend.devboxes.usage(made.id) == usage
+
+
+async def test_a_snapshot_in_the_making_holds_a_shutdown_up(open_backend: OpenBackend) -> None:
+    """It is refused until that is made, unless it is forced: then the snapshot has failed, and says why."""
+    async with open_backend() as backend:
+        made = await _made(backend)
+        await _said(backend, made.id, "head -c 100M /dev/urandom > large")
+        begun = await backend.snapshots.create(made.id, SnapshotParams(), wait_seconds=0)
+        with pytest.raises(Conflict, match="snapshot"):
+            await backend.devboxes.shutdown(made.id)
+        assert (await backend.devboxes.shutdown(made.id, force=True)).status == DevboxStatus.SHUTDOWN
+        status = await backend.snapshots.query_status(begun.id)
+        assert status.status == "error"
+        assert "shut down" in (status.error_message or "")
+
+
+async def test_a_devbox_begins_as_a_snapshot_of_another(open_backend: OpenBackend) -> None:
+    """And names it; what it began as can't be deleted from under it."""
+    async with open_backend() as backend:
+        first = await _made(backend)
+        await _said(backend, first.id, "echo kept > file; echo home > ~/file")
+        snapshot = await backend.snapshots.create(first.id, SnapshotParams())
+        await backend.devboxes.shutdown(first.id)
+        second = await _made(backend, snapshot_id=snapshot.id)
+        assert second.snapshot_id == snapshot.id
+        assert await _said(backend, second.id, "cat file ~/file") == "kept\nhome\n"
+        with pytest.raises(InvalidState, match=second.id):
+            await backend.snapshots.delete(snapshot.id)
+        await backend.devboxes.shutdown(second.id)
+        await backend.snapshots.delete(snapshot.id)
+        with pytest.raises(InvalidState, match="deleted"):
+            await backend.devboxes.create(DevboxCreateParams(snapshot_id=snapshot.id))
+
+
+async def test_a_devbox_begins_as_the_newest_blueprint_of_a_name(open_backend: OpenBackend) -> None:
+    """With its launch parameters, over which its own go."""
+    async with open_backend() as backend:
+        for text in ("old", "new"):
+            blueprint = await backend.blueprints.create(
+                BlueprintParams(
+                    name="base",
+                    file_mounts={"said": text},
+                    launch_parameters=LaunchParameters(launch_commands=["cat ~/said > launched"]),
+                )
+            )
+            blueprint = await backend.blueprints.wait(blueprint.id, wait_seconds=30)
+        made = await _made(backend, blueprint_name="base", launch_parameters={"keep_alive_time_seconds": 77})
+        assert (made.blueprint_id, made.launch_parameters.keep_alive_time_seconds) == (blueprint.id, 77)
+        assert await _said(backend, made.id, "cat launched") == "new"

@@ -28,6 +28,12 @@ class Served:
     portal: BlockingPortal
     """Calls what is asynchronous in the server's thread."""
 
+    @contextmanager
+    def restarted_face(self) -> Iterator[str]:
+        """The address of another server over the same backend, which remembers no request."""
+        with self.portal.wrap_async_context_manager(_face(self.backend)) as url:
+            yield url
+
 
 @contextmanager
 def serving(folder: Path, *, bundled: bool = False) -> Iterator[Served]:
@@ -44,6 +50,13 @@ def serving(folder: Path, *, bundled: bool = False) -> Iterator[Served]:
 @asynccontextmanager
 async def _served(backend: Backend) -> AsyncIterator[str]:
     """The address of a server over a backend, which is open as long."""
+    async with backend, _face(backend) as url:
+        yield url
+
+
+@asynccontextmanager
+async def _face(backend: Backend) -> AsyncIterator[str]:
+    """The address of a server over a backend that is open."""
     stop = Stop()
     ready = anyio.Event()
     address = ""
@@ -53,7 +66,7 @@ async def _served(backend: Backend) -> AsyncIterator[str]:
         address = url
         ready.set()
 
-    async with backend, anyio.create_task_group() as tasks:
+    async with anyio.create_task_group() as tasks:
 
         async def serve() -> None:
             await serve_app(rest_app(backend), port=0, ready=announce, stop=stop)

@@ -146,6 +146,16 @@ def test_a_disk_is_kept_in_the_background(client: httpx.Client) -> None:
     assert client.post(f"/v1/devboxes/{devbox}/shutdown", params={"force": "true"}).status_code == 200
 
 
+@pytest.mark.parametrize("field", ["tunnel", "gateways", "mcp"])
+def test_a_devbox_that_would_lack_what_was_asked_for_is_refused(client: httpx.Client, field: str) -> None:
+    """By the name of the field; an explicit null asks for nothing."""
+    answer = client.post("/v1/devboxes", json={field: {"auth_mode": "open"}})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (400, "false")
+    assert answer.json()["message"].startswith(f"{field}: ")
+    devbox = running_devbox(client, **{field: None})
+    assert client.post(f"/v1/devboxes/{devbox}/shutdown").status_code == 200
+
+
 @pytest.mark.parametrize(
     "route", ["create_ssh_key", "enable_tunnel", "remove_tunnel", "create_pty_tunnel", "create_mcp_token"]
 )

@@ -11,8 +11,10 @@ from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.devbox.port import Files
+from runloop_mcp.engine.agents.mounted import with_programs
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
+from runloop_mcp.engine.devboxes.entrypoint import Entrypoints
 from runloop_mcp.engine.devboxes.executions import idempotency_scope
 from runloop_mcp.engine.devboxes.idle import IdleDevboxes
 from runloop_mcp.engine.devboxes.keeper import Held
@@ -50,6 +52,7 @@ class Boots:
         self._engine = engine
         self._idle = idle
         self._standalone = standalone
+        self._entrypoints = Entrypoints(engine, standalone)
         self._fail_run = fail_run
 
     async def boot(self, held: Held) -> None:
@@ -71,6 +74,8 @@ class Boots:
             else:
                 await self._launch(held, run, row)
             await self._idle.begin(held, row.data.launch_parameters.idle_rule())
+            if row.data.own is not None and row.data.own.entrypoint is not None:
+                await self._entrypoints.begin(held, row.data.own.entrypoint)
         except ApiError as error:
             # What launch commands print is told to callers and kept.
             error.message = held.mask.text(error.message)
@@ -106,6 +111,8 @@ class Boots:
             values = await engine.secrets.of(given.secrets.values())
             bound = {variable: values[name] for variable, name in given.secrets.items() if name in values}
             held.environment = {**given.environment_variables, **bound}
+            if row.data.agents:
+                held.environment = with_programs(held.environment)
             held.mask = Mask({**values, **engine.mounting.secrets(held.mounts)})
         held.run = run
         # Last: who finds it prepared takes the mask that is beside it.
@@ -145,6 +152,7 @@ class Boots:
             await self._launch_of_run(held, run, row)
         else:
             await self._standalone.launch(held, row)
+        held.mounts = []  # they are in it now, and may be large
 
     async def _launch_of_run(self, held: Held, run: RunRow, row: DevboxRow) -> None:
         engine = self._engine

@@ -70,6 +70,8 @@ class Held:
     """Held while a command with a key is started."""
     snapshots: int = 0
     """How many snapshots of it are being made."""
+    snapshot_scopes: set[anyio.CancelScope] = field(default_factory=set)
+    """Those in which they are made, to be cancelled by who gives them up."""
     stopping: bool = False
     suspending: bool = False
     """It is being stopped for a while only: whoever needs it waits until it is released, and resumes it."""
@@ -241,7 +243,8 @@ class DevboxKeeper:
 
     async def release(self, held: Held, *, forget: bool) -> None:
         """Lets a devbox go; with `forget` for ever."""
-        if self._held.pop(held.id, None) is not None:
+        if self._held.get(held.id) is held:  # and not one that was taken since it was let go
+            del self._held[held.id]
             # Shielded: a lock that nobody knows any more would keep everyone out, this server too.
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(lambda: held.lock.release(forget=forget))

@@ -30,17 +30,23 @@ from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.commands import Commands
 from runloop_mcp.engine.devboxes.creation import create_devbox, refuse_blank_name
+from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.devboxes.paths import file_path
+from runloop_mcp.engine.devboxes.records import file_line, logs_of, usage_of
 from runloop_mcp.engine.devboxes.standalone import StandaloneDevboxes
 from runloop_mcp.engine.devboxes.suspension import SUSPENDED, suspend
 from runloop_mcp.engine.devboxes.usable import usable, with_run
 from runloop_mcp.engine.devboxes.view import load, view, with_queue
 from runloop_mcp.engine.runs.service import EngineRuns
-from runloop_mcp.engine.store import devboxes, events
+from runloop_mcp.engine.store import devbox_logs, devboxes, events
 from runloop_mcp.engine.store.devboxes import DevboxRow
 
 _BOOT_SECONDS = 20.0
 _KILL_SECONDS = 10.0
+
+
+_SNAPSHOT_SECONDS = 20.0
+"""How long a forced shutdown waits for snapshots to be given up."""
 
 
 class EngineDevboxes(Devboxes):
@@ -101,27 +107,40 @@ class EngineDevboxes(Devboxes):
         row, _ = await self._row(devbox_id)
         if not row.ended:
             held = await self._engine.keeper.hold(devbox_id)
-            if held.snapshots and not force:
-                raise Conflict(
-                    "A snapshot of the devbox is being made, so it can't be shut down yet.",
-                    hint="Wait for that, or force the shutdown: the snapshot fails then.",
-                    retry_after=1,
-                )
+            if held.snapshots:
+                await self._give_snapshots_up(held, force=force)
+                held = await self._engine.keeper.hold(devbox_id)  # with the last snapshot it may have been let go
             if row.run_id is None:
                 await self._standalone.end(held, "api_shutdown")
             else:
                 await self._runs.shut_down(row.run_id, held)
         return await self.retrieve(devbox_id)
 
+    async def _give_snapshots_up(self, held: Held, *, force: bool) -> None:
+        if not force:
+            raise Conflict(
+                "A snapshot of the devbox is being made, so it can't be shut down yet.",
+                hint="Wait for that, or force the shutdown: the snapshot fails then.",
+                retry_after=1,
+            )
+        for scope in held.snapshot_scopes:
+            scope.cancel()
+
+        async def count() -> int:
+            return held.snapshots
+
+        await self._engine.changes.wait(held.id, count, lambda left: left == 0, seconds=_SNAPSHOT_SECONDS)
+
     async def logs(
         self, devbox_id: str, *, execution_id: str | None = None, shell_name: str | None = None
     ) -> DevboxLogs:
         """See `Devboxes.logs`."""
-        raise NotImplementedError
+        return await logs_of(self._engine, devbox_id, execution_id=execution_id, shell_name=shell_name)
 
     async def usage(self, devbox_id: str) -> DevboxUsage:
         """See `Devboxes.usage`."""
-        raise NotImplementedError
+        row, _ = await self._row(devbox_id)
+        return usage_of(row)
 
     async def retrieve(self, devbox_id: str) -> DevboxView:
         """See `Devboxes.retrieve`."""
@@ -249,11 +268,17 @@ class EngineDevboxes(Devboxes):
         ready = await usable(self._engine, devbox_id)
         place = file_path(path)
         await ready.box.write_file(place, data)
-        if (run_id := ready.run_id) is not None:
-            event: dict[str, object] = {"path": ready.held.mask.text(place), "bytes": len(data)}
-            await self._engine.database.write_soon(
-                lambda connection: events.append(connection, run_id, EventKind.FILE, now_ms(), event)
-            )
+        path, run_id = ready.held.mask.text(place), ready.run_id
+        event: dict[str, object] = {"path": path, "bytes": len(data)}
+
+        def record(connection: Connection) -> None:
+            if run_id is not None:
+                events.append(connection, run_id, EventKind.FILE, now_ms(), event)
+            else:
+                devbox_logs.append(connection, devbox_id, [file_line(path, len(data), time_ms=now_ms())])
+
+        await self._engine.database.write_soon(record)
+        if run_id is not None:
             self._engine.changes.notify(run_id)
         return len(data)
 

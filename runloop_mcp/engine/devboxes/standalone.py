@@ -14,17 +14,15 @@ from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.devboxes.setup import Setup
 from runloop_mcp.engine.runs.launch import LaunchFailed
-from runloop_mcp.engine.store import devboxes
+from runloop_mcp.engine.store import devboxes, places
 from runloop_mcp.engine.store import mounts as kept_mounts
-from runloop_mcp.engine.store.devboxes import DevboxRow
+from runloop_mcp.engine.store.devboxes import BOOTING, DevboxRow
 
 logger = logging.getLogger(__name__)
 
 _END_SECONDS = 60.0
 _SNAPSHOT_SECONDS = 60.0
 """How long an end that nobody asked for waits for a snapshot that somebody has asked for."""
-
-_BOOTING = (DevboxStatus.QUEUED, DevboxStatus.PROVISIONING, DevboxStatus.INITIALIZING)
 
 
 class StandaloneDevboxes:
@@ -60,16 +58,19 @@ class StandaloneDevboxes:
         await self._engine.database.write(keep_reason)
         await self._end(held)
 
-    async def end(self, held: Held, reason: str) -> None:
+    async def end(self, held: Held, reason: str, *, after_snapshots: bool = False) -> None:
         """Shuts a devbox down; what was begun is brought to its end though the caller may have gone away.
 
         Args:
             held: The devbox.
             reason: The wire's word for why.
+            after_snapshots: Whether snapshots that are being made are waited for.
 
         Raises:
             Unavailable: It takes long; the server goes on.
         """
+        if after_snapshots:
+            await self._snapshots_taken(held)
 
         def decide(connection: Connection) -> None:
             # Decided first: what a dead server left half done is then found, and done again.
@@ -134,7 +135,7 @@ class StandaloneDevboxes:
             await self._end(await engine.keeper.hold(row.id))
         elif expired:
             await self._expire(row)
-        elif carry_on and row.status in _BOOTING:
+        elif carry_on and row.status in BOOTING:
             # Whoever began this boot is gone, and those who wait for the devbox do not boot it.
             held = await engine.keeper.hold(row.id)
             if not held.is_ready():
@@ -152,8 +153,7 @@ class StandaloneDevboxes:
             if not held_before:
                 await engine.keeper.release(held, forget=False)
             return
-        await self._snapshots_taken(held)
-        await self.end(held, "keep_alive_timeout")
+        await self.end(held, "keep_alive_timeout", after_snapshots=True)
 
     async def _snapshots_taken(self, held: Held) -> None:
         async def count() -> int:
@@ -178,3 +178,4 @@ def _mark_ended(connection: Connection, devbox_id: str) -> None:
     row.expires_ms = None
     devboxes.save(connection, row, now_ms=now_ms())
     kept_mounts.forget(connection, devbox_id)
+    places.forget(connection, devbox_id)

@@ -3,6 +3,8 @@
 import logging
 from sqlite3 import Connection
 
+import anyio
+
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, InvalidState, NotFound, Unavailable
 from runloop_mcp.api.groups.environments import Snapshots
 from runloop_mcp.api.ids import IdPrefix, new_id
@@ -27,6 +29,7 @@ from runloop_mcp.engine.store.snapshots import SnapshotData, SnapshotRow
 
 logger = logging.getLogger(__name__)
 
+_GIVEN_UP = "The devbox was shut down while it was being made."
 _ABANDONED = "The server that made it ended before it was done."
 
 
@@ -116,8 +119,13 @@ class EngineSnapshots(Snapshots):
     async def _take(self, held: Held, row: SnapshotRow) -> None:
         engine = self._engine
         row.status = SnapshotStatus.COMPLETE
+        scope = anyio.CancelScope()
+        held.snapshot_scopes.add(scope)
         try:
-            await self._keep_disk(held, row)
+            with scope:
+                await self._keep_disk(held, row)
+            if scope.cancelled_caught:
+                row.status, row.data.error = SnapshotStatus.ERROR, _GIVEN_UP
         except ApiError as error:
             row.status, row.data.error = SnapshotStatus.ERROR, held.mask.text(str(error))
         except Exception:
@@ -125,6 +133,7 @@ class EngineSnapshots(Snapshots):
             logger.exception("The snapshot %s failed", row.id)
             row.status, row.data.error = SnapshotStatus.ERROR, "It failed by an error of ours; see the server's log."
         finally:
+            held.snapshot_scopes.discard(scope)
             await self._let_go(held)
         try:
             await engine.database.write(lambda connection: _keep_outcome(connection, row))

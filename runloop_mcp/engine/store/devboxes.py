@@ -40,6 +40,8 @@ class OwnData(BaseModel):
     secrets: dict[str, str] = Field(default_factory=dict)
     """Environment variable → name of the secret; the values are never kept with a devbox."""
     entrypoint: str | None = None
+    entrypoint_executions: list[str] = Field(default_factory=list)
+    """The executions that it has run as, one for each boot."""
     keep_alive_seconds: int | None
     """After so long without being asked to be kept alive it is shut down; None where its idle rule holds instead."""
 
@@ -80,6 +82,8 @@ class DevboxData(BaseModel):
     """The blueprint that it was made from."""
     name: str | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
+    agents: list[str] = Field(default_factory=list)
+    """The names of the agents that it has; their programs are on its PATH."""
     own: OwnData | None = None
     """None where it belongs to a run."""
 
@@ -94,6 +98,9 @@ class DevboxData(BaseModel):
 
 ENDED = (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE)
 """Statuses that nothing leaves."""
+
+BOOTING = (DevboxStatus.QUEUED, DevboxStatus.PROVISIONING, DevboxStatus.INITIALIZING)
+"""Statuses before a devbox is first up."""
 
 _COLUMNS = "id, run_id, status, create_time_ms, end_time_ms, expires_ms, data"
 
@@ -203,6 +210,14 @@ def next_idle_expiry(connection: sqlite3.Connection, now_ms: int) -> int | None:
     return None if soonest is None else int(soonest)
 
 
+def note_entrypoint(connection: sqlite3.Connection, devbox_id: str, execution_id: str, *, now_ms: int) -> None:
+    """Notes the execution that a devbox's entrypoint runs as."""
+    row = get(connection, devbox_id)
+    if row.data.own is not None:
+        row.data.own.entrypoint_executions.append(execution_id)
+        save(connection, row, now_ms=now_ms)
+
+
 def own_living(connection: sqlite3.Connection) -> list[DevboxRow]:
     """The devboxes that belong to no run and have not ended."""
     rows = connection.execute(
@@ -210,6 +225,16 @@ def own_living(connection: sqlite3.Connection) -> list[DevboxRow]:
         ENDED,
     ).fetchall()
     return [_row(values) for values in rows]
+
+
+def count_agents(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many devboxes that have not ended have each agent, by the agent's name."""
+    found = connection.execute(
+        "SELECT agent.value, count(*) FROM devboxes, json_each(devboxes.data, '$.agents') AS agent"
+        " WHERE devboxes.status NOT IN (?, ?) GROUP BY agent.value ORDER BY agent.value",
+        ENDED,
+    ).fetchall()
+    return {name: int(number) for name, number in found}
 
 
 def begin_time(row: DevboxRow, *, now_ms: int) -> None:

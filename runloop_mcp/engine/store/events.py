@@ -54,6 +54,14 @@ def after(connection: sqlite3.Connection, run_id: str, sequence: int, limit: int
     return in_order[:limit]
 
 
+def files_written(connection: sqlite3.Connection, run_id: str) -> list[tuple[int, dict[str, object]]]:
+    """When files were written in a run, and what the record tells of each."""
+    rows = connection.execute(
+        "SELECT time_ms, data FROM events WHERE run_id = ? AND kind = ? ORDER BY sequence", (run_id, EventKind.FILE)
+    )
+    return [(time_ms, json.loads(data)) for time_ms, data in rows]
+
+
 def end(connection: sqlite3.Connection, run_id: str) -> int:
     """The sequence number of a run's last event; 0 where there is none.
 

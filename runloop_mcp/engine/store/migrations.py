@@ -14,6 +14,7 @@ from runloop_mcp.engine.store import (
     schema_devboxes,
     schema_environments,
     schema_idle,
+    schema_jobs,
     schema_objects,
     schema_places,
     schema_record,
@@ -34,6 +35,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     schema_objects.STATEMENTS,
     schema_devboxes.STATEMENTS,
     schema_benchmarks.STATEMENTS,
+    schema_jobs.STATEMENTS,
 )
 """The statements of each migration, in order. Never change one that has been released: add another."""
 

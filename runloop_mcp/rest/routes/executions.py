@@ -41,8 +41,26 @@ _NO_DEVBOX: Final = {404: "Devbox not found."}
 _NOT_FOUND: Final = {404: "Devbox or execution not found."}
 _EVENTS: Final = {
     "text/event-stream": {
-        "type": "string",
-        "description": 'Events `data: {"output", "offset"}`; `offset` is the byte just past the output.',
+        "description": "The events: output, or an error that ends the stream early.",
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "event": {"type": "string", "enum": ["message", "error"]},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": {
+                    "description": "Output, and the byte just past it; or the status and message of an error.",
+                    "type": "object",
+                    "properties": {
+                        "output": {"type": "string"},
+                        "offset": {"type": "integer", "minimum": 0},
+                        "code": {"type": "integer"},
+                        "message": {"type": "string"},
+                    },
+                },
+            },
+        },
     }
 }
 
@@ -63,7 +81,8 @@ async def execute(call: Call, devbox_id: str, query: LastLines, body: ExecuteBod
         devbox_id,
         _params(body.command, body.shell_name, last_n=query.last_n),
         wait_seconds=hold_seconds(body.optimistic_timeout, most=_LONGEST_WAIT_SECONDS),
-        idempotency_key=body.command_id or call.idempotency_key,
+        # One version of Python's SDK gives the same command id to all commands of a process. Retries tell by the other.
+        idempotency_key=call.idempotency_key or body.command_id,
     )
 
 
