@@ -1,7 +1,7 @@
 """The drivers that the contract is run against: a new driver joins by adding its case to `CASES`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,10 @@ class DriverCase:
     """Whether snapshots keep times to the second only."""
     default: frozenset[str] | None = None
     """The tests that run without --full-size, by name; None: all."""
+    not_promised: Mapping[str, str] = field(default_factory=dict)
+    """The tests of what the driver can't promise, by name (and parameter), and why."""
+    holds_in: bool = True
+    """Whether what holds a solver in its devboxes is ours, so that the attacks are tried on it."""
     guards: bool = False
     """Whether it can keep what a shell starts from looking into that shell."""
     observes: bool = False
@@ -101,6 +105,9 @@ _RUNLOOP = DriverCase(
     driver="runloop",
     shares_files=False,
     processes_on_host=False,
+    default=frozenset(selection.RUNLOOP),
+    not_promised=selection.NOT_OF_RUNLOOP,
+    holds_in=False,
 )
 
 NOT_HERE = {case.name: reason for case in _CONTAINERS if (reason := engines.why_not(case.name))}
