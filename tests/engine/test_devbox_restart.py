@@ -12,6 +12,8 @@ import pytest
 
 from runloop_mcp.api.errors import Conflict, InvalidState
 from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxStatus, DevboxView, ExecuteParams, OutputStream
+from runloop_mcp.api.models.run import StartRunParams
+from runloop_mcp.api.models.scenario import ScenarioCreateParams
 from runloop_mcp.api.models.secret import SecretCreateParams
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
@@ -93,6 +95,34 @@ async def test_an_interrupted_launch_begins_again(state: Path) -> None:
         assert await _said(engine, made.id, "cat ~/times ~/a.txt") == "launched\nmounted"
 
 
+async def test_an_interrupted_launch_of_a_run_begins_again(state: Path) -> None:
+    """With all that the run mounts into its devbox."""
+    function = {"name": "f", "weight": 1, "scorer": {"type": "command_scorer", "command": "true"}}
+    mounts = [{"type": "file_mount", "target": "a.txt", "content": "mounted"}]
+    async with _engine(state) as engine:
+        scenario = await engine.scenarios.create(
+            ScenarioCreateParams.model_validate(
+                {
+                    "name": "slow",
+                    "input_context": {"problem_statement": "Nothing."},
+                    "scoring_contract": {"scoring_function_parameters": [function]},
+                    "environment_parameters": {"launch_parameters": {"launch_commands": ["sleep ${PAUSE:-1000}"]}},
+                }
+            )
+        )
+        profile = {"mounts": mounts}
+        run = await engine.scenarios.start_run(
+            StartRunParams.model_validate({"scenario_id": scenario.id, "runProfile": profile})
+        )
+        booting = await engine.devboxes.wait(run.devbox_id, until={DevboxStatus.INITIALIZING}, wait_seconds=20)
+        assert booting.status == DevboxStatus.INITIALIZING
+    _rows(state, "UPDATE runs SET data = json_set(data, '$.environment_variables', json(?))", '{"PAUSE": "0"}')
+    async with _engine(state) as engine:
+        up = await engine.devboxes.wait(run.devbox_id, until={DevboxStatus.RUNNING, *_ENDED}, wait_seconds=20)
+        assert up.status == DevboxStatus.RUNNING
+        assert await _said(engine, run.devbox_id, "cat ~/a.txt") == "mounted"
+
+
 async def test_a_token_is_lost_with_the_server_that_had_it(state: Path) -> None:
     """A devbox that needs it still can't be launched, and says why."""
     mount = {"type": "code_mount", "repo_owner": "them", "repo_name": "tool", "token": "let-me-in"}
@@ -119,7 +149,21 @@ async def test_a_shutdown_that_was_interrupted_is_brought_to_its_end(state: Path
     async with _engine(state) as engine:
         ended = await engine.devboxes.wait(made.id, until=_ENDED, wait_seconds=20)
         assert (ended.status, ended.shutdown_reason) == (DevboxStatus.SHUTDOWN, "api_shutdown")
-    assert not list((state / "sandbox" / "devboxes").glob("dbx_*"))
+    assert not list(state.rglob(f"{made.id}*"))
+
+
+async def test_what_ends_in_the_queue_leaves_it(state: Path) -> None:
+    """Also where the server that queued it is no more: nobody behind it waits for it."""
+    async with _engine(state, max_devboxes=1) as engine:
+        first = await _made(engine)
+        queued = [await engine.devboxes.create(DevboxCreateParams()) for _ in range(2)]
+    async with _engine(state, max_devboxes=1, looks_after_runs=False) as engine:
+        assert await _said(engine, first.id, "echo up") == "up\n"
+        await engine.devboxes.shutdown(queued[0].id)
+        details = (await engine.devboxes.wait(queued[1].id, until=_ENDED, wait_seconds=0)).x_runloop_mcp
+        assert details is not None
+        assert details.queue is not None
+        assert (details.queue.place, details.queue.length) == (1, 1)
 
 
 async def test_a_devbox_is_held_by_one_live_server(state: Path) -> None:

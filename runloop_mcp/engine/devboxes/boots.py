@@ -152,6 +152,7 @@ class Boots:
             await self._launch_of_run(held, run, row)
         else:
             await self._standalone.launch(held, row)
+        held.mounts = []  # they are in it now, and may be large
 
     async def _launch_of_run(self, held: Held, run: RunRow, row: DevboxRow) -> None:
         engine = self._engine

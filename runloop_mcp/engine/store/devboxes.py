@@ -99,6 +99,9 @@ class DevboxData(BaseModel):
 ENDED = (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE)
 """Statuses that nothing leaves."""
 
+BOOTING = (DevboxStatus.QUEUED, DevboxStatus.PROVISIONING, DevboxStatus.INITIALIZING)
+"""Statuses before a devbox is first up."""
+
 _COLUMNS = "id, run_id, status, create_time_ms, end_time_ms, expires_ms, data"
 
 
