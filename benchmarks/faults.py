@@ -1,4 +1,4 @@
-"""A thousand lifecycles over a wire that breaks every tenth answer, and what became of them; status 1 where it is wrong.
+"""A thousand lifecycles over a wire that breaks every tenth answer, and what became of them; status 1 if wrong.
 
 python benchmarks/faults.py [COUNT]
 """
