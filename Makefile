@@ -54,7 +54,7 @@ attacks: $(READY) ## carries out every known attack, and prints what came of eac
 docker-check: $(READY) ## builds the image from an imported base and drives it (needs root and Debian's docker.io)
 	@$(BIN)/python -m pytest --full-size tests/docker
 
-readme: $(READY) ## writes the README's tables from the code
+readme: $(READY) ## writes the tables of README and docs from the code
 	@$(BIN)/python scripts/readme_tables.py
 
 constraints: ## resolves all dependencies afresh into constraints.txt

@@ -1,13 +1,15 @@
-"""Writes the README's tables of tools and settings from the code, between their markers; --check only compares."""
+"""Writes the tables of README.md and docs/ from the code, between their markers; --check only compares."""
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from runloop_mcp.cli.settings import Settings, variable
+from runloop_mcp.rest.catalogue import ROUTES
 from runloop_mcp.server.tools.catalogue import TOOLS
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 
 
 def tools_table() -> str:
@@ -22,23 +24,42 @@ def settings_table() -> str:
     return "\n".join(["| variable | what it sets |", "|---|---|", *rows])
 
 
+def routes_table() -> str:
+    """The operations of the REST API, with the first sentence of what each does."""
+    rows = [
+        f"| {route.method} | `{route.path}` | {_first_sentence(' '.join((route.handler.__doc__ or '').split()))} |"
+        for route in ROUTES
+        if route.is_listed
+    ]
+    return "\n".join(["| method | path | what it does |", "|---|---|---|", *rows])
+
+
 def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.;:])\s", text, maxsplit=1)[0].rstrip(".;:") + "."
 
 
-def written(text: str) -> str:
-    """The README with its tables as the code has them."""
-    for name, table in (("tools", tools_table()), ("settings", settings_table())):
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, count = pattern.subn(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text)
+TABLES: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"tools": tools_table, "settings": settings_table},
+    "docs/rest-api.md": {"routes": routes_table},
+}
+"""File → name of the marker → what stands there."""
+
+
+def written(name: str, text: str) -> str:
+    """A file with its tables as the code has them."""
+    for marker, table in TABLES[name].items():
+        pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
+        text, count = pattern.subn(lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text)
         if count != 1:
-            sys.exit(f"README.md has {count} places for the table of {name}; it needs one.")
+            sys.exit(f"{name} has {count} places for the table of {marker}; it needs one.")
     return text
 
 
 if __name__ == "__main__":
-    before = README.read_text(encoding="utf-8")
-    after = written(before)
-    if "--check" in sys.argv:
-        sys.exit("The README's tables are not as the code has them; run: make readme" if after != before else 0)
-    README.write_text(after, encoding="utf-8")
+    for name in TABLES:
+        before = (ROOT / name).read_text(encoding="utf-8")
+        after = written(name, before)
+        if "--check" not in sys.argv:
+            (ROOT / name).write_text(after, encoding="utf-8")
+        elif after != before:
+            sys.exit(f"The tables of {name} are not as the code has them; run: make readme")

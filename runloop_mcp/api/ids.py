@@ -7,7 +7,12 @@ from enum import StrEnum
 
 _ALPHABET = string.digits + string.ascii_letters
 _LENGTH = 21
-_BITS = 192  # 21 digits hold 126; the rest makes every digit equally likely
+_DRAWN = 32
+"""Random bytes drawn for an id; those from the last multiple of 62 on are thrown away, so that every character is
+equally likely."""
+_FAIR = 256 // len(_ALPHABET) * len(_ALPHABET)
+_CHARACTER_OF = (_ALPHABET * 5).encode()[:256]
+_UNFAIR = bytes(range(_FAIR, 256))
 
 
 class IdPrefix(StrEnum):
@@ -32,7 +37,10 @@ class IdPrefix(StrEnum):
 
 def new_id(prefix: IdPrefix) -> str:
     """A new random id, from the operating system's source of randomness."""
-    return f"{prefix}_{_base_62(secrets.randbits(_BITS))}"
+    characters = b""
+    while len(characters) < _LENGTH:
+        characters += secrets.token_bytes(_DRAWN).translate(_CHARACTER_OF, _UNFAIR)
+    return f"{prefix}_{characters[:_LENGTH].decode()}"
 
 
 def stable_id(prefix: IdPrefix, *names: str) -> str:
@@ -44,7 +52,7 @@ def stable_id(prefix: IdPrefix, *names: str) -> str:
 
 
 def _base_62(number: int) -> str:
-    """The lowest digits of a number; of one with many more bits, each as likely as any other."""
+    """The lowest digits of a number."""
     characters = []
     for _ in range(_LENGTH):
         number, digit = divmod(number, len(_ALPHABET))

@@ -36,7 +36,8 @@ class Settings(BaseSettings):
         default_factory=list, description=f"Further folders of scenarios, separated by `{os.pathsep}`."
     )
     backend: Literal["local", "cloud"] = Field(
-        default="local", description="Who keeps scenarios, runs and scores: `local` or `cloud`."
+        default="local",
+        description="Who keeps scenarios, runs and scores: `local` (this machine) or `cloud` (Runloop).",
     )
     devbox: Literal["sandbox", "docker"] = Field(
         default="sandbox",
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     retention_gb: float = Field(
         default=10, ge=0, description="How much they may take together, in GB; the oldest go first."
     )
+    object_gb: float = Field(default=5, gt=0, description="How large an object that is uploaded may be, in GB.")
     max_devboxes: int = Field(
         default_factory=devboxes_at_once,
         ge=1,

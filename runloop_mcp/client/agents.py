@@ -8,7 +8,13 @@ from runloop_mcp.api.errors import InvalidState
 from runloop_mcp.api.models.account import AccountView
 from runloop_mcp.api.models.agent import AgentCreateParams, AgentDevboxCounts, AgentListParams, AgentView
 from runloop_mcp.api.models.base import Page
-from runloop_mcp.api.models.storage_object import ObjectCreateParams, ObjectDownload, ObjectListParams, ObjectView
+from runloop_mcp.api.models.storage_object import (
+    ObjectCreateParams,
+    ObjectDownload,
+    ObjectListParams,
+    ObjectState,
+    ObjectView,
+)
 from runloop_mcp.client.bodies import body_of, query_of
 from runloop_mcp.client.calls import Calls
 from runloop_mcp.client.wire import Ask, place
@@ -17,6 +23,7 @@ _AGENTS: Final = "/v1/agents"
 _AGENT: Final = "/v1/agents/{}"
 _OBJECTS: Final = "/v1/objects"
 _OBJECT: Final = "/v1/objects/{}"
+_TOLD: Final[dict[str, str]] = {ObjectState.READ_ONLY: "complete", ObjectState.DELETED: "deleted"}
 
 
 class AgentCalls(Calls):
@@ -63,7 +70,8 @@ class ObjectCalls(Calls):
         """
         view = await self.retrieve(object_id)
         if not view.upload_url:
-            raise InvalidState(f"The object {object_id} is {view.state}, not UPLOADING.", hint="Create another one.")
+            how = _TOLD.get(str(view.state), f"in the state {view.state}")
+            raise InvalidState(f"The object is {how}, so nothing can be uploaded.", hint="Create another one.")
         await self._wire.put_without_key(view.upload_url, content, size=size)
 
     async def complete(self, object_id: str) -> ObjectView:

@@ -11,6 +11,7 @@ from runloop_mcp.api.models.benchmark import (
     BenchmarkRunView,
     BenchmarkScenariosParams,
     BenchmarkStartRunParams,
+    BenchmarkStatus,
     BenchmarkUpdateParams,
     BenchmarkView,
 )
@@ -50,7 +51,10 @@ class BenchmarkCalls(Calls):
     async def list(self, params: BenchmarkListParams) -> Page[BenchmarkView]:
         """One page of benchmarks that are active; of public ones alone where `is_public` says so."""
         path = f"{_ALL}/list_public" if params.is_public else _ALL
-        return await self._page(BenchmarkView, path, "benchmarks", query_of(params, without=("status", "is_public")))
+        query = query_of(params, without=("status", "is_public"))
+        if params.status != BenchmarkStatus.ACTIVE:  # a filter of our own server; others pass over it
+            query["status"] = params.status or "all"
+        return await self._page(BenchmarkView, path, "benchmarks", query)
 
     async def archive(self, benchmark_id: str) -> BenchmarkView:
         """Takes it out of lists."""

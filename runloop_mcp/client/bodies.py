@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
+from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.base import Page, PageParams, WireModel
 from runloop_mcp.client.failures import not_understood
 
@@ -24,17 +25,35 @@ def body_of(params: BaseModel, **more: object) -> dict[str, Any]:
 
 def encoded(body: Mapping[str, Any]) -> bytes:
     """A body as JSON. This is where secrets that are sent on purpose are laid open."""
-    text = json.dumps(body, default=_open, ensure_ascii=True, allow_nan=False)
-    # Half a character is no text of the wire.
-    return text.encode("ascii")
+    text = json.dumps(body, default=_open, ensure_ascii=False, allow_nan=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Half a character, which no server takes for JSON.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def _open(value: object) -> object:
     if isinstance(value, SecretStr):
-        return value.get_secret_value()
+        return _whole(value.get_secret_value())
     if isinstance(value, BaseModel):
         return body_of(value)
     raise TypeError(f"no JSON: {type(value).__name__}")
+
+
+def _whole(secret: str) -> str:
+    """A secret that can be sent as it is.
+
+    Raises:
+        InvalidRequest: It can't.
+    """
+    try:
+        secret.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            "A secret value holds half a character, which can't be sent.", hint="Give a value that is valid text."
+        ) from None
+    return secret
 
 
 def query_of(params: PageParams, *, without: tuple[str, ...] = ()) -> dict[str, Any]:

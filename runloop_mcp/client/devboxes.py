@@ -1,7 +1,6 @@
 """Devboxes, and the files on them."""
 
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,12 +106,12 @@ class DevboxCalls(Calls):
         ask = Ask("POST", place(_ONE + "/download_file", devbox_id), {"path": path}, long=True)
         return await self._wire.download(ask, target)
 
-    @asynccontextmanager
-    async def open_file(self, devbox_id: str, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A file of the devbox in chunks, for whoever needs a part of it; not resumed where the connection breaks."""
+    async def read_range(
+        self, devbox_id: str, path: str, *, offset: int = 0, limit: int | None = None
+    ) -> tuple[bytes, int]:
+        """A part of a file, and how large the whole is. The wire gives whole files: the rest is read and dropped."""
         ask = Ask("POST", place(_ONE + "/download_file", devbox_id), {"path": path}, long=True)
-        async with self._wire.stream(ask, silence_seconds=self._wire.deadlines.read) as response:
-            yield response.aiter_bytes()
+        return await self._wire.read_range(ask, offset, limit)
 
     async def write_file(self, devbox_id: str, path: str, data: bytes) -> None:
         """Writes a file whole, with the directories it needs."""

@@ -1,6 +1,6 @@
 """Commands on devboxes: started once, waited for, and their output as it comes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,6 +55,7 @@ class ExecutionCalls(Calls):
             shell_name: The shell that it runs in, which keeps its state from one command to the next.
             last_n: How many last lines of its output the answer holds; the server's 100 where absent.
         """
+        # The request has an id of its own: a command that is asked for again may be waited for differently.
         body = {
             "command": command,
             "command_id": command_id,
@@ -63,7 +64,7 @@ class ExecutionCalls(Calls):
         if shell_name is not None:
             body["shell_name"] = shell_name
         path = place("/v1/devboxes/{}/execute", devbox_id)
-        return await self._post(ExecutionView, path, body, query={"last_n": last_n}, request_id=command_id, long=True)
+        return await self._post(ExecutionView, path, body, query={"last_n": last_n}, long=True)
 
     async def start(
         self,
@@ -113,16 +114,23 @@ class ExecutionCalls(Calls):
         return await self._post(ExecutionView, path, {"kill_process_group": group})
 
     async def send_stdin(
-        self, devbox_id: str, execution_id: str, *, text: str | None = None, signal: StdinSignal | None = None
+        self,
+        devbox_id: str,
+        execution_id: str,
+        *,
+        text: str | None = None,
+        signal: StdinSignal | None = None,
+        request_id: str | None = None,
     ) -> None:
         """Sends text or a signal, or a signal behind text."""
         body = {"text": text, "signal": signal}
         path = place(_ONE + "/send_std_in", devbox_id, execution_id)
-        await self._wire.send(Ask("POST", path, {name: value for name, value in body.items() if value is not None}))
+        given = {name: value for name, value in body.items() if value is not None}
+        await self._wire.send(Ask("POST", path, given, request_id=request_id))
 
     async def stream(
         self, devbox_id: str, execution_id: str, stream: OutputStream, *, offset: int = 0
-    ) -> AsyncIterator[OutputChunk]:
+    ) -> AsyncGenerator[OutputChunk, None]:
         """A stream of an execution from a byte on, as it comes, to its end; resumed where the connection breaks."""
         path = place(_ONE + f"/stream_{stream.value}_updates", devbox_id, execution_id)
         failures = 0

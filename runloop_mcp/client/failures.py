@@ -40,6 +40,7 @@ _HINTS: Final[Mapping[int, str]] = {
     413: "Send less at once.",
     429: "Fewer calls or devboxes at once help.",
 }
+_ALWAYS_HINTED: Final = frozenset({401, 403})
 
 
 def error_of(response: httpx.Response, about: str) -> ApiError:
@@ -55,7 +56,11 @@ def error_of(response: httpx.Response, about: str) -> ApiError:
     told = bool(message)
     if not told:
         message = f"The Runloop API answered {about} with status {status}."
-    hint = str(said.get("hint") or "") or _HINTS.get(status, "")
+    hint = str(said.get("hint") or "")
+    if hint:
+        message = message.removesuffix(hint).rstrip()
+    elif not told or status in _ALWAYS_HINTED:
+        hint = _HINTS.get(status, "")
     if status == InvalidRequest.status and said.get("code") == InvalidState.code:
         return InvalidState(message, hint=hint)
     kind = _KINDS.get(status)

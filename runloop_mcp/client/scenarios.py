@@ -7,6 +7,7 @@ from runloop_mcp.api.models.run import ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import (
     ScenarioCreateParams,
     ScenarioListParams,
+    ScenarioStatus,
     ScenarioUpdateParams,
     ScenarioView,
 )
@@ -34,12 +35,16 @@ class ScenarioCalls(Calls):
         return await self._post(ScenarioView, place(_ONE, scenario_id), body_of(params))
 
     async def list(self, params: ScenarioListParams) -> Page[ScenarioView]:
-        """One page of scenarios that are active; of public ones alone where `is_public` says so.
+        """One page of scenarios; of public ones alone where `is_public` says so.
 
-        Filters by tags and by status are none of the wire's: they are left out.
+        Runloop's wire knows no filter by tags or status; our own server does, and others pass over them.
         """
         path = f"{_ALL}/list_public" if params.is_public else _ALL
-        query = query_of(params, without=("tags", "status", "is_public"))
+        query = query_of(params, without=("status", "is_public"))
+        if params.status != ScenarioStatus.ACTIVE:
+            query["status"] = params.status or "all"
+        if params.is_public is False:
+            query["is_public"] = False
         return await self._page(ScenarioView, path, "scenarios", query)
 
     async def archive(self, scenario_id: str) -> ScenarioView:

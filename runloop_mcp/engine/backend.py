@@ -47,6 +47,7 @@ from runloop_mcp.engine.environments.snapshots import EngineSnapshots
 from runloop_mcp.engine.jobs.runner import JobRunner
 from runloop_mcp.engine.jobs.service import EngineBenchmarkJobs
 from runloop_mcp.engine.jobs.trial import Ports
+from runloop_mcp.engine.mounts.agent_mounts import AgentMounts
 from runloop_mcp.engine.mounts.code_mounts import CodeMounts
 from runloop_mcp.engine.mounts.file_mounts import FileMounts
 from runloop_mcp.engine.mounts.mounting import Mounting
@@ -211,6 +212,7 @@ class EmbeddedEngine(Backend):
                     "file_mount": FileMounts(),
                     "code_mount": CodeMounts(),
                     "object_mount": ObjectMounts(mounted),
+                    "agent_mount": AgentMounts(database, self._driver, mounted),
                 },
             ),
             tasks=self._tasks,

@@ -29,9 +29,9 @@ class Answer:
         self.headers = headers or []
 
     @property
-    def is_final(self) -> bool:
-        """Whether the same request, tried again, would get the same answer."""
-        return (b"x-should-retry", b"true") not in self.headers
+    def is_success(self) -> bool:
+        """Whether it tells that the request was carried out."""
+        return self.status < 400
 
     @property
     def is_error(self) -> bool:

@@ -27,15 +27,30 @@ class ErrorView(WireModel):
     """The kind of error, such as `not_found`."""
     message: str
     """What happened, what is valid, and what to do next."""
+    hint: str | None = None
+    """What to do next: the end of the message, told apart. Of this server, beside the wire."""
 
 
 def failed(error: ApiError) -> Answer:
     """The answer that an error stands for."""
-    return failure(error.status, error.code, str(error), retryable=error.retryable, retry_after=error.retry_after)
+    return failure(
+        error.status,
+        error.code,
+        str(error),
+        hint=error.hint,
+        retryable=error.retryable,
+        retry_after=error.retry_after,
+    )
 
 
 def failure(
-    status: int, code: str, message: str, *, retryable: bool = False, retry_after: float | None = None
+    status: int,
+    code: str,
+    message: str,
+    *,
+    hint: str = "",
+    retryable: bool = False,
+    retry_after: float | None = None,
 ) -> Answer:
     """An error that clients of the wire understand.
 
@@ -43,6 +58,7 @@ def failure(
         status: Of HTTP.
         code: The kind of error.
         message: For people and models.
+        hint: What the message ends with, where that is what to do next.
         retryable: Whether the same request can succeed later.
         retry_after: Seconds after which that makes sense, where known.
     """
@@ -51,8 +67,9 @@ def failure(
         seconds = RETRY_AFTER_SECONDS if retry_after is None else retry_after
         headers.append((b"retry-after-ms", str(math.ceil(seconds * 1000)).encode()))
         headers.append((b"retry-after", str(math.ceil(seconds)).encode()))
+    said = {"code": code, "message": message} | ({"hint": hint} if hint else {})
     # Plain ASCII: half a character that came with the request leaves as an escape, which every parser reads.
-    return Answer(json.dumps({"code": code, "message": message}).encode(), status=status, headers=headers)
+    return Answer(json.dumps(said).encode(), status=status, headers=headers)
 
 
 def unknown_route(scope: Scope) -> Answer:

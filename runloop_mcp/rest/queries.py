@@ -1,7 +1,7 @@
 """What the query of a request says, as a model."""
 
 import re
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
@@ -23,13 +23,22 @@ def read_query(model: type[BaseModel], query: bytes) -> BaseModel:
         return model.model_construct() if not _required(model) else _validated(model, {})
     given: dict[str, Any] = {}
     metadata: dict[str, list[str]] = {}
+    lists: dict[str, list[str]] = {}
     for name, value in _pairs(query):
         if value and name in model.model_fields and name != "metadata":
-            given[name] = value
+            if _is_list(model.model_fields[name].annotation):
+                lists.setdefault(name, []).append(value)
+            else:
+                given[name] = value
         elif (match := _METADATA.fullmatch(name)) and "metadata" in model.model_fields:
             metadata.setdefault(match[1], []).extend(value.split(",") if match[2] else [value])
     # Validation of strings knows no lists; these are strings whatever the client sent.
-    return _validated(model, given).model_copy(update={"metadata": metadata} if metadata else {})
+    return _validated(model, given).model_copy(update=lists | ({"metadata": metadata} if metadata else {}))
+
+
+def _is_list(annotation: object) -> bool:
+    """Whether a field is a list of strings, which a query repeats."""
+    return list in {get_origin(each) for each in (annotation, *get_args(annotation))}
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """A request that is sent again happens once: every retry carries the id of the first one.
 
 The first is carried out in a task of its own, which goes on when its client goes away; every retry gets its answer.
-Answers that time can cure are forgotten at once, so that the next retry is carried out.
+Answers that are no success are forgotten at once: what failed changed nothing, and may succeed when it is tried again.
 """
 
 from collections import OrderedDict
@@ -88,7 +88,7 @@ class RequestIds:
         finally:
             del self._under_way[scope]
             entry.done.set()
-        if isinstance(entry.answer, Answer) and entry.answer.is_final:
+        if isinstance(entry.answer, Answer) and entry.answer.is_success:
             entry.expires = anyio.current_time() + self._keep_seconds
             self._answered[scope] = entry
             self._bytes += len(entry.answer.body)

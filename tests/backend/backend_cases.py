@@ -1,14 +1,24 @@
 """The backends that the contract is tested on: one entry each, and every test runs on all of them."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
+import cloud_selection
+from pydantic import SecretStr
+
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.client.retries import RetryPolicy
+from runloop_mcp.cloud.backend import CloudBackend
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
+from runloop_mcp.rest.app import rest_app
+from runloop_mcp.server.transports.http import serve_app
+from runloop_mcp.server.transports.signals import Stop
 
 OpenBackend = Callable[[], AbstractAsyncContextManager[Backend]]
 """Opens a backend; a second one opened in the same test works on the same state."""
@@ -18,11 +28,81 @@ OpenWith = Callable[..., AbstractAsyncContextManager[Backend]]
 """Likewise, with some of what can be set."""
 
 
+def _engine(folder: Path, settings: dict[str, Any]) -> EmbeddedEngine:
+    return EmbeddedEngine(folder, SandboxDriver(folder / "sandbox"), settings=EngineSettings(**settings))
+
+
 def _embedded(folder: Path) -> OpenWith:
     def open_with(**settings: Any) -> AbstractAsyncContextManager[Backend]:
-        return EmbeddedEngine(folder, SandboxDriver(folder / "sandbox"), settings=EngineSettings(**settings))
+        return _engine(folder, settings)
 
     return open_with
 
 
-BACKENDS = {"embedded": _embedded}
+def _cloud(folder: Path) -> OpenWith:
+    """The cloud backend, and at the far end of a socket the REST face over an engine."""
+
+    @asynccontextmanager
+    async def open_with(**settings: Any) -> AsyncIterator[Backend]:
+        # What a caller may wait for is the caller's to judge here: the tests want to see the conflict.
+        policy = RetryPolicy(conflict_patience_seconds=0, backoff_scale=0.1)
+        async with (
+            serving_rest(_engine(folder, settings)) as url,
+            CloudBackend(folder / "here", url, SecretStr("a-key"), policy=policy) as backend,
+        ):
+            yield backend
+
+    return open_with
+
+
+@asynccontextmanager
+async def serving_rest(backend: Backend) -> AsyncIterator[str]:
+    """The address of the REST face over a backend, which is open as long."""
+    stop, ready = Stop(), anyio.Event()
+    addresses: list[str] = []
+
+    def announce(url: str) -> None:
+        addresses.append(url)
+        ready.set()
+
+    async with backend, anyio.create_task_group() as tasks:
+
+        async def serve() -> None:
+            await serve_app(rest_app(backend), port=0, ready=announce, stop=stop)
+
+        tasks.start_soon(serve)
+        await ready.wait()
+        try:
+            yield addresses[0]
+        finally:
+            stop.ask("the test")
+
+
+@dataclass(frozen=True)
+class BackendCase:
+    """A backend under test. What only an engine on this machine can have is a flag, with its reason."""
+
+    name: str
+    open_on: Callable[[Path], OpenWith]
+    """Opens backends on the state in a folder."""
+    rescores: bool = True
+    """Whether it scores a run again; the wire has no call for that."""
+    tells_principals_apart: bool = True
+    """Whether it counts the attempts of each principal; over the wire all callers of a server have its one key."""
+    keeps_keys_as_given: bool = True
+    """Whether an idempotency key is kept as it is, and so can be one that can't; over the wire goes its hash."""
+    default: frozenset[str] | None = None
+    """The tests that run without --full-size, by name; None: all."""
+
+
+_EMBEDDED = BackendCase("embedded", _embedded)
+_CLOUD = BackendCase(
+    "cloud",
+    _cloud,
+    rescores=False,
+    tells_principals_apart=False,
+    keeps_keys_as_given=False,
+    default=frozenset(cloud_selection.CLOUD),
+)
+CASES = (_EMBEDDED, _CLOUD)
+"""Every test of the contract runs on every backend."""

@@ -264,6 +264,7 @@ async def test_what_is_not_there_is_not_found(open_backend: OpenBackend) -> None
                 await call
 
 
+@pytest.mark.needs("keeps_keys_as_given")
 async def test_a_key_that_is_no_valid_text_ends_nothing(open_backend: OpenBackend) -> None:
     """A command whose key can't be kept is answered, says so, and the backend works on."""
     async with open_backend() as backend:

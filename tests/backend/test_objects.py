@@ -40,9 +40,9 @@ async def test_an_object_is_uploaded_completed_and_read(open_backend: OpenBacken
         params = ObjectCreateParams(name="a file", content_type=ContentType.TEXT, metadata={"of": "tests"})
         made = await backend.objects.create(params)
         assert (made.id[:4], made.state, made.name, made.metadata) == ("obj_", "UPLOADING", "a file", {"of": "tests"})
-        with pytest.raises(InvalidState, match="uploaded"):
+        with pytest.raises(InvalidState, match=r"(?i)upload"):
             await backend.objects.complete(made.id)
-        with pytest.raises(InvalidState, match="uploaded"):
+        with pytest.raises(InvalidState, match=r"(?i)upload"):
             await backend.objects.read(made.id, target)
         await backend.objects.write(made.id, chunks(b"first and longer"))
         assert await backend.objects.write(made.id, chunks(b"second", b"\0" * 3_000_000)) == 3_000_006
@@ -128,7 +128,7 @@ async def test_a_deleted_object_is_there_without_its_contents(open_backend: Open
             backend.objects.write(made.id, chunks(b"x")),
             backend.objects.complete(made.id),
         ):
-            with pytest.raises(InvalidState, match="deleted"):
+            with pytest.raises(InvalidState, match=r"(?i)deleted"):
                 await call
         with pytest.raises(NotFound):
             await backend.objects.delete("obj_missing")
@@ -143,7 +143,7 @@ async def test_an_object_whose_time_is_over_is_deleted(open_backend: OpenBackend
         with anyio.fail_after(5):
             while (await backend.objects.retrieve(short.id)).state != ObjectState.DELETED:
                 await anyio.lowlevel.checkpoint()
-        with pytest.raises(InvalidState, match="deleted"):
+        with pytest.raises(InvalidState, match=r"(?i)deleted"):
             await backend.objects.read(short.id, tmp_path / "copy")
         assert [each.id for each in (await backend.objects.list(ObjectListParams())).items] == [lasting.id]
         gone = await backend.objects.list(ObjectListParams(state=ObjectState.DELETED))

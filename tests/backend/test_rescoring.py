@@ -22,6 +22,8 @@ GREETS_TWICE = contract(
     ("greets", 0.5, GREETING_IS_RIGHT), ("greets-loudly", 0.5, {"type": "command_scorer", "command": "grep HELLO *"})
 )
 
+pytestmark = pytest.mark.needs("rescores")
+
 
 async def scored(backend: Backend, params: ScenarioCreateParams | None = None) -> ScenarioRunView:
     """A run that was scored with the right greeting, and worked on afterwards."""

@@ -249,6 +249,29 @@ async def test_shutting_a_devbox_down_cancels_its_run(open_backend: OpenBackend)
         assert (await backend.runs.complete(scored.id)).state == "completed"
 
 
+async def test_a_devbox_can_be_shut_down_while_it_boots(open_backend: OpenBackend) -> None:
+    """Asked for several times at once, all are answered once it has ended; whoever waits for it is told."""
+    async with open_backend() as backend:
+        launch = {"launch_commands": ["sleep 1000"]}
+        made = await backend.devboxes.create(DevboxCreateParams.model_validate({"launch_parameters": launch}))
+        await backend.devboxes.wait(made.id, until={DevboxStatus.INITIALIZING}, wait_seconds=20)
+        ended: list[DevboxView] = []
+
+        async def wait_for_it() -> None:
+            with pytest.raises(InvalidState, match="ended"):
+                await backend.devboxes.execute(made.id, ExecuteParams(command="true"))
+
+        async def shut_down() -> None:
+            ended.append(await backend.devboxes.shutdown(made.id))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait_for_it)
+            await anyio.wait_all_tasks_blocked()
+            for _ in range(3):
+                group.start_soon(shut_down)
+        assert {(each.status, each.shutdown_reason) for each in ended} == {("shutdown", "api_shutdown")}
+
+
 async def test_the_entrypoint_runs_from_the_boot_on(open_backend: OpenBackend) -> None:
     """It has the devbox's variables and runs at home; the devbox is there for as long as it runs."""
     async with open_backend() as backend:

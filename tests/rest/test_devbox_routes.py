@@ -124,6 +124,7 @@ def test_a_disk_is_kept_and_begun_from(client: httpx.Client) -> None:
         listed = client.get("/v1/devboxes/disk_snapshots", params=query).json()
         assert [each["id"] for each in listed["snapshots"]] == [snapshot["id"]]
     assert client.get("/v1/devboxes/disk_snapshots", params={"metadata[of]": "other"}).json()["snapshots"] == []
+    assert client.get("/v1/devboxes/disk_snapshots/list_public").json()["total_count"] == 0
     other = running_devbox(client, snapshot_id=snapshot["id"])
     assert executed(client, other, "cat ~/file")["stdout"] == "kept\n"
     for each in (devbox, other):
@@ -144,6 +145,16 @@ def test_a_disk_is_kept_in_the_background(client: httpx.Client) -> None:
         status = client.get(path).json()["status"]
     assert status == "complete"
     assert client.post(f"/v1/devboxes/{devbox}/shutdown", params={"force": "true"}).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["tunnel", "gateways", "mcp"])
+def test_a_devbox_that_would_lack_what_was_asked_for_is_refused(client: httpx.Client, field: str) -> None:
+    """By the name of the field; an explicit null asks for nothing."""
+    answer = client.post("/v1/devboxes", json={field: {"auth_mode": "open"}})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (400, "false")
+    assert answer.json()["message"].startswith(f"{field}: ")
+    devbox = running_devbox(client, **{field: None})
+    assert client.post(f"/v1/devboxes/{devbox}/shutdown").status_code == 200
 
 
 @pytest.mark.parametrize(

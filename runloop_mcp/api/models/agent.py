@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from runloop_mcp.api.models.base import PageParams, WireModel
+from runloop_mcp.api.models.base import NOT_BLANK, PageParams, WireModel
 
 
 class NpmSource(WireModel):
@@ -51,7 +51,7 @@ class AgentSource(WireModel):
 class AgentCreateParams(WireModel):
     """A new agent."""
 
-    name: str
+    name: str = Field(json_schema_extra=NOT_BLANK)
     version: str | None = None
     source: AgentSource | None = None
 

@@ -1,6 +1,6 @@
 """What all models of the wire share."""
 
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,9 @@ class WireModel(BaseModel):
 
     model_config = ConfigDict(extra="allow", defer_build=True, validate_by_name=True, validate_by_alias=True)
 
+
+NOT_BLANK: Final[dict[str, Any]] = {"pattern": r"\S"}
+"""What JSON schemas say of a text that can't be blank; whoever keeps it refuses one that is, in words of its own."""
 
 T = TypeVar("T")
 

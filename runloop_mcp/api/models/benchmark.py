@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from runloop_mcp.api.models.base import PageParams, WireModel
+from runloop_mcp.api.models.base import NOT_BLANK, PageParams, WireModel
 from runloop_mcp.api.models.run import RunProfile
 
 
@@ -34,7 +34,7 @@ class BenchmarkView(WireModel):
 class BenchmarkCreateParams(WireModel):
     """What a new benchmark is made of."""
 
-    name: str
+    name: str = Field(json_schema_extra=NOT_BLANK)
     scenario_ids: list[str] | None = None
     metadata: dict[str, str] | None = None
     attribution: str | None = None
@@ -46,7 +46,7 @@ class BenchmarkCreateParams(WireModel):
 class BenchmarkUpdateParams(WireModel):
     """What to replace in a benchmark: null or absent keeps the value, an empty value clears it."""
 
-    name: str | None = None
+    name: str | None = Field(default=None, json_schema_extra=NOT_BLANK)
     scenario_ids: list[str] | None = None
     metadata: dict[str, str] | None = None
     attribution: str | None = None

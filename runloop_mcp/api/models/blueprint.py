@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from runloop_mcp.api.models.base import PageParams, WireModel
+from runloop_mcp.api.models.base import NOT_BLANK, PageParams, WireModel
 from runloop_mcp.api.models.scenario import LaunchParameters
 
 
@@ -39,7 +39,7 @@ class CodeMount(WireModel):
 class BlueprintParams(WireModel):
     """What a blueprint is made of: what `create` takes and what the view repeats."""
 
-    name: str
+    name: str = Field(json_schema_extra=NOT_BLANK)
     """Several blueprints may have one name: it means the newest of them that is built."""
     base_blueprint_id: str | None = None
     base_blueprint_name: str | None = None

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from runloop_mcp.api.models.base import WireModel
 from runloop_mcp.api.models.blueprint import CodeMount
@@ -16,7 +16,7 @@ class AgentMount(WireModel):
     agent_name: str | None = None
     agent_path: str | None = None
     """Where it goes, for agents from git and from objects; absolute, or below the home."""
-    auth_token: str | None = None
+    auth_token: SecretStr | None = None
     """For a repository that is not public: used for the clone, and kept nowhere."""
 
 

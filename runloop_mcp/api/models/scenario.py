@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from runloop_mcp.api.models.base import PageParams, WireModel
+from runloop_mcp.api.models.base import NOT_BLANK, PageParams, WireModel
 from runloop_mcp.api.models.scoring import ScoringContract
 
 
@@ -31,7 +31,7 @@ class ValidationType(StrEnum):
 class InputContext(WireModel):
     """What the solver is told."""
 
-    problem_statement: str
+    problem_statement: str = Field(json_schema_extra=NOT_BLANK)
     additional_context: Any = None
 
 
@@ -115,7 +115,7 @@ class ScenarioView(WireModel):
 class ScenarioCreateParams(WireModel):
     """What a new scenario is made of."""
 
-    name: str
+    name: str = Field(json_schema_extra=NOT_BLANK)
     input_context: InputContext
     scoring_contract: ScoringContract
     environment_parameters: ScenarioEnvironment | None = None
@@ -137,7 +137,7 @@ class InputContextUpdate(WireModel):
 class ScenarioUpdateParams(WireModel):
     """What to replace in a scenario: null or absent keeps the value, an empty value clears it."""
 
-    name: str | None = None
+    name: str | None = Field(default=None, json_schema_extra=NOT_BLANK)
     input_context: InputContextUpdate | None = None
     scoring_contract: ScoringContract | None = None
     environment_parameters: ScenarioEnvironment | None = None

@@ -1,12 +1,14 @@
 """Custom scorers: scripts that are registered under a type of their own."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field
 
-from runloop_mcp.api.models.base import PageParams, WireModel
+from runloop_mcp.api.models.base import NOT_BLANK, PageParams, WireModel
 from runloop_mcp.api.models.scenario import ScenarioEnvironment
 from runloop_mcp.api.models.scoring import ScoringFunctionResult
+
+_TYPE: Final[dict[str, Any]] = {"pattern": r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"}
 
 
 class ScorerView(WireModel):
@@ -22,15 +24,15 @@ class ScorerView(WireModel):
 class ScorerCreateParams(WireModel):
     """What a new custom scorer is made of."""
 
-    type: str
-    bash_script: str
+    type: str = Field(json_schema_extra=_TYPE)
+    bash_script: str = Field(json_schema_extra=NOT_BLANK)
 
 
 class ScorerUpdateParams(WireModel):
     """What a custom scorer is to be from now on; runs that have started keep the scorer that they started with."""
 
-    type: str
-    bash_script: str
+    type: str = Field(json_schema_extra=_TYPE)
+    bash_script: str = Field(json_schema_extra=NOT_BLANK)
 
 
 class ScorerListParams(PageParams):

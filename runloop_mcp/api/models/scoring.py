@@ -97,7 +97,7 @@ class ScoringFunction(WireModel):
 class ScoringContract(WireModel):
     """The scoring functions of a scenario; their weights sum to 1."""
 
-    scoring_function_parameters: list[ScoringFunction]
+    scoring_function_parameters: list[ScoringFunction] = Field(json_schema_extra={"minItems": 1})
 
 
 class ScoringMode(StrEnum):

@@ -1,8 +1,9 @@
 """Secrets: values that runs get by name, and that nothing ever shows again."""
 
 import re
+from typing import Any, Final
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.ids import IdPrefix
@@ -10,6 +11,8 @@ from runloop_mcp.api.models.base import WireModel
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _ID = re.compile(rf"{IdPrefix.SECRET}_[A-Za-z0-9]{{21}}")
+
+_VALUE: Final[dict[str, Any]] = {"minLength": 4, "maxLength": 32_768}
 
 
 def refuse_bad_secret_name(name: str) -> None:
@@ -38,12 +41,12 @@ class SecretView(WireModel):
 class SecretCreateParams(WireModel):
     """A new secret."""
 
-    name: str
+    name: str = Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})
     """Letters, digits and underscores, not beginning with a digit; no other secret has it."""
-    value: SecretStr
+    value: SecretStr = Field(json_schema_extra=_VALUE)
 
 
 class SecretUpdateParams(WireModel):
     """A new value for a secret that is there."""
 
-    value: SecretStr
+    value: SecretStr = Field(json_schema_extra=_VALUE)

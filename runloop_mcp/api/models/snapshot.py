@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from runloop_mcp.api.models.base import PageParams, WireModel
+from runloop_mcp.api.models.base import NOT_BLANK, PageParams, WireModel
 
 
 class SnapshotStatus(StrEnum):
@@ -20,7 +20,7 @@ class SnapshotStatus(StrEnum):
 class SnapshotParams(WireModel):
     """What a snapshot is called: when it is made, and when that is changed."""
 
-    name: str | None = None
+    name: str | None = Field(default=None, json_schema_extra=NOT_BLANK)
     """Null or absent keeps the name, when it is changed; it can't be blank."""
     metadata: dict[str, str] | None = None
     """Replaces all of it, when it is changed."""

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from runloop_mcp.api.models.base import PageParams, WireModel
+from runloop_mcp.api.models.base import NOT_BLANK, PageParams, WireModel
 
 
 class ContentType(StrEnum):
@@ -31,7 +31,7 @@ class ObjectState(StrEnum):
 class ObjectCreateParams(WireModel):
     """A new object, to be uploaded."""
 
-    name: str
+    name: str = Field(json_schema_extra=NOT_BLANK)
     content_type: ContentType
     metadata: dict[str, str] | None = None
     ttl_ms: int | None = Field(default=None, gt=0)

@@ -45,11 +45,13 @@ class Stream:
         self._delivering = False
         self._late = False
         self.failure: BaseException | None = None
-        self._watch: asyncio.TimerHandle | None = self._loop.call_later(_SHORT_SECONDS, self._begin)
+        self._watched = False
 
-    def _begin(self) -> None:
-        self._watch = None
-        self._loop.add_reader(self._descriptor, self._readable)
+    def watch(self) -> None:
+        """Reads from now on whenever there is something; else nothing is read before the end."""
+        if self._open and not self._watched:
+            self._watched = True
+            self._loop.add_reader(self._descriptor, self._readable)
 
     @property
     def finished(self) -> bool:
@@ -89,6 +91,7 @@ class Stream:
         self._read()
         if self._waiting_bytes >= _HIGH_WATER and not self._paused and self._open:
             self._paused = True
+            self._watched = False
             self._loop.remove_reader(self._descriptor)
         self._progress()
 
@@ -120,7 +123,7 @@ class Stream:
     def _resume(self) -> None:
         if self._paused and self._open:
             self._paused = False
-            self._loop.add_reader(self._descriptor, self._readable)
+            self.watch()
 
     def process_ended(self) -> None:
         """Takes all that the process can have written; others that hold the pipe have a moment more."""
@@ -129,6 +132,8 @@ class Stream:
             while self._read() and rounds:  # the second round tells an end from a pause
                 rounds -= 1
         if self._open:
+            if not self._paused:
+                self.watch()
             self._loop.call_later(_GRACE_SECONDS, self._now_late)
         self._progress()
 
@@ -147,9 +152,7 @@ class Stream:
         """Stops reading; what was read is still handed on."""
         if self._open:
             self._open = False
-            if self._watch is not None:
-                self._watch.cancel()
-            else:
+            if self._watched:
                 self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)
 
@@ -175,6 +178,7 @@ class SandboxProcess(Process):
         """Called once it has ended and all of its output is with the sinks."""
         self._streams: tuple[Stream, ...] = ()
         self._feed: Feed | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._exit: Exit | None = None
         self._timed_out = False
@@ -184,6 +188,11 @@ class SandboxProcess(Process):
         """Takes over the engine's ends of the process's pipes."""
         self._streams = tuple(Stream(end, sink, self._spawn, self._maybe_done) for end, sink in outputs)
         self._feed = feed
+        self._watch = self._loop.call_later(_SHORT_SECONDS, self._watch_outputs)
+
+    def _watch_outputs(self) -> None:
+        for stream in self._streams:
+            stream.watch()
 
     def limit(self, seconds: float) -> None:
         """Kills the process after so long."""
@@ -206,8 +215,9 @@ class SandboxProcess(Process):
             signal = -code if code < 0 else None
             self._exit = Exit(128 - code if code < 0 else code, signal, timed_out=self._timed_out, limits=limits)
         self._exited.set()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._watch, self._timer):
+            if timer is not None:
+                timer.cancel()
         if self._feed is not None:
             self._feed.close()
         for stream in self._streams:

@@ -74,6 +74,8 @@ class SupervisedDevbox(Devbox, ABC):
 
     guarded: ClassVar[Mapping[str, str]] = {}
     """Programs with a copy that nobody may read: the kernel lets nobody look into what runs such a one."""
+    pipes = "/run/shells"
+    """The directory in it where the pipes of its shells lie."""
 
     def __init__(self, devbox_id: str, spec: DevboxSpec, connect: Connect, spawn: Spawn) -> None:
         self.id = devbox_id
@@ -226,9 +228,10 @@ class SupervisedDevbox(Devbox, ABC):
                 hint="The server has too many files open; end other commands and try again.",
                 retryable=True,
             ) from error
+        # A bare timer, and no scope of its own: a command of a millisecond would feel it.
+        deadline = call.get_loop().call_later(_ANSWER_SECONDS, _time_out, call)
         try:
-            with anyio.fail_after(_ANSWER_SECONDS):
-                word, number, _ = await call
+            word, number, _ = await call
         except TimeoutError as error:
             self.end("Its supervisor did not answer.")
             raise self._gone() from error
@@ -236,6 +239,8 @@ class SupervisedDevbox(Devbox, ABC):
             process.silence()
             self._spawn(process.kill)
             raise
+        finally:
+            deadline.cancel()
         if word != "started":
             self._processes.pop(token, None)
             process.abandon()
@@ -455,6 +460,11 @@ class SupervisedDevbox(Devbox, ABC):
 
 async def _nowhere(_: bytes) -> None:
     """Takes what is for nobody."""
+
+
+def _time_out(call: asyncio.Future[Answer]) -> None:
+    if not call.done():
+        call.set_exception(TimeoutError())
 
 
 def _close_unwanted(call: asyncio.Future[Answer]) -> None:

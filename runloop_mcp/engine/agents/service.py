@@ -10,7 +10,7 @@ from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.storage_object import ObjectState
 from runloop_mcp.engine.agents.checks import refuse_bad_agent
 from runloop_mcp.engine.clock import now_ms
-from runloop_mcp.engine.store import agents, idempotency, objects
+from runloop_mcp.engine.store import agents, devboxes, idempotency, objects
 from runloop_mcp.engine.store.database import Database
 
 
@@ -62,7 +62,8 @@ class EngineAgents(Agents):
 
     async def devbox_counts(self) -> AgentDevboxCounts:
         """See `Agents.devbox_counts`."""
-        return AgentDevboxCounts()
+        counts = await self._database.read(devboxes.count_agents)
+        return AgentDevboxCounts(counts=counts, total_count=sum(counts.values()))
 
 
 def _refuse_missing_object(connection: Connection, params: AgentCreateParams, now: int) -> None:

@@ -149,6 +149,7 @@ class EngineBenchmarks(Benchmarks):
             variables=benchmark.data.required_environment_variables,
             secrets=benchmark.data.required_secret_names,
         )
+        profile = await self._settled(profile)
         run_id = new_id(IdPrefix.BENCHMARK_RUN)
 
         def begin(connection: Connection) -> None:
@@ -185,6 +186,16 @@ class EngineBenchmarks(Benchmarks):
             return benchmark_runs.get(connection, started)
 
         return (await database.write(work, durable=True)).view()
+
+    async def _settled(self, profile: RunProfile) -> RunProfile:
+        """What is kept with a run of a benchmark, which outlives the request."""
+        settled = await self._engine.mounting.settled(profile.mounts or ())
+        if self._engine.mounting.secrets(settled):
+            raise InvalidRequest(
+                "A run of a benchmark is kept, and tokens of mounts are kept nowhere.",
+                hint="Leave the mount out here, and give it with the run of each scenario.",
+            )
+        return profile.model_copy(update={"mounts": settled or None})
 
     async def _row(self, benchmark_id: str) -> BenchmarkRow:
         return await self._engine.database.read(lambda connection: benchmarks.get(connection, benchmark_id))

@@ -11,6 +11,7 @@ from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.devbox.port import Files
+from runloop_mcp.engine.agents.mounted import with_programs
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.entrypoint import Entrypoints
@@ -110,6 +111,8 @@ class Boots:
             values = await engine.secrets.of(given.secrets.values())
             bound = {variable: values[name] for variable, name in given.secrets.items() if name in values}
             held.environment = {**given.environment_variables, **bound}
+            if row.data.agents:
+                held.environment = with_programs(held.environment)
             held.mask = Mask({**values, **engine.mounting.secrets(held.mounts)})
         held.run = run
         # Last: who finds it prepared takes the mask that is beside it.
@@ -149,6 +152,7 @@ class Boots:
             await self._launch_of_run(held, run, row)
         else:
             await self._standalone.launch(held, row)
+        held.mounts = []  # they are in it now, and may be large
 
     async def _launch_of_run(self, held: Held, run: RunRow, row: DevboxRow) -> None:
         engine = self._engine

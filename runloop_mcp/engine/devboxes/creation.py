@@ -9,6 +9,7 @@ from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxStatus, Devb
 from runloop_mcp.api.models.mounts import CodeMountOfDevbox, FileMount, Mount
 from runloop_mcp.api.models.scenario import LaunchParameters
 from runloop_mcp.devbox.port import Capability
+from runloop_mcp.engine.agents.mounted import agents_of
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.beginning import begin
@@ -33,7 +34,7 @@ async def create_devbox(
             return view(*await engine.database.read(lambda c: load(c, made)))
     row = await _startable(engine, params, principal)
     mounts = await engine.mounting.settled(_mounts(params))
-    row.data.has_mounts = bool(mounts)
+    row.data.has_mounts, row.data.agents = bool(mounts), agents_of(mounts)
 
     def work(connection: Connection) -> DevboxRow:
         # Looked up once more inside the transaction: the same key may have come to another server meanwhile.
@@ -76,7 +77,14 @@ async def _startable(engine: EngineContext, params: DevboxCreateParams, principa
     return _row(engine, params, principal, base, launch, capability)
 
 
+_HOSTED_ONLY = ("tunnel", "gateways", "mcp")
+"""What only the hosted service has, and what would be missed in a devbox without it."""
+
+
 def _refuse_faults(params: DevboxCreateParams) -> None:
+    for field in _HOSTED_ONLY:
+        if (params.model_extra or {}).get(field):
+            raise InvalidRequest(f"{field}: devboxes of this server can't have that.", hint="Leave it out.")
     if params.name is not None:
         refuse_blank_name(params.name)
     if params.snapshot_id is not None and (params.blueprint_id is not None or params.blueprint_name is not None):

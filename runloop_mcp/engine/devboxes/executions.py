@@ -1,6 +1,8 @@
 """Executions: commands started on a booted devbox, followed to their end, and kept."""
 
+import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.abc import TaskGroup
 
-from runloop_mcp.api.errors import ApiError, NotFound
+from runloop_mcp.api.errors import ApiError, Conflict, NotFound
 from runloop_mcp.api.models.devbox import (
     ExecuteParams,
     ExecutionDetails,
@@ -30,7 +32,7 @@ from runloop_mcp.engine.recordable import kept_call
 from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.store import executions, idempotency
 from runloop_mcp.engine.store.database import Database
-from runloop_mcp.engine.store.executions import ExecutionData, ExecutionRow, KeptOutput
+from runloop_mcp.engine.store.executions import ExecutionData, ExecutionRow, KeptDetails, KeptOutput
 
 if TYPE_CHECKING:
     from runloop_mcp.engine.devboxes.keeper import Held
@@ -58,9 +60,9 @@ class Running:
     began: float
     limits: Limits
     """What its devbox may use."""
-    kept: anyio.Event = field(default_factory=anyio.Event)
+    kept: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it is in the database, so that its id may be given away."""
-    done: anyio.Event = field(default_factory=anyio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
     killed: bool = False
 
     def snapshot(self) -> ExecutionRow:
@@ -83,7 +85,7 @@ class Running:
         return self.process if isinstance(self.process, ShellTurn) else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """A command that was asked for."""
 
@@ -134,7 +136,7 @@ class Executions:
             Output(self.path(box.id, request.execution_id, stream), quota_bytes=self._quota, inline_bytes=inline)
             for stream in (OutputStream.STDOUT, OutputStream.STDERR)
         )
-        started_ms, began = now_ms(), anyio.current_time()
+        started_ms, began = now_ms(), time.monotonic()
         stdin = (params.stdin or "").encode("utf-8", "surrogatepass")
         directory = _directory(params)
         process: Process
@@ -161,7 +163,7 @@ class Executions:
             start_time_ms=started_ms,
             end_time_ms=None,
             data=ExecutionData(
-                details=ExecutionDetails(
+                details=KeptDetails(
                     command=held.mask.text(params.command),
                     working_directory=held.mask.text(directory or _default_directory(box, params)),
                     attach_stdin=params.attach_stdin,
@@ -253,11 +255,10 @@ class Executions:
             executions.save(connection, executions.values_of(row))
             _keep_key(connection, running)
 
-        with anyio.CancelScope(shield=True):
-            if await self._keep(running, keep_end):
-                running.held.running.pop(row.id, None)  # it is in the store now; a thousand must not stay in memory
-                if row.data.call is not None and running.request.call is not None:
-                    running.request.call.recorded = True
+        if await self._keep(running, keep_end):
+            running.held.running.pop(row.id, None)  # it is in the store now; a thousand must not stay in memory
+            if row.data.call is not None and running.request.call is not None:
+                running.request.call.recorded = True
         running.kept.set()
         running.done.set()
         self._notify(running, row.id)
@@ -268,7 +269,11 @@ class Executions:
 
     async def _keep(self, running: Running, work: Callable[[Connection], None]) -> bool:
         try:
-            await self._database.write_soon(work)
+            try:
+                self._database.write_now(work)
+            except Conflict:
+                with anyio.CancelScope(shield=True):
+                    await self._database.write(work)
         except ApiError as error:
             # The caller still gets the result, and is told that it will not be found again.
             logger.warning("Execution %s could not be kept: %s", running.row.id, error)
@@ -292,7 +297,7 @@ class Executions:
         if (turn := running.turn) is not None:
             began = turn.began
             details.notes = [*running.request.notes, *turn.notes]
-        details.duration_ms = round((anyio.current_time() - began) * 1000) if began is not None else 0
+        details.duration_ms = round((time.monotonic() - began) * 1000) if began is not None else 0
         details.timed_out = end.timed_out
         details.signal = end.signal
         details.killed = running.killed or end.lost
@@ -329,29 +334,24 @@ class Executions:
 
     async def view(self, row: ExecutionRow, mask: Mask, *, last_n: int | None = None) -> ExecutionView:
         """An execution as the wire has it, with secrets covered."""
+        data, kept_details = row.data, row.data.details
+        notes = kept_details.notes
+        lines = last_n if last_n is not None else data.last_n
         ends: list[tuple[str, bool]] = []
-        notes = [*row.data.details.notes]
-        lines = last_n if last_n is not None else row.data.last_n
-        complete = row.status == ExecutionStatus.COMPLETED
-        for stream, kept in ((OutputStream.STDOUT, row.data.stdout), (OutputStream.STDERR, row.data.stderr)):
+        for stream, kept in ((OutputStream.STDOUT, data.stdout), (OutputStream.STDERR, data.stderr)):
+            if kept.total_bytes == 0:
+                ends.append(("", kept.dropped_bytes > 0))
+                continue
             path = self.path(row.devbox_id, row.id, stream)
+            complete = row.status == ExecutionStatus.COMPLETED
             try:
                 ends.append(await tail(kept, path, limit=_TAIL_BYTES, last_lines=lines, mask=mask, complete=complete))
             except NotFound as error:
                 ends.append(("", True))
-                notes = [*row.data.details.notes, str(error)]
-        details = row.data.details.model_copy(
-            update={
-                "notes": notes,
-                "stdout_bytes": row.data.stdout.total_bytes,
-                "stderr_bytes": row.data.stderr.total_bytes,
-                "stdout_dropped_bytes": row.data.stdout.dropped_bytes,
-                "stderr_dropped_bytes": row.data.stderr.dropped_bytes,
-                "duration_ms": row.data.details.duration_ms
-                if row.data.details.duration_ms is not None
-                else (row.end_time_ms or now_ms()) - row.start_time_ms,
-            }
-        )
+                notes = [*kept_details.notes, str(error)]
+        duration_ms = kept_details.duration_ms
+        if duration_ms is None:
+            duration_ms = (row.end_time_ms or now_ms()) - row.start_time_ms
         return ExecutionView(
             devbox_id=row.devbox_id,
             execution_id=row.id,
@@ -361,8 +361,22 @@ class Executions:
             stdout_truncated=ends[0][1],
             stderr=ends[1][0],
             stderr_truncated=ends[1][1],
-            shell_name=row.data.shell_name,
-            x_runloop_mcp=details,
+            shell_name=data.shell_name,
+            x_runloop_mcp=ExecutionDetails(
+                command=kept_details.command,
+                working_directory=kept_details.working_directory,
+                attach_stdin=kept_details.attach_stdin,
+                stdout_bytes=data.stdout.total_bytes,
+                stderr_bytes=data.stderr.total_bytes,
+                stdout_dropped_bytes=data.stdout.dropped_bytes,
+                stderr_dropped_bytes=data.stderr.dropped_bytes,
+                duration_ms=duration_ms,
+                timed_out=kept_details.timed_out,
+                killed=kept_details.killed,
+                signal=kept_details.signal,
+                limits=kept_details.limits,
+                notes=notes,
+            ),
         )
 
 

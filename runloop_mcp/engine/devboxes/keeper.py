@@ -243,7 +243,8 @@ class DevboxKeeper:
 
     async def release(self, held: Held, *, forget: bool) -> None:
         """Lets a devbox go; with `forget` for ever."""
-        if self._held.pop(held.id, None) is not None:
+        if self._held.get(held.id) is held:  # and not one that was taken since it was let go
+            del self._held[held.id]
             # Shielded: a lock that nobody knows any more would keep everyone out, this server too.
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(lambda: held.lock.release(forget=forget))

@@ -2,22 +2,19 @@
 
 import base64
 import os
-import time
 from pathlib import Path
 
 import anyio
 from anyio import to_thread
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound
-from runloop_mcp.api.models.devbox import OutputMatch, OutputMatches, OutputRange
+from runloop_mcp.api.models.devbox import OutputMatches, OutputRange
+from runloop_mcp.api.output_search import decode, search_lines
 from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.store.executions import KeptOutput
 
 INLINE_BYTES = 8_192
 """Output up to this size is kept in the execution's row: one write, and no file for each short command."""
-
-_SEARCH_SECONDS = 2.0
-_LINE_CHARACTERS = 500
 
 
 class Output:
@@ -207,11 +204,6 @@ def _whole_characters(data: bytes) -> int:
     return len(data)
 
 
-def decode(data: bytes) -> str:
-    """Valid text from any bytes: what is not UTF-8 becomes U+FFFD, and NUL as well, which JSON readers trip over."""
-    return data.decode("utf-8", "replace").replace("\0", "\ufffd")
-
-
 async def search(kept: KeptOutput, path: str, pattern: str, *, limit: int, mask: Mask) -> OutputMatches:
     """The lines of a stream in which a regular expression is found.
 
@@ -220,34 +212,4 @@ async def search(kept: KeptOutput, path: str, pattern: str, *, limit: int, mask:
         NotFound: The output's file is gone.
     """
     data = mask.output(await read_bytes(kept, path, 0, kept.total_bytes))
-    return await to_thread.run_sync(_search, data, pattern, limit)
-
-
-def _search(data: bytes, pattern: str, limit: int) -> OutputMatches:
-    import regex  # noqa: PLC0415 - 15 ms that only a search needs
-
-    try:
-        # The standard library's engine can't be stopped: a hostile pattern would hang the server for ever.
-        compiled = regex.compile(pattern)
-    except regex.error as error:
-        raise InvalidRequest(
-            f"The pattern is no regular expression: {error}.", hint="Escape special characters to find them literally."
-        ) from error
-    matches: list[OutputMatch] = []
-    total = offset = 0
-    end = time.monotonic() + _SEARCH_SECONDS
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        # Time that is used up becomes the shortest time-out there is, so that running out has one way.
-        left = max(end - time.monotonic(), 1e-6)
-        try:
-            text = decode(line)
-            if compiled.search(text, timeout=left, concurrent=len(text) > 1000):
-                total += 1
-                if len(matches) < limit:
-                    matches.append(OutputMatch(line_number=number, offset=offset, text=text[:_LINE_CHARACTERS]))
-        except TimeoutError as error:
-            raise InvalidRequest(
-                f"The search took longer than {_SEARCH_SECONDS:g} s.", hint="Use a simpler pattern."
-            ) from error
-        offset += len(line) + 1
-    return OutputMatches(matches=matches, total_matches=total, total_bytes=len(data))
+    return await to_thread.run_sync(search_lines, data, pattern, limit)

@@ -6,10 +6,11 @@ from sqlite3 import Connection
 from runloop_mcp.api.errors import NotFound
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecutionStatus, OutputStream
 from runloop_mcp.api.models.devbox_record import DevboxLog, DevboxLogs, DevboxUsage
+from runloop_mcp.api.output_search import decode
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.executions import stream_of
-from runloop_mcp.engine.devboxes.output import decode, shown_bytes
+from runloop_mcp.engine.devboxes.output import shown_bytes
 from runloop_mcp.engine.devboxes.sizes import limits_of
 from runloop_mcp.engine.secrets.masking import Mask
 from runloop_mcp.engine.store import devbox_logs, devboxes, events, executions

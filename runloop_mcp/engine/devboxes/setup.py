@@ -76,7 +76,8 @@ class Setup:
             LaunchFailed: It can't be put; the message says what, and how that failed.
             Unavailable: The devbox was lost.
         """
-        if not self._held.mounts and not self._row.data.launch_parameters.launch_commands:
+        launch = self._row.data.launch_parameters
+        if not self._held.mounts and (self._row.run_id is not None or not launch.launch_commands):
             return
         await self._note(DevboxStatus.INITIALIZING)
         try:

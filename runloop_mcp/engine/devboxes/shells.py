@@ -1,5 +1,6 @@
 """Named shells of a devbox: begun when they are first named; in each, one command after the other."""
 
+import time
 from dataclasses import replace
 
 import anyio
@@ -151,7 +152,7 @@ class ShellTurn(Process):
         command = self._named.as_first(self._command, self._begins_in)
         shell = await self._named.running(self._box, self._environment, self.notes)
         self._process = await shell.start(command, stdout=stdout, stderr=stderr)
-        self.began = anyio.current_time()
+        self.began = time.monotonic()
         self._settled.set()
         self._exit = await self._process.wait()
         if not shell.alive and not self._exit.lost:

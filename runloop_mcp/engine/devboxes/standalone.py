@@ -14,17 +14,15 @@ from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.devboxes.setup import Setup
 from runloop_mcp.engine.runs.launch import LaunchFailed
-from runloop_mcp.engine.store import devboxes
+from runloop_mcp.engine.store import devboxes, places
 from runloop_mcp.engine.store import mounts as kept_mounts
-from runloop_mcp.engine.store.devboxes import DevboxRow
+from runloop_mcp.engine.store.devboxes import BOOTING, DevboxRow
 
 logger = logging.getLogger(__name__)
 
 _END_SECONDS = 60.0
 _SNAPSHOT_SECONDS = 60.0
 """How long an end that nobody asked for waits for a snapshot that somebody has asked for."""
-
-_BOOTING = (DevboxStatus.QUEUED, DevboxStatus.PROVISIONING, DevboxStatus.INITIALIZING)
 
 
 class StandaloneDevboxes:
@@ -137,7 +135,7 @@ class StandaloneDevboxes:
             await self._end(await engine.keeper.hold(row.id))
         elif expired:
             await self._expire(row)
-        elif carry_on and row.status in _BOOTING:
+        elif carry_on and row.status in BOOTING:
             # Whoever began this boot is gone, and those who wait for the devbox do not boot it.
             held = await engine.keeper.hold(row.id)
             if not held.is_ready():
@@ -180,3 +178,4 @@ def _mark_ended(connection: Connection, devbox_id: str) -> None:
     row.expires_ms = None
     devboxes.save(connection, row, now_ms=now_ms())
     kept_mounts.forget(connection, devbox_id)
+    places.forget(connection, devbox_id)

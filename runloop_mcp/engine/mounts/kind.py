@@ -24,6 +24,7 @@ class MountKind(ABC, Generic[M]):
             NotFound: What it names is not there.
             InvalidRequest: A field is not valid.
             InvalidState: What it names can't be mounted (yet).
+            Unavailable: Devboxes here lack what it needs.
         """
 
     async def needs_network(self, mount: M) -> bool:  # noqa: ARG002 - for those that do

@@ -22,6 +22,7 @@ from runloop_mcp.engine.environments.site import Site, StepFailed
 from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.mounts.kind import MountKind
 from runloop_mcp.engine.runs.launch import user_of
+from runloop_mcp.engine.scoring.tools import UV, find_program, program_files, tool_folder
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.engine.store import built_tools
 from runloop_mcp.engine.store.database import Database
@@ -79,6 +80,7 @@ class Mounting:
             NotFound: What one names is not there.
             InvalidRequest: A field is not valid; the message names it.
             InvalidState: What one names can't be mounted (yet).
+            Unavailable: Devboxes here lack what one needs.
         """
         folders = Counter(folder_of(mount) for mount in mounts if isinstance(mount, CodeMountOfDevbox))
         for folder, number in folders.items():
@@ -151,11 +153,12 @@ class Mounting:
         return True
 
     async def _build_in(self, build: Build, row: DevboxRow, log: BuildLog) -> None:
-        base = row.data.base_snapshot
+        base, uv = row.data.base_snapshot, find_program(UV)
         spec = DevboxSpec(
             working_directory=row.data.working_directory,
             home_snapshot=base,
             work_snapshot=base,
+            read_only={tool_folder(UV): program_files(uv)} if uv else {},
             limits=SIZES["MEDIUM"],
             network=Network.HOST,
             user=user_of(row.data.launch_parameters),

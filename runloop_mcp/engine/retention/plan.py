@@ -15,7 +15,7 @@ from runloop_mcp.engine.store.retention import DevboxRecord
 
 _DAY_MS = 24 * 3600 * 1000
 _TOOLS_DAYS = 14
-"""How long what was built for scorers is kept without being used."""
+"""How long what was built for scorers and mounts is kept without being used."""
 _GONE = frozenset({DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE})
 _AT_WORK = frozenset({RunState.RUNNING, RunState.SCORING})
 
@@ -35,11 +35,11 @@ class What(StrEnum):
 class Why(StrEnum):
     """Why something goes."""
 
-    AGE = "its run ended long enough ago"
+    AGE = "its run or devbox ended long enough ago"
     SIZE = "everything that is kept takes too much of the disk"
-    ENDED = "its run has ended and needs it no more"
+    ENDED = "its run or devbox has ended and needs it no more"
     UNKNOWN = "no run or scenario needs it"
-    UNUSED = "no scorer has used it for long"
+    UNUSED = "no scorer or mount has used it for long"
     LEFT = "a server that ended left it"
     DELETED = "it was deleted, or its time is over"
 
@@ -154,12 +154,12 @@ class _Sorting:
                 record = self._survey.records.get(kept.id)
                 limited = record is not None and record.state is RunState.TIMEOUT
                 self._sort_own(item, kept.changed_ms, limited=limited)
+        elif kept.kind is KeptKind.SNAPSHOT and kept.id in self._survey.bases:
+            return
         elif kept.kind is KeptKind.SNAPSHOT and kept.id in self._survey.built_tools:
             key, used_ms = self._survey.built_tools[kept.id]
             if used_ms + _TOOLS_DAYS * _DAY_MS <= self._survey.now_ms:
                 self._others.append(Step(Why.UNUSED, [item], tools=key))
-        elif kept.kind is KeptKind.SNAPSHOT and kept.id in self._survey.bases:
-            return
         elif kept.kind is KeptKind.SNAPSHOT:
             record = self._frozen.get(kept.id) or self._pristine.get(kept.id)
             # The home from before the solver came goes with the frozen disk, for both to be scored again.

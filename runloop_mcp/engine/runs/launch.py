@@ -13,9 +13,9 @@ from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound, Unava
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioView
 from runloop_mcp.api.models.scoring import ScoringMode
+from runloop_mcp.api.output_search import decode
 from runloop_mcp.devbox.port import Command, Devbox, DevboxSpec, Driver, Files, Network, User, WorkOf
 from runloop_mcp.engine.devboxes.keeper import Held
-from runloop_mcp.engine.devboxes.output import decode
 from runloop_mcp.engine.devboxes.sizes import failure_reason, hit_notes, limits_of
 from runloop_mcp.engine.environments.build_log import BuildLog
 from runloop_mcp.engine.scenarios.launch_checks import launch_faults

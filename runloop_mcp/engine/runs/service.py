@@ -26,8 +26,9 @@ from runloop_mcp.engine.runs.scoring_job import ScoringJobs
 from runloop_mcp.engine.runs.states import ENDED, WITH_SCORE, Move, next_state
 from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
 from runloop_mcp.engine.scoring.scoring_devbox import Purpose, scoring_devbox_ids
-from runloop_mcp.engine.store import devboxes, events, runs
-from runloop_mcp.engine.store.devboxes import DevboxRow
+from runloop_mcp.engine.store import devboxes, events, places, runs
+from runloop_mcp.engine.store import mounts as kept_mounts
+from runloop_mcp.engine.store.devboxes import BOOTING, DevboxRow
 from runloop_mcp.engine.store.idempotency import RequestKey
 from runloop_mcp.engine.store.runs import RunRow
 
@@ -269,7 +270,7 @@ class EngineRuns(Runs):
             return
         elif row.state is RunState.SCORING:
             await self.carry_on(row)
-        elif status in (DevboxStatus.QUEUED, DevboxStatus.PROVISIONING):
+        elif status in BOOTING:
             # Whoever began this boot is gone, and those who wait for the devbox do not boot it. In the queue it keeps
             # its turn, which is that of its run.
             held = await self._engine.keeper.hold(row.devbox_id)
@@ -391,5 +392,7 @@ def _mark_ended(connection: Connection, devbox_id: str, reason: str | None) -> N
     row.status = DevboxStatus.SHUTDOWN if reason else DevboxStatus.FAILURE
     row.data.shutdown_reason = (row.data.shutdown_reason or reason) if reason else None
     devboxes.save(connection, row, now_ms=now_ms())
+    places.forget(connection, devbox_id)
+    kept_mounts.forget(connection, devbox_id)
     ended: dict[str, object] = {"status": row.status, "reason": row.data.shutdown_reason or row.data.failure_reason}
     events.append(connection, row.run_id, EventKind.DEVBOX, now_ms(), ended)

@@ -14,6 +14,7 @@ from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioEnvironmen
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.devbox.port import Capability
+from runloop_mcp.engine.agents.mounted import agents_of
 from runloop_mcp.engine.benchmarks.profile import profile_of
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
@@ -189,6 +190,7 @@ def _note_additions(row: RunRow, devbox: DevboxRow, profile: RunProfile, mounts:
     """What the run itself adds to the scenario's environment is part of what it starts from."""
     if mounts:
         devbox.data.has_mounts = True
+        devbox.data.agents = agents_of(mounts)
         devbox.data.pristine_home_snapshot = devbox.data.pristine_home_snapshot or new_id(IdPrefix.SNAPSHOT)
     if mounts or profile.launch_parameters is not None:
         row.data.scenario_environment_hash = row.data.environment_hash

@@ -31,6 +31,7 @@ _PASSED_ON: Final = re.compile(
     r"UV_(DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|INDEX_STRATEGY|PYTHON_INSTALL_MIRROR)"
     r"|UV_INDEX_.*_(USERNAME|PASSWORD)|UV_HTTP_(RETRIES|TIMEOUT)"
     r"|PIP_(INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|CERT|RETRIES|DEFAULT_TIMEOUT)"
+    r"|(NPM_CONFIG|npm_config)_(REGISTRY|registry|CAFILE|cafile|STRICT_SSL|strict_ssl)|NODE_EXTRA_CA_CERTS"
     r"|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)"
 )
 """Where packages come from is the machine's own affair; the variables that say so reach the builder."""

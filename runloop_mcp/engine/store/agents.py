@@ -45,6 +45,15 @@ def get(connection: sqlite3.Connection, agent_id: str) -> AgentView:
     return _view(values)
 
 
+def kept(connection: sqlite3.Connection, agent_id: str) -> AgentView | None:
+    """One agent, also one that is deleted, if there ever was it."""
+    values = connection.execute(
+        f"SELECT {_COLUMNS} FROM agents WHERE id = ?",  # noqa: S608 - constant column names
+        (agent_id,),
+    ).fetchone()
+    return None if values is None else _view(values)
+
+
 def newest(connection: sqlite3.Connection, name: str) -> AgentView | None:
     """The newest agent of a name, if there is one."""
     values = connection.execute(

@@ -218,22 +218,31 @@ class Database:
     async def write_soon(self, work: "Callable[[sqlite3.Connection], T]") -> T:
         """Like `write`, for a few small rows: on the event loop's own thread where nobody else is writing.
 
-        Such a commit appends to the journal and waits for nobody: no lock (a taken one sends it to the writing thread),
-        no flush, no checkpoint. It costs a fifth of two hand-overs between threads, and it is made for every command.
-
         Raises:
             Unavailable: The disk is full, or the database can't be opened or written, or has been closed.
             Conflict: Another process holds it.
         """
-        self._check()
-        if self._writer is None:  # opening and migrating take their time
-            return await self.write(work)
-        if self._here is None:
-            self._here = _Session(self.path, read_only=False, busy_timeout_seconds=0, checkpoints=False)
         try:
-            return self._here.transaction(work, durable=False)
+            return self.write_now(work)
         except Conflict:
             return await self.write(work)
+
+    def write_now(self, work: "Callable[[sqlite3.Connection], T]") -> T:
+        """Like `write`, for a few small rows, on the event loop's own thread.
+
+        Such a commit appends to the journal and waits for nobody: no lock, no flush, no checkpoint. It costs a fifth of
+        two hand-overs between threads, and it is made for every command.
+
+        Raises:
+            Unavailable: The disk is full, or the database can't be opened or written, or has been closed.
+            Conflict: Somebody else is writing, or the database has yet to be opened, which takes its time.
+        """
+        self._check()
+        if self._writer is None:
+            raise Conflict("The state database is not open yet.", retry_after=1)
+        if self._here is None:
+            self._here = _Session(self.path, read_only=False, busy_timeout_seconds=0, checkpoints=False)
+        return self._here.transaction(work, durable=False)
 
     async def aclose(self) -> None:
         """Finishes the work that was asked for and closes the file. Can be called repeatedly."""

@@ -82,6 +82,8 @@ class DevboxData(BaseModel):
     """The blueprint that it was made from."""
     name: str | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
+    agents: list[str] = Field(default_factory=list)
+    """The names of the agents that it has; their programs are on its PATH."""
     own: OwnData | None = None
     """None where it belongs to a run."""
 
@@ -96,6 +98,9 @@ class DevboxData(BaseModel):
 
 ENDED = (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE)
 """Statuses that nothing leaves."""
+
+BOOTING = (DevboxStatus.QUEUED, DevboxStatus.PROVISIONING, DevboxStatus.INITIALIZING)
+"""Statuses before a devbox is first up."""
 
 _COLUMNS = "id, run_id, status, create_time_ms, end_time_ms, expires_ms, data"
 
@@ -220,6 +225,16 @@ def own_living(connection: sqlite3.Connection) -> list[DevboxRow]:
         ENDED,
     ).fetchall()
     return [_row(values) for values in rows]
+
+
+def count_agents(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many devboxes that have not ended have each agent, by the agent's name."""
+    found = connection.execute(
+        "SELECT agent.value, count(*) FROM devboxes, json_each(devboxes.data, '$.agents') AS agent"
+        " WHERE devboxes.status NOT IN (?, ?) GROUP BY agent.value ORDER BY agent.value",
+        ENDED,
+    ).fetchall()
+    return {name: int(number) for name, number in found}
 
 
 def begin_time(row: DevboxRow, *, now_ms: int) -> None:

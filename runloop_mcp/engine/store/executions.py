@@ -1,30 +1,37 @@
 """Executions in the database. Every function runs on the database's threads, inside its transaction."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from runloop_mcp.api.errors import NotFound
-from runloop_mcp.api.models.devbox import ExecutionDetails, ExecutionStatus
+from runloop_mcp.api.models.devbox import ExecutionStatus
+
+# Plain classes, and no models: one of each is made, changed and written for every command, which is a good part of what
+# a short one costs.
 
 
-class KeptOutput(BaseModel):
+@dataclass(slots=True)
+class KeptOutput:
     """Where one stream of an execution is kept."""
-
-    model_config = ConfigDict(defer_build=True)
 
     inline: str | None = None
     """All of it in base 64, where it is small; otherwise it is a file."""
     total_bytes: int = 0
     dropped_bytes: int = 0
 
+    def members(self) -> dict[str, Any]:
+        """As it is kept."""
+        if self.total_bytes == self.dropped_bytes == 0:
+            return {"inline": self.inline}
+        return {"inline": self.inline, "total_bytes": self.total_bytes, "dropped_bytes": self.dropped_bytes}
 
-class KeptCall(BaseModel):
+
+@dataclass(slots=True)
+class KeptCall:
     """The call of a tool that an execution was made by, for the run's record; its command is the execution's."""
-
-    model_config = ConfigDict(defer_build=True)
 
     tool: str
     arguments: dict[str, object]
@@ -32,24 +39,85 @@ class KeptCall(BaseModel):
     start_time_ms: int
 
 
-class ExecutionData(BaseModel):
+@dataclass(slots=True)
+class KeptDetails:
+    """What `ExecutionDetails` tells of an execution, but for what its output tells."""
+
+    command: str = ""
+    working_directory: str = ""
+    attach_stdin: bool = False
+    duration_ms: int | None = None
+    timed_out: bool = False
+    killed: bool = False
+    signal: int | None = None
+    limits: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ExecutionData:
     """What an execution keeps beside the columns that are searched."""
 
-    model_config = ConfigDict(defer_build=True)
-
-    details: ExecutionDetails
+    details: KeptDetails
     call: KeptCall | None = None
     """Kept here where the call had not returned before the execution ended: one commit is then enough for both."""
-    stdout: KeptOutput = Field(default_factory=KeptOutput)
-    stderr: KeptOutput = Field(default_factory=KeptOutput)
+    stdout: KeptOutput = field(default_factory=KeptOutput)
+    stderr: KeptOutput = field(default_factory=KeptOutput)
     last_n: int | None = None
     shell_name: str | None = None
 
+    def text(self) -> str:
+        """As it is kept: members at their defaults are left out."""
+        details, call = self.details, self.call
+        members: dict[str, Any] = {
+            "details": {
+                "command": details.command,
+                "working_directory": details.working_directory,
+                "duration_ms": details.duration_ms,
+            },
+            "stdout": self.stdout.members(),
+            "stderr": self.stderr.members(),
+        }
+        for name in _RARE:
+            if value := getattr(details, name):
+                members["details"][name] = value
+        if call is not None:
+            members["call"] = {
+                "tool": call.tool,
+                "arguments": call.arguments,
+                "principal": call.principal,
+                "start_time_ms": call.start_time_ms,
+            }
+        if self.last_n is not None:
+            members["last_n"] = self.last_n
+        if self.shell_name is not None:
+            members["shell_name"] = self.shell_name
+        return _ENCODE(members)
 
-class ExecutionRow(BaseModel):
+    @classmethod
+    def of(cls, text: str) -> "ExecutionData":
+        """What was kept; members that this version does not know are passed over."""
+        kept = json.loads(text)
+        details = {name: value for name, value in kept["details"].items() if name in _OF_DETAILS}
+        call = kept.get("call")
+        return cls(
+            KeptDetails(**details),
+            KeptCall(**call) if call is not None else None,
+            KeptOutput(**kept["stdout"]),
+            KeptOutput(**kept["stderr"]),
+            kept.get("last_n"),
+            kept.get("shell_name"),
+        )
+
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_OF_DETAILS = frozenset(each.name for each in fields(KeptDetails))
+_RARE = ("attach_stdin", "timed_out", "killed", "signal", "limits", "notes")
+
+
+@dataclass(slots=True)
+class ExecutionRow:
     """An execution as it is stored."""
-
-    model_config = ConfigDict(defer_build=True)
 
     id: str
     devbox_id: str
@@ -66,7 +134,8 @@ Values = tuple[str, str, str, int | None, int, int | None, str, int]
 
 def values_of(row: ExecutionRow) -> Values:
     """The execution as it stands."""
-    data = row.data.model_dump_json()
+    # Half of a surrogate pair is no character, and would keep everyone from reading the record.
+    data = row.data.text().encode("utf-8", "replace").decode()
     events = 1 if row.data.call is None else 2
     return (row.id, row.devbox_id, row.status, row.exit_status, row.start_time_ms, row.end_time_ms, data, events)
 
@@ -122,11 +191,11 @@ def _row(values: Sequence[Any]) -> ExecutionRow:
     return ExecutionRow(
         id=values[0],
         devbox_id=values[1],
-        status=values[2],
+        status=ExecutionStatus(values[2]),
         exit_status=values[3],
         start_time_ms=values[4],
         end_time_ms=values[5],
-        data=ExecutionData.model_validate_json(values[6]),
+        data=ExecutionData.of(values[6]),
     )
 
 

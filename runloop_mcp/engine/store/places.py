@@ -91,6 +91,11 @@ def leave(connection: sqlite3.Connection, devbox_id: str, server: str) -> None:
     connection.execute("DELETE FROM places WHERE devbox_id = ? AND server = ?", (devbox_id, server))
 
 
+def forget(connection: sqlite3.Connection, devbox_id: str) -> None:
+    """Takes a devbox that has ended out of the queue, whichever server put it there."""
+    connection.execute("DELETE FROM places WHERE devbox_id = ?", (devbox_id,))
+
+
 def leave_all(connection: sqlite3.Connection, server: str) -> None:
     """Takes the places of a server away. Those of its devboxes that wait keep their turn, for the next server."""
     connection.execute("DELETE FROM places WHERE server = ? AND given", (server,))

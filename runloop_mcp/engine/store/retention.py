@@ -72,7 +72,7 @@ def inline_bytes(connection: sqlite3.Connection, devbox_id: str) -> int:
 
 
 def prune(connection: sqlite3.Connection, record: DevboxRecord, now_ms: int) -> None:
-    """Takes a devbox's outputs, copies of files and idempotency keys out of the store; its record stays."""
+    """Takes a devbox's outputs, logs, copies of files and idempotency keys out of the store; its record stays."""
     connection.execute(
         "UPDATE executions SET data = json_remove(data, '$.stdout.inline', '$.stderr.inline') WHERE devbox_id = ?",
         (record.id,),
@@ -82,7 +82,9 @@ def prune(connection: sqlite3.Connection, record: DevboxRecord, now_ms: int) -> 
         " '$.frozen_snapshot') WHERE id = ?",
         (now_ms, record.id),
     )
-    # The scopes of keys are those of engine/devboxes/executions.py and engine/runs/start.py.
+    connection.execute("DELETE FROM devbox_logs WHERE devbox_id = ?", (record.id,))
+    # The scopes of keys are those of engine/devboxes/ and engine/runs/start.py.
     connection.execute(
-        "DELETE FROM idempotency_keys WHERE scope = ? OR target_id = ?", (f"execute:{record.id}", record.run_id)
+        "DELETE FROM idempotency_keys WHERE scope = ? OR target_id = ?",
+        (f"execute:{record.id}", record.run_id or record.id),
     )

@@ -126,7 +126,7 @@ def _errors(route: Route, *, needs_key: bool) -> dict[str, Any]:
     if route.method != "GET":
         general |= {409}
     if route.body is not None or route.form is not None:
-        general |= {413}
+        general |= {404, 413}  # what a body names may not be there
     answers: dict[str, Any] = {}
     for status in sorted(general | set(route.errors)):
         reason = route.errors.get(status)

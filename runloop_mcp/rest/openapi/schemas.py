@@ -59,6 +59,14 @@ class _WireSchema(GenerateJsonSchema):
         default = {"default": json_schema.pop("default")} if "default" in json_schema else {}
         return {"anyOf": [json_schema, {"type": "null"}], **default}
 
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Likewise what stands under a name of the client's own."""
+        json_schema = super().dict_schema(schema)
+        values = json_schema.get("additionalProperties")
+        if self.mode == "validation" and isinstance(values, dict):
+            json_schema["additionalProperties"] = {"anyOf": [values, {"type": "null"}]}
+        return json_schema
+
     def field_is_required(
         self,
         field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField,

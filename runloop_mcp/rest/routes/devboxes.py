@@ -25,6 +25,7 @@ _CREATE_SECONDS: Final = 20.0
 
 _LONGEST_WAIT_SECONDS: Final = 30.0
 _ENDED: Final = frozenset({DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN})
+_NO_BASE: Final = {404: "There is no such blueprint, snapshot, object or agent."}
 _NOT_FOUND: Final = {404: "Devbox not found."}
 
 
@@ -115,8 +116,8 @@ async def usage(call: Call, devbox_id: str) -> DevboxUsage:
 
 ROUTES: Final = (
     get("/v1/devboxes", _TAG, list_, items="devboxes"),
-    post("/v1/devboxes", _TAG, create),
-    post("/v1/devboxes/create_and_await_running", _TAG, create_and_await_running),
+    post("/v1/devboxes", _TAG, create, errors=_NO_BASE),
+    post("/v1/devboxes/create_and_await_running", _TAG, create_and_await_running, errors=_NO_BASE),
     get("/v1/devboxes/{devbox_id}", _TAG, retrieve, errors=_NOT_FOUND),
     post("/v1/devboxes/{devbox_id}", _TAG, update, errors=_NOT_FOUND),
     post(

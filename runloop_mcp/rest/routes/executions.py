@@ -41,8 +41,26 @@ _NO_DEVBOX: Final = {404: "Devbox not found."}
 _NOT_FOUND: Final = {404: "Devbox or execution not found."}
 _EVENTS: Final = {
     "text/event-stream": {
-        "type": "string",
-        "description": 'Events `data: {"output", "offset"}`; `offset` is the byte just past the output.',
+        "description": "The events: output, or an error that ends the stream early.",
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "event": {"type": "string", "enum": ["message", "error"]},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": {
+                    "description": "Output, and the byte just past it; or the status and message of an error.",
+                    "type": "object",
+                    "properties": {
+                        "output": {"type": "string"},
+                        "offset": {"type": "integer", "minimum": 0},
+                        "code": {"type": "integer"},
+                        "message": {"type": "string"},
+                    },
+                },
+            },
+        },
     }
 }
 

@@ -31,15 +31,14 @@ def budget_line(budget: Budget | Mapping[str, int | None] | None) -> str:
     """What is left, as in "Left: 42 min, 12 commands."; empty where nothing is limited."""
     if budget is None:
         return ""
-    if not isinstance(budget, Budget):
-        budget = Budget.model_validate({name: budget.get(name) for name in Budget.model_fields})
+    left = dict(budget)
     parts = []
-    if budget.time_left_seconds is not None:
-        parts.append(span(max(0, budget.time_left_seconds)) if budget.time_left_seconds >= 10 else "under 10 s")
-    if budget.commands_left is not None:
-        parts.append(amount(budget.commands_left, "command"))
-    if budget.attempts_left is not None:
-        parts.append(amount(budget.attempts_left, "further attempt"))
+    if (seconds := left.get("time_left_seconds")) is not None:
+        parts.append(span(seconds) if seconds >= 10 else "under 10 s")
+    if (commands := left.get("commands_left")) is not None:
+        parts.append(amount(commands, "command"))
+    if (attempts := left.get("attempts_left")) is not None:
+        parts.append(amount(attempts, "further attempt"))
     return f"Left: {', '.join(parts)}." if parts else ""
 
 

@@ -25,7 +25,7 @@ _PARTS = ("devboxes", "layers", "lock", "removed", "snapshots", "tools", "trash"
 _ALWAYS = {"gc.lock", "secrets.lock", "locks", "outputs", "sandbox", "servers", *(f"sandbox/{part}" for part in _PARTS)}
 
 
-def engine_on(state: Path, *, days: float = 14, size: int = 10**10, **settings: float) -> EmbeddedEngine:
+def engine_on(state: Path, *, days: float = 14, size: int = 10**10, **settings: object) -> EmbeddedEngine:
     """A server on a state directory, which keeps what is kept for a limited time for so long and so much."""
     chosen = EngineSettings(retention_days=days, retention_bytes=size, **settings)  # type: ignore[arg-type]
     return EmbeddedEngine(state, SandboxDriver(state), settings=chosen)

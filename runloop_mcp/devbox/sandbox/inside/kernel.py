@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -38,6 +39,7 @@ _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIGKILL = 9
 _UNLIMITED = (1 << 64) - 1
+_SIGNAL_SET_BYTES = 128
 
 LABEL = 10
 """RLIMIT_LOCKS, which limits nothing since Linux 2.4.25: every process inherits it, and everyone may read it."""
@@ -145,17 +147,24 @@ def label_children(label: int, secret: int) -> None:
     The filter on system calls lets nobody set it who does not know the secret, which goes along in a register that the
     call itself does not use.
     """
-    wanted = _Limit(label, _UNLIMITED)
-    done = libc.syscall(
-        ctypes.c_long(_SYS_PRLIMIT64),
-        ctypes.c_int(0),
-        ctypes.c_int(LABEL),
-        ctypes.byref(wanted),
-        None,
-        ctypes.c_uint64(secret),
-        ctypes.c_uint64(0),
-    )
-    _check(done, "prlimit RLIMIT_LOCKS")
+    _label.soft = label
+    _check(_set_label(_SYS_PRLIMIT64, 0, LABEL, _label_place, None, secret, 0), "prlimit RLIMIT_LOCKS")
+
+
+_label = _Limit(0, _UNLIMITED)
+_label_place = ctypes.addressof(_label)
+_set_label = libc["syscall"]  # a function of its own, so that its arguments are no other call's
+_set_label.argtypes = (
+    ctypes.c_long, ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64,
+)  # fmt: skip
+
+
+def signal_descriptor(number: int) -> int:
+    """A descriptor that reads as ready while this signal, which has to be blocked, is there to be taken."""
+    wanted = (1 << (number - 1)).to_bytes(8, sys.byteorder).ljust(_SIGNAL_SET_BYTES, bytes(1))
+    descriptor = libc.signalfd(-1, wanted, os.O_NONBLOCK | os.O_CLOEXEC)
+    _check(0 if descriptor >= 0 else -1, "signalfd")
+    return int(descriptor)
 
 
 def drop_all_capabilities() -> None:

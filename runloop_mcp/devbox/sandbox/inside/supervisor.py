@@ -125,14 +125,12 @@ class Supervisor:
 
     def serve(self) -> None:
         """Serves until the engine closes its end."""
-        wake, waker = os.pipe()
-        os.set_blocking(waker, False)
-        os.set_blocking(wake, False)
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # for pid 1 that means to ignore it; Python's own would raise
-        _signal.signal(_signal.SIGCHLD, lambda _number, _frame: None)
-        _signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        # Read and not handled: a handler would be run in the middle of waiting, which then begins again.
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGCHLD,))
+        ended = kernel.signal_descriptor(_signal.SIGCHLD)
         poll = select.poll()
-        poll.register(wake, select.POLLIN)
+        poll.register(ended, select.POLLIN)
         poll.register(self._channel.fileno(), select.POLLIN)
         self._answer("ready", 0)
         requests = self._channel.fileno()
@@ -143,7 +141,7 @@ class Supervisor:
                         return
                 else:
                     try:
-                        os.read(wake, 4096)
+                        os.read(ended, 4096)
                     except BlockingIOError:
                         pass
             self._reap()

@@ -157,7 +157,8 @@ async def test_answers_of_later_versions_are_understood() -> None:
         assert (box.status, box.metadata) == ("hibernating", {})
         assert box.model_dump()["colour"] == "red"
         listed = await runloop.devboxes.list(DevboxListParams(limit=3))
-        assert (listed.total_count, listed.has_more, server.asked[1].query) == (1, False, "limit=3")
+        assert (listed.total_count, listed.has_more) == (1, False)
+        assert server.asked[1].query.startswith("limit=3")
 
 
 async def test_ids_cannot_reach_other_places() -> None:

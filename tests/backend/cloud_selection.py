@@ -1,0 +1,27 @@
+"""The contract tests that the cloud backend passes in the default suite; with --full-size it passes all of them."""
+
+CLOUD = (
+    "test_a_command_gets_its_variables_and_its_input",
+    "test_commands_start_in_the_working_directory",
+    "test_the_time_limit_ends_the_command_and_what_it_started",
+    "test_a_long_command_is_polled_to_its_end",
+    "test_large_output_is_kept_whole_and_read_by_range",
+    "test_output_is_searched_by_regular_expression",
+    "test_characters_are_not_torn_between_ranges",
+    "test_calls_side_by_side_with_one_key_execute_once",
+    "test_a_canceled_call_leaves_no_command_behind",
+    "test_files_are_written_and_read",
+    "test_what_is_not_there_is_not_found",
+    "test_a_solved_run_goes_from_running_to_scored_to_completed",
+    "test_a_score_is_final",
+    "test_wrong_moves_are_errors_of_the_tree",
+    "test_every_run_counts_as_an_attempt_of_its_principal",
+    "test_variables_and_secrets_reach_commands_and_scorers",
+    "test_a_record_goes_on_where_its_reader_was",
+    "test_the_archive_of_a_run_holds_what_happened_in_it",
+    "test_a_key_scores_and_completes_one_run",
+    "test_a_named_shell_keeps_its_state",
+    "test_input_and_interrupts_are_for_one_execution",
+    "test_pages_and_filters",
+    "test_an_object_is_uploaded_completed_and_read",
+)
