@@ -36,7 +36,8 @@ class Settings(BaseSettings):
         default_factory=list, description=f"Further folders of scenarios, separated by `{os.pathsep}`."
     )
     backend: Literal["local", "cloud"] = Field(
-        default="local", description="Who keeps scenarios, runs and scores: `local` or `cloud`."
+        default="local",
+        description="Who keeps scenarios, runs and scores: `local` (this machine) or `cloud` (Runloop).",
     )
     devbox: Literal["sandbox", "docker"] = Field(
         default="sandbox",
