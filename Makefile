@@ -46,6 +46,7 @@ bench: $(READY) $(SDKS) ## figures, as ratios to a floor measured in the same ru
 
 proof: $(READY) $(SDKS) ## the long runs at full size, the installed size and the Docker image
 	@$(BIN)/python -m pytest -n $(WORKERS) --full-size
+	@$(BIN)/python benchmarks/faults.py
 	@$(BIN)/python scripts/attack-table
 
 attacks: $(READY) ## carries out every known attack, and prints what came of each

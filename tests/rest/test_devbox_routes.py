@@ -124,6 +124,7 @@ def test_a_disk_is_kept_and_begun_from(client: httpx.Client) -> None:
         listed = client.get("/v1/devboxes/disk_snapshots", params=query).json()
         assert [each["id"] for each in listed["snapshots"]] == [snapshot["id"]]
     assert client.get("/v1/devboxes/disk_snapshots", params={"metadata[of]": "other"}).json()["snapshots"] == []
+    assert client.get("/v1/devboxes/disk_snapshots/list_public").json()["total_count"] == 0
     other = running_devbox(client, snapshot_id=snapshot["id"])
     assert executed(client, other, "cat ~/file")["stdout"] == "kept\n"
     for each in (devbox, other):
