@@ -96,7 +96,8 @@ class JobRunner:
 
     async def _take_trials(self, job: JobRow, trials: list[TrialRow], left: Iterator[TrialRow]) -> None:
         for trial in left:
-            await Trial(self._engine.database, self._ports, job, trial).carry_out()
+            usual = self._engine.settings.keep_alive_seconds
+            await Trial(self._engine.database, self._ports, job, trial, usual_run_seconds=usual).carry_out()
             if all(each.ended for each in trials if each.agent == trial.agent):
                 await self._finish_agent(job, trial.agent)
             self._engine.changes.notify(job.id)
