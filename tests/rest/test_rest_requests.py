@@ -32,7 +32,7 @@ def test_what_is_no_operation_is_not_found(client: httpx.Client, method: str, pa
         (b"{", "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
         (b'{"name": "\\ud800"}', "not valid JSON"),
-        (b'{"name": NaN}', "not valid JSON"),
+        (b'{"input_context": {"problem_statement": "a", "additional_context": NaN}}', "not valid JSON"),
         (b'{"name": "\xff"}', "not valid JSON"),
         (b"[]", "not an object"),
         (b"null", "not an object"),
