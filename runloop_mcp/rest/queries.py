@@ -20,7 +20,7 @@ def read_query(model: type[BaseModel], query: bytes) -> BaseModel:
         InvalidRequest: A value is not valid; the message names it.
     """
     if not query:
-        return model.model_construct() if not _required(model) else _validated(model, {})
+        return model() if not _required(model) else _validated(model, {})
     given: dict[str, Any] = {}
     metadata: dict[str, list[str]] = {}
     lists: dict[str, list[str]] = {}
