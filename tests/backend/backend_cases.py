@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import cloud_selection
+import far_end
 from pydantic import SecretStr
 
 from runloop_mcp.api.backend import Backend
@@ -35,6 +36,18 @@ def _engine(folder: Path, settings: dict[str, Any]) -> EmbeddedEngine:
 def _embedded(folder: Path) -> OpenWith:
     def open_with(**settings: Any) -> AbstractAsyncContextManager[Backend]:
         return _engine(folder, settings)
+
+    return open_with
+
+
+def _over_runloop(folder: Path) -> OpenWith:
+    """The engine over Runloop devboxes, and at the far end of a socket the REST face over another engine."""
+
+    def open_with(**settings: Any) -> AbstractAsyncContextManager[Backend]:
+        from runloop_mcp.devbox.runloop.driver import RunloopDriver  # noqa: PLC0415 - only this case pays for it
+
+        driver = RunloopDriver(folder, far_end.address(), SecretStr(far_end.KEY))
+        return EmbeddedEngine(folder, driver, settings=EngineSettings(**settings))
 
     return open_with
 
@@ -104,5 +117,6 @@ _CLOUD = BackendCase(
     keeps_keys_as_given=False,
     default=frozenset(cloud_selection.CLOUD),
 )
-CASES = (_EMBEDDED, _CLOUD)
+_RUNLOOP = BackendCase("runloop", _over_runloop)
+CASES = (_EMBEDDED, _CLOUD, _RUNLOOP)
 """Every test of the contract runs on every backend."""
