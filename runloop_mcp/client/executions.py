@@ -165,6 +165,14 @@ class ExecutionCalls(Calls):
 
 
 def _chunk(event: dict[str, Any], offset: int) -> OutputChunk:
+    """The output of an event.
+
+    Raises:
+        httpx.RemoteProtocolError: It tells of an error. Asked again from here, the server says it as an answer, or has
+            mended it.
+    """
+    if "output" not in event and "code" in event:
+        raise httpx.RemoteProtocolError("the stream was broken off")
     text = str(event.get("output") or "")
     end = event.get("offset")
     return OutputChunk(text, offset, end if isinstance(end, int) else offset + len(text.encode("utf-8", "replace")))

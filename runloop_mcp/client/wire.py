@@ -42,6 +42,8 @@ class Deadlines:
     """Until the answer has come."""
     long_read: float = 600
     """Likewise for commands, files and snapshots."""
+    hold: float = 20
+    """How long a server may hold back the answer to `score` and `complete`, beside that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,33 @@ async def test_an_agent_is_told_its_task(open_backend: OpenBackend) -> None:
         assert outcome.average_score == 1.0
 
 
+async def test_secrets_of_an_agent_are_told_to_nobody(open_backend: OpenBackend) -> None:
+    """Not even where it prints one and fails."""
+    async with open_backend() as backend:
+        await keep_secret(backend, "DEPLOY_KEY", "hush-4711-hush")
+        outcome = await one_outcome(
+            backend,
+            agent("echo it is $KEY >&2; exit 1", agent_environment={"secrets": {"KEY": "DEPLOY_KEY"}}),
+            scenario_ids=await scenarios(backend, 1),
+        )
+        told = outcome.model_dump_json()
+        assert "it is [DEPLOY_KEY" in told
+        assert "hush-4711-hush" not in told
+
+
+async def test_a_run_lasts_as_long_as_its_agent_may(open_backend: OpenBackend) -> None:
+    """Where runs have less time than the agent is given; a scenario that says how long its runs last keeps that."""
+    async with open_backend() as backend:
+        (open_end,) = await scenarios(backend, 1)
+        limited = (await backend.scenarios.create(greeting(keep_alive_seconds=600))).id
+        outcome = await one_outcome(backend, agent(SOLVES, timeout_seconds=7200), scenario_ids=[open_end, limited])
+        lasting = {}
+        for run in await runs_of(backend, outcome):
+            devbox = await backend.devboxes.retrieve(run.devbox_id)
+            lasting[run.scenario_id] = devbox.launch_parameters.keep_alive_time_seconds
+        assert lasting == {open_end: 7800, limited: 600}
+
+
 async def test_attempts_are_made_as_many_at_once_as_asked_for(open_backend: OpenBackend) -> None:
     """Each attempt is a run of its own; one at a time means that the next begins when the last has ended."""
     async with open_backend() as backend:
@@ -176,15 +203,15 @@ async def test_an_agent_whose_time_is_out_is_ended_and_scored(open_backend: Open
     async with open_backend() as backend:
         outcome = await one_outcome(
             backend,
-            agent(f"{SOLVES}; sleep 600", timeout_seconds=10),
+            agent(f"{SOLVES}; sleep 600", timeout_seconds=600),
             scenario_ids=await scenarios(backend, 1),
-            orchestrator_config={"timeout_multiplier": 0.05},
+            orchestrator_config={"timeout_multiplier": 0.001},
         )
         assert (outcome.n_timeout, outcome.n_completed) == (1, 0)
         (trial,) = outcome.scenario_outcomes
         assert (trial.state, trial.score) == ("TIMEOUT", 1.0)
         assert trial.failure_reason is not None
-        assert "0.5 s" in trial.failure_reason.exception_message
+        assert "0.6 s" in trial.failure_reason.exception_message
 
 
 async def test_what_can_not_be_started_is_told_and_the_rest_goes_on(open_backend: OpenBackend) -> None:
