@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import cloud_selection
 import far_end
+import runloop_selection
 from pydantic import SecretStr
 
 from runloop_mcp.api.backend import Backend
@@ -104,6 +105,14 @@ class BackendCase:
     """Whether it counts the attempts of each principal; over the wire all callers of a server have its one key."""
     keeps_keys_as_given: bool = True
     """Whether an idempotency key is kept as it is, and so can be one that can't; over the wire goes its hash."""
+    reaches_this_machine: bool = True
+    """Whether devboxes that may use a network reach this machine; the cloud's reach what its policies let through."""
+    has_rights_outside_home: bool = True
+    """Whether directories outside home can be made; in Runloop devboxes that takes sudo, which this far end has not."""
+    tells_limits: bool = True
+    """Whether a command learns which limit ended it; the wire's devboxes don't tell."""
+    observes: bool = True
+    """Whether devboxes tell of processes, changed files and the network; the wire has no call for that."""
     default: frozenset[str] | None = None
     """The tests that run without --full-size, by name; None: all."""
 
@@ -117,6 +126,14 @@ _CLOUD = BackendCase(
     keeps_keys_as_given=False,
     default=frozenset(cloud_selection.CLOUD),
 )
-_RUNLOOP = BackendCase("runloop", _over_runloop)
+_RUNLOOP = BackendCase(
+    "runloop",
+    _over_runloop,
+    reaches_this_machine=False,
+    has_rights_outside_home=False,
+    tells_limits=False,
+    observes=False,
+    default=frozenset(runloop_selection.RUNLOOP),
+)
 CASES = (_EMBEDDED, _CLOUD, _RUNLOOP)
 """Every test of the contract runs on every backend."""
