@@ -45,7 +45,7 @@ async def test_scorers_are_kept_found_and_changed(open_backend: OpenBackend) -> 
         assert ([s.type for s in first.items], first.total_count, first.has_more) == (["kind-2", "kind-1"], 3, True)
         second = await backend.scorers.list(ScorerListParams(limit=2, starting_after=first.items[-1].id))
         assert ([s.type for s in second.items], second.has_more) == (["other"], False)
-        assert [s.type for s in (await backend.scorers.list(ScorerListParams(search="OTH"))).items] == ["other"]
+        assert [s.type for s in (await backend.scorers.list(ScorerListParams(search="OTHER"))).items] == ["other"]
         with pytest.raises(NotFound):
             await backend.scorers.retrieve("scs_missing")
         with pytest.raises(InvalidRequest, match="start after"):
