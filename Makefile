@@ -41,11 +41,12 @@ fix: $(READY) ## formats, and mends what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY) ## figures, as ratios to a floor measured in the same run
+bench: $(READY) $(SDKS) ## figures, as ratios to a floor measured in the same run
 	@$(BIN)/python benchmarks/run.py
 
 proof: $(READY) $(SDKS) ## the long runs at full size, the installed size and the Docker image
 	@$(BIN)/python -m pytest -n $(WORKERS) --full-size
+	@$(BIN)/python benchmarks/faults.py
 	@$(BIN)/python scripts/attack-table
 
 attacks: $(READY) ## carries out every known attack, and prints what came of each

@@ -3,7 +3,8 @@
     python benchmarks/run.py              prints the table; exit status 1 when a target is missed
     python benchmarks/run.py --rounds 50  fewer rounds, for a quick look
 
-Floors: a bare `MCPServer` with one echo tool on the same stdio transport, and plain asyncio subprocesses.
+Floors: a bare `MCPServer` with one echo tool on the same stdio transport, a bare Starlette route on the same HTTP
+server, and plain asyncio subprocesses.
 """
 
 import argparse
@@ -22,28 +23,12 @@ from disks import disk_figures
 from figures import Figure, table
 from hold import hold_figures
 from product import SEVERAL, SEVERAL_MS, call, make_pack, product, start_run
+from rest import rest_figures
 from scale import scale_figures
 from starts import cold_start_figure, help_figure
-from transport_floor import StdioPeer, bare_server, call_ms, p50
+from transport_floor import StdioPeer, bare_server, bash_ms, call_ms, p50
 
 _ROOT = Path(__file__).resolve().parent.parent
-
-
-async def _bash_ms(rounds: int) -> list[float]:
-    taken = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        process = await asyncio.create_subprocess_exec(
-            "bash",
-            "-c",
-            "true",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        await process.communicate()
-        taken.append((time.perf_counter() - started) * 1000)
-    return taken
 
 
 def exec_figure(peer: StdioPeer, rounds: int) -> Figure:
@@ -59,7 +44,7 @@ def exec_figure(peer: StdioPeer, rounds: int) -> Figure:
         bare.initialize()
         for _ in range(turns):
             echo.append(p50(call_ms(lambda: bare.call_tool("echo", {"text": "hello"}), 20, 5)))
-            bash.append(p50(asyncio.run(_bash_ms(20))))
+            bash.append(p50(asyncio.run(bash_ms(20))))
             ours.append(p50(call_ms(lambda: call(peer, "exec_on_devbox", run_id=run_id, command="true"), 20, 5)))
             ratios.append(ours[-1] / (echo[-1] + bash[-1]))
     ratio = p50(ratios)
@@ -167,6 +152,7 @@ def main() -> int:
             cold_start_figure("cold start to the answer to initialize", command, max(arguments.rounds // 25, 5))
         )
         figures.append(help_figure(10))
+        figures += rest_figures(folder, arguments.rounds)
         figures += scale_figures(folder, max(arguments.rounds // 5, 10))
         figures += hold_figures(folder, max(arguments.rounds // 25, 5))
         if not arguments.no_disks:

@@ -9,6 +9,7 @@ is raw JSON lines over the child's pipes, so that nearly all of what is measured
 Other benchmarks import `bare_server`, `StdioPeer`, `cold_start_ms` and `call_ms`.
 """
 
+import asyncio
 import json
 import os
 import statistics
@@ -143,6 +144,24 @@ def call_ms(call: Callable[[], object], rounds: int = 1000, warm_up: int = 100) 
     for _ in range(rounds):
         started = time.perf_counter()
         call()
+        taken.append((time.perf_counter() - started) * 1000)
+    return taken
+
+
+async def bash_ms(rounds: int) -> list[float]:
+    """Milliseconds of each of so many plain `bash -c true`."""
+    taken = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        process = await asyncio.create_subprocess_exec(
+            "bash",
+            "-c",
+            "true",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        await process.communicate()
         taken.append((time.perf_counter() - started) * 1000)
     return taken
 

@@ -24,6 +24,9 @@ from runloop_mcp.api.trace import Trace
 class Backend(ABC):
     """Everything behind the faces. Enter it to start what it needs, leave it to stop that."""
 
+    waits_cost_requests = False
+    """Whether each wait is a request to another machine: it is then better asked for whole than in steps."""
+
     scenarios: Scenarios
     runs: Runs
     scorers: Scorers

@@ -51,7 +51,8 @@ _SCORERS_PROGRAMS = {
 def doctor(*, flags: dict[str, object], as_json: bool) -> int:
     """What works on this machine, what is missing, and how to mend it.
 
-    The exit code is 0 when devboxes can run here and their state can be kept.
+    The exit code is 0 when devboxes can run here and their state can be kept. With --backend cloud it is Runloop's
+    cloud that is looked at.
     """
     settings = load_settings(**flags)
     capability, findings = anyio.run(_examine, settings)
@@ -78,6 +79,10 @@ async def _examine(settings: Settings) -> tuple[Capability, Sequence[Finding]]:
     ]
     state = await anyio.to_thread.run_sync(_state, settings.state_dir)
     findings += state
+    if settings.backend == "cloud":
+        from runloop_mcp.cli.doctor_cloud import cloud_capability
+
+        return await cloud_capability(settings), findings
     if all(finding.ok for finding in state if finding.required):
         capability = await _capability(settings)
         findings.append(await _scenarios(settings))
@@ -194,6 +199,9 @@ def _show(able: bool, capability: Capability, findings: Sequence[Finding]) -> No
 def _verdict(able: bool, capability: Capability, findings: Sequence[Finding]) -> "Text":
     from rich.text import Text
 
+    if capability.driver == "runloop":
+        said = "can be used" if able else "can't be used; what is marked missing keeps it from that"
+        return Text.assemble(("Runloop's cloud ", "bold"), (said, "bold green" if able else "bold red"), ".")
     if able:
         return Text.assemble(
             ("Devboxes can run here", "bold green"), f", isolated by {capability.tier} ({capability.driver})."

@@ -64,6 +64,7 @@ class LateBackend(Backend):
         if self._closing.is_set():
             return
         async with self._make() as self._backend:
+            self.waits_cost_requests = self._backend.waits_cost_requests
             self._opened.set()
             await self._closing.wait()
 

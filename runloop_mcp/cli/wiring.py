@@ -15,6 +15,7 @@ from runloop_mcp.api.errors import InvalidRequest, Unavailable
 if TYPE_CHECKING:
     from runloop_mcp.access.keyring import Keyring
     from runloop_mcp.cli.settings import Settings
+    from runloop_mcp.client.runloop_client import RunloopClient
     from runloop_mcp.devbox.port import Driver
     from runloop_mcp.engine.retention.collector import Collected
     from runloop_mcp.engine.scenarios.pack import FolderProblem
@@ -45,6 +46,16 @@ def driver_for(settings: "Settings") -> "Driver":
         from runloop_mcp.devbox.docker.driver import DockerDriver
 
         return DockerDriver(settings.state_dir, settings.docker_image)
+    if settings.devbox == "runloop":
+        from runloop_mcp.devbox.runloop.driver import RunloopDriver
+
+        return RunloopDriver(
+            settings.state_dir,
+            settings.base_url,
+            settings.api_key,
+            blueprint=settings.runloop_blueprint,
+            keep_alive_seconds=settings.runloop_keep_alive_seconds,
+        )
     from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
     return SandboxDriver(settings.state_dir, disks=settings.devbox_disks)
@@ -59,14 +70,11 @@ def backend_for(settings: "Settings", *, looks_after_runs: bool = True) -> Backe
             reads, and maybe for hours, leaves that to others.
 
     Raises:
-        Unavailable: There is no such backend yet.
-        InvalidRequest: There is no place for its state.
+        InvalidRequest: There is no place for its state, or no key for the cloud.
+        Unauthorized: The key can be none.
     """
     if settings.backend == "cloud":
-        raise Unavailable(
-            "The cloud backend comes in a later version; this one runs everything on this machine.",
-            hint="Leave --backend out, or give --backend local.",
-        )
+        return _cloud_for(settings)
     from runloop_mcp.engine.backend import EmbeddedEngine
     from runloop_mcp.engine.scenarios.pack import bundled_pack
     from runloop_mcp.engine.settings import EngineSettings
@@ -84,8 +92,49 @@ def backend_for(settings: "Settings", *, looks_after_runs: bool = True) -> Backe
             max_devboxes=settings.max_devboxes,
             retention_days=settings.retention_days,
             retention_bytes=round(settings.retention_gb * 1e9),
+            object_bytes=round(settings.object_gb * 1e9),
         ),
     )
+
+
+def client_for(settings: "Settings") -> "RunloopClient":
+    """The client of the Runloop API that the settings name; enter it before use.
+
+    Raises:
+        InvalidRequest: There is no key, or the address is none.
+        Unauthorized: The key can be none.
+    """
+    from runloop_mcp.client.runloop_client import RunloopClient
+
+    refuse_without_key(settings)
+    return RunloopClient(settings.base_url, settings.api_key)
+
+
+def refuse_without_key(settings: "Settings") -> None:
+    """Refuses to use the cloud without a key; a server on this machine may want none.
+
+    Raises:
+        InvalidRequest: There is no key.
+    """
+    if settings.api_key is None and not _is_here(urlsplit(settings.base_url).hostname):
+        raise InvalidRequest(
+            "Runloop's cloud needs a key, and there is none.",
+            hint="Set RUNLOOP_API_KEY to a key of your account, or leave --backend out to run everything on this"
+            " machine.",
+        )
+
+
+def _is_here(host: str | None) -> bool:
+    return host in {"127.0.0.1", "localhost", "::1"}
+
+
+def _cloud_for(settings: "Settings") -> Backend:
+    from runloop_mcp.cloud.backend import CloudBackend
+
+    refuse_without_key(settings)
+    with keeping_state_in(settings.state_dir):
+        pass
+    return CloudBackend(settings.state_dir, settings.base_url, settings.api_key)
 
 
 async def folder_problems(backend: Backend) -> "Sequence[FolderProblem]":

@@ -79,7 +79,7 @@ class RunCalls(Calls):
     async def _move(
         self, run_id: str, move: str, request_id: str | None, wait_seconds: float = LONGEST_HOLD
     ) -> ScenarioRunView:
-        held = LONGEST_HOLD + self._wire.deadlines.read
+        held = self._wire.deadlines.hold + self._wire.deadlines.read
         query = {"x_wait_seconds": round(wait_seconds, 3)} if wait_seconds < LONGEST_HOLD else {}
         path = place(_ONE + "/{}", run_id, move)
         return await self._post(ScenarioRunView, path, request_id=request_id, read_seconds=held, query=query)

@@ -43,6 +43,8 @@ class CloudBackend(Backend):
         Unauthorized: The key can be none.
     """
 
+    waits_cost_requests = True
+
     def __init__(
         self,
         state: Path,

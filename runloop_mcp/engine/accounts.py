@@ -19,7 +19,7 @@ class EngineAccounts(Accounts):
 
     async def me(self, principal: Principal) -> AccountView:  # noqa: ARG002 - keys of one server have one account
         """See `Accounts.me`."""
-        seed, created_ms = await self._database.read(
+        seed, created_ms = await self._database.look(
             lambda connection: connection.execute("SELECT seed, create_time_ms FROM account").fetchone()
         )
         created = datetime.fromtimestamp(created_ms / 1000, UTC)

@@ -40,6 +40,7 @@ class Route:
         items: The name of the list on the wire, where the handler gives a `Page`.
         errors: What else it can answer beside the errors of every route: status and when.
         content: Media type → schema of the answer, where the handler gives a response of its own.
+        example: A body that is good, where its schema can't say all that makes it so.
         form: JSON schema of a body that is no JSON, by media type; the handler reads it from `call.request`.
         is_deduplicated: Whether a retry gets the first one's answer. Not for what only reads, or is as good done twice.
         is_keyless: Whether it is served without a key, because the handler checks a signature in the address.
@@ -53,6 +54,7 @@ class Route:
     items: str | None = None
     errors: Mapping[int, str] = field(default_factory=dict)
     content: Mapping[str, Mapping[str, Any]] | None = None
+    example: Mapping[str, Any] | None = None
     form: Mapping[str, Mapping[str, Any]] | None = None
     is_deduplicated: bool = True
     is_keyless: bool = False

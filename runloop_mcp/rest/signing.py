@@ -4,15 +4,12 @@ import hashlib
 import hmac
 import secrets
 import time
-from typing import Final, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
 from runloop_mcp.api.errors import Unauthorized
-
-SIGNED_PREFIX: Final = "/v1/signed/"
-"""Everything below it is served without a key, and checks a signature itself."""
 
 
 class Signer(Protocol):

@@ -43,6 +43,8 @@ async def watch(
 ) -> T:
     """Looks until `done` or until patience ends, and reports progress between looks.
 
+    Where a look costs a request there is one for the whole wait; the heartbeat of calls speaks meanwhile.
+
     Args:
         call: The call that waits.
         view: What was seen last.
@@ -52,7 +54,7 @@ async def watch(
         doing: What is being waited for, in a few words.
     """
     while not done(view) and patience.left > 0:
-        view = await look(min(REPORT_EVERY, patience.left))
+        view = await look(patience.left if call.backend.waits_cost_requests else min(REPORT_EVERY, patience.left))
         if not done(view):
             await call.report(round(patience.spent, 1), patience.total, doing(view))
     return view

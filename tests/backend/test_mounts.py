@@ -86,6 +86,7 @@ async def test_a_file_that_can_not_be_written_fails_the_devbox(open_backend: Ope
             await said(backend, failed.id, "true")
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_a_repository_is_cloned_where_the_devbox_has_no_network(open_with: OpenWith, tmp_path: Path) -> None:
     """It lies at home, installed, and what else is mounted can go into it; its token is kept and shown nowhere."""
     with repositories(tmp_path / "host") as host:
@@ -109,6 +110,7 @@ async def test_a_repository_is_cloned_where_the_devbox_has_no_network(open_with:
         assert b"let-me-in" not in (tmp_path / "state" / "store.db").read_bytes()
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_a_commit_is_built_once(open_with: OpenWith, tmp_path: Path) -> None:
     """What always means the same is built for the first devbox alone; what a branch means is looked at each time."""
     with repositories(tmp_path / "host", guarded=False) as host:
@@ -123,6 +125,7 @@ async def test_a_commit_is_built_once(open_with: OpenWith, tmp_path: Path) -> No
             assert await said(backend, settled[1].id, "cat ~/built") in times
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_a_run_adds_mounts_to_its_scenario(open_with: OpenWith, tmp_path: Path) -> None:
     """They are part of what it starts from: of its environment hash, and of the devbox that it is scored in."""
     right = {

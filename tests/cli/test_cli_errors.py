@@ -44,9 +44,9 @@ def test_http_off_loopback_is_refused(runloop: Command) -> None:
     _complains(result, 1, "192.0.2.1")
 
 
-def test_backend_that_is_not_there_yet(runloop: Command) -> None:
-    """The cloud backend says that it comes later, and what to give instead."""
-    _complains(runloop("scenarios", "list", "--backend", "cloud"), 1, "later version", "--backend local")
+def test_cloud_without_a_key(runloop: Command) -> None:
+    """The cloud backend says what sets its key, and how to do without."""
+    _complains(runloop("scenarios", "list", "--backend", "cloud"), 1, "RUNLOOP_API_KEY", "--backend")
 
 
 def test_variable_that_is_not_valid(runloop: Command) -> None:

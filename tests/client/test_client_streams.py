@@ -117,6 +117,23 @@ async def test_a_stream_goes_on_where_it_broke() -> None:
     assert count == 5
 
 
+async def test_a_stream_that_says_it_was_broken_off_is_resumed() -> None:
+    """Also when the command has completed meanwhile, so that what it said last is not missing."""
+    broken = b'event: error\ndata: {"code": 408, "message": "interrupted"}\n\n'
+
+    def script(asked: Asked) -> Answer:
+        if not asked.path.endswith("stream_stdout_updates"):
+            return Answer(200, DONE)
+        offset = int(parse_qs(asked.query)["offset"][0])
+        sent = _events(offset, 5)
+        head = sent[: sent.index(b"\n\n", sent.index(b"data:")) + 2] + broken
+        return Answer(200, head if offset == 0 else sent, {"content-type": "text/event-stream"})
+
+    async with serving(script=script) as server, client(server.url) as runloop:
+        chunks = [chunk async for chunk in runloop.executions.stream("dbx_1", "exe_1", OutputStream.STDOUT)]
+    assert "".join(chunk.text for chunk in chunks) == TEXT
+
+
 async def test_files_go_up_and_down_whole(tmp_path: Path) -> None:
     """An upload is sent whole on every attempt; a download that breaks leaves what was there, and then replaces it."""
     source, target = tmp_path / "source", tmp_path / "target"

@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         case = getattr(item, "callspec", None) and item.callspec.params.get("driver_case")
         if isinstance(case, DriverCase) and case.default is not None and item.originalname not in case.default:
             item.add_marker("proof")
-    left_out = [item for item in items if _is_limit(item)]
+    left_out = [item for item in items if _is_limit(item) or _is_not_promised(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
@@ -46,6 +46,13 @@ _probed: dict[str, Capability] = {}
 def _is_limit(item: pytest.Item) -> bool:
     case = item.callspec.params.get("driver_case") if hasattr(item, "callspec") else None
     return case is not None and is_limit(case.name, item.path, item.originalname)  # type: ignore[attr-defined] # of pytest's functions
+
+
+def _is_not_promised(item: pytest.Item) -> bool:
+    case = item.callspec.params.get("driver_case") if hasattr(item, "callspec") else None
+    if not isinstance(case, DriverCase):
+        return False
+    return bool({item.originalname, item.name.replace(f"[{case.name}-", "[")} & case.not_promised.keys())  # type: ignore[attr-defined] # of pytest's functions
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +75,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     about_disks = module in ABOUT_DISKS
     proofs = [pytest.param(case, marks=pytest.mark.proof) for case in PROOF_CASES if about_disks]
     chosen = [case for case in CASES if module not in OF_THE_SANDBOX or case.driver == "sandbox"]
+    if module.startswith("test_attack"):
+        chosen = [case for case in chosen if case.holds_in]
     metafunc.parametrize("driver_case", [*chosen, *proofs], indirect=True, ids=lambda case: case.name)
 
 

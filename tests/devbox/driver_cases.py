@@ -1,12 +1,14 @@
 """The drivers that the contract is run against: a new driver joins by adding its case to `CASES`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import engines
+import far_end
 import selection
+from pydantic import SecretStr
 
 from runloop_mcp.devbox.port import Driver
 
@@ -34,6 +36,10 @@ class DriverCase:
     """Whether snapshots keep times to the second only."""
     default: frozenset[str] | None = None
     """The tests that run without --full-size, by name; None: all."""
+    not_promised: Mapping[str, str] = field(default_factory=dict)
+    """The tests of what the driver can't promise, by name (and parameter), and why."""
+    holds_in: bool = True
+    """Whether what holds a solver in its devboxes is ours, so that the attacks are tried on it."""
     guards: bool = False
     """Whether it can keep what a shell starts from looking into that shell."""
     observes: bool = False
@@ -65,6 +71,18 @@ def _containers(engine: str, state: Path) -> Driver:
     return DockerDriver(state, engines.IMAGE, {"DOCKER_HOST": note.read_text()})
 
 
+def _runloop(state: Path) -> Driver:
+    from runloop_mcp.devbox.runloop.driver import RunloopDriver  # noqa: PLC0415 - likewise
+
+    note = state / "runloop.address"
+    if not note.exists():
+        url = far_end.address()
+        if not state.is_dir():
+            return RunloopDriver(state, url, SecretStr(far_end.KEY))
+        note.write_text(url)
+    return RunloopDriver(state, note.read_text(), SecretStr(far_end.KEY))
+
+
 _SANDBOX = DriverCase("sandbox", _sandbox, tier="namespaces", driver="sandbox", guards=True, observes=True)
 _CONTAINERS = tuple(
     DriverCase(
@@ -80,10 +98,22 @@ _CONTAINERS = tuple(
     for engine, default in (("docker", selection.DOCKER), ("podman", selection.PODMAN))
 )
 
+_RUNLOOP = DriverCase(
+    "runloop",
+    _runloop,
+    tier="remote",
+    driver="runloop",
+    shares_files=False,
+    processes_on_host=False,
+    default=frozenset(selection.RUNLOOP),
+    not_promised=selection.NOT_OF_RUNLOOP,
+    holds_in=False,
+)
+
 NOT_HERE = {case.name: reason for case in _CONTAINERS if (reason := engines.why_not(case.name))}
 """The drivers that can't be tested here, and why."""
 
-CASES = (_SANDBOX, *(case for case in _CONTAINERS if case.name not in NOT_HERE))
+CASES = (_SANDBOX, _RUNLOOP, *(case for case in _CONTAINERS if case.name not in NOT_HERE))
 
 PROOF_CASES = (
     DriverCase(

@@ -73,5 +73,6 @@ def test_a_preview_tells_the_steps_of_the_build(client: httpx.Client) -> None:
         "two",
         "EOF",
     ]
+    assert client.post("/v1/blueprints/preview", json={"name": " "}).status_code == 400
     own = client.post("/v1/blueprints/preview", json={"name": "own", "dockerfile": "FROM scratch\n"}).json()
     assert own["dockerfile"] == "FROM scratch\n"

@@ -5,6 +5,9 @@ import pytest
 from rest_devboxes import executed, running_devbox
 from rest_server import Served
 
+from runloop_mcp.rest import uploads
+from runloop_mcp.rest.routes import files
+
 
 @pytest.fixture(scope="module")
 def devbox(served: Served) -> str:
@@ -81,6 +84,28 @@ def test_form_data_that_is_not_valid_is_refused(
     answer = client.post(f"/v1/devboxes/{devbox}/upload_file", content=body, headers={"content-type": content_type})
     assert answer.status_code == 400
     assert said in answer.json()["message"]
+
+
+def test_an_upload_that_is_too_large_is_refused(
+    client: httpx.Client, devbox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 413 of the wire, and nothing is written."""
+    monkeypatch.setattr(uploads, "MOST_UPLOAD_BYTES", 2**20)
+    sent = client.post(
+        f"/v1/devboxes/{devbox}/upload_file", data={"path": "large"}, files={"file": ("large", bytes(8 * 2**20))}
+    )
+    assert (sent.status_code, "1 MiB" in sent.json()["message"]) == (413, True)
+    assert executed(client, devbox, "ls ~/large")["exit_status"] != 0
+
+
+def test_a_text_that_is_too_large_is_for_download(
+    client: httpx.Client, devbox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading it as a text is refused by the route that has no bound."""
+    monkeypatch.setattr(files, "_MOST_TEXT_BYTES", 1000)
+    executed(client, devbox, "head -c 1001 /dev/zero > ~/long")
+    read = client.post(f"/v1/devboxes/{devbox}/read_file_contents", json={"file_path": "long"})
+    assert (read.status_code, "download_file" in read.json()["message"]) == (400, True)
 
 
 @pytest.mark.parametrize("route", ["read_file_contents", "download_file"])

@@ -1,6 +1,7 @@
 """Objects over the wire: created, put to a signed address, completed, had from another."""
 
 import io
+import socket
 import tarfile
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -69,6 +70,28 @@ def test_an_address_that_was_not_signed_is_refused(served: Served, token: str) -
     assert httpx.put(reading, content=b"y").status_code == 401
 
 
+def test_a_large_upload_that_is_refused_is_told_so(served: Served) -> None:
+    """What is left of it is read away: a connection that is closed on a sender takes the answer along."""
+    address = urlsplit(created(served.client)["upload_url"])
+    size = 16 * 2**20
+    head = f"PUT {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: {size}\r\n\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        connection.sendall(head.encode())
+        connection.sendall(bytes(size))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 401 ")
+
+
+def test_an_object_is_uploaded_over_http_2(served: Served) -> None:
+    """With prior knowledge, as one of the official clients does; the addresses are as good there."""
+    with httpx.Client(base_url=served.url, http1=False, http2=True) as client:
+        made = created(client)
+        assert client.put(made["upload_url"], content=b"x" * 1_000_000).http_version == "HTTP/2"
+        assert client.post(f"/v1/objects/{made['id']}/complete").json()["size_bytes"] == 1_000_000
+        address = client.get(f"/v1/objects/{made['id']}/download").json()["download_url"]
+        assert address.startswith(served.url)
+        assert len(client.get(address).content) == 1_000_000
+
+
 def test_an_object_stays_as_it_is_once_complete(client: httpx.Client) -> None:
     """Its address for uploads is worth nothing then, and completing it again changes nothing."""
     made = created(client)
@@ -95,6 +118,13 @@ def test_what_is_not_complete_or_deleted_can_not_be_downloaded(client: httpx.Cli
     assert client.get(f"/v1/objects/{done['id']}/download").status_code == 400
     assert httpx.get(address).status_code == 400
     assert client.get("/v1/objects/obj_000000000000000000000").status_code == 404
+
+
+def test_an_object_that_is_not_valid_is_refused(client: httpx.Client) -> None:
+    """By the name of the field; so is a time that no clock can tell."""
+    for fields in ({"content_type": "poem"}, {"ttl_ms": 0}, {"ttl_ms": 10**22}, {"name": " "}):
+        answer = client.post("/v1/objects", json={"name": "x", "content_type": "text"} | fields)
+        assert (answer.status_code, next(iter(fields)) in answer.json()["message"]) == (400, True), answer.text
 
 
 def test_objects_are_listed_newest_first(client: httpx.Client) -> None:

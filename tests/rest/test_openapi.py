@@ -58,7 +58,11 @@ def test_what_the_document_says_is_so(served: Served, full_size: bool, tmp_path:
         for tag in ("scenarios", "scorers", "secrets", "objects", "accounts")
         for option in ("--include-tag", tag)
     ]
-    size = ["--phases", "coverage,fuzzing", "-n", "30"] if full_size else ["--phases", "fuzzing", "-n", "1", *few]
+    size = (
+        ["--phases", "examples,coverage,fuzzing,stateful", "-n", "20"]
+        if full_size
+        else ["--phases", "fuzzing", "-n", "1", *few]
+    )
     schemathesis = [Path(sys.executable).with_name("schemathesis"), "--config-file", ROOT / "schemathesis.toml"]
     with few_devboxes(served):
         run = subprocess.run(

@@ -71,7 +71,7 @@ def test_a_run_is_started_once_also_when_answers_are_forgotten(served: Served) -
     scenario = created(served.client)
     body = {"scenario_id": scenario["id"]}
     first = served.client.post("/v1/scenarios/start_run", json=body, headers=with_id(5)).json()
-    with served.restarted_face() as url:
+    with served.another_face() as url:
         again = httpx.post(f"{url}/v1/scenarios/start_run", json=body, headers=with_id(5), timeout=60).json()
     assert again["id"] == first["id"]
 

@@ -85,7 +85,14 @@ def test_unknown_fields_are_kept_and_nulls_are_as_good_as_absent(client: httpx.C
 
 
 @pytest.mark.parametrize(
-    ("query", "field"), [("limit=many", "limit"), ("limit=0", "limit"), ("limit=5001", "limit"), ("name=%ff", "query")]
+    ("query", "field"),
+    [
+        ("limit=many", "limit"),
+        ("limit=0", "limit"),
+        ("limit=5001", "limit"),
+        ("name=%ff", "query"),
+        ("limit=", "limit"),
+    ],
 )
 def test_a_query_that_is_not_valid_is_refused_by_the_name_of_the_field(
     client: httpx.Client, query: str, field: str

@@ -9,9 +9,11 @@ import httpx
 import pytest
 from rest_requests import SCENARIO, contract, created, started
 
+from runloop_mcp.rest.routes import scenario_runs
+
 
 def test_a_scenario_is_created_changed_and_archived(client: httpx.Client) -> None:
-    """Update keeps what is absent or null; an archived scenario leaves the lists."""
+    """Update keeps what is absent or null; an archived scenario leaves the lists and comes back."""
     scenario = created(
         client, name="changed", metadata={"a": "1"}, environment_parameters={"working_directory": "/srv"}
     )
@@ -25,6 +27,8 @@ def test_a_scenario_is_created_changed_and_archived(client: httpx.Client) -> Non
     assert client.post(f"{path}/archive").json()["status"] == "archived"
     assert client.get("/v1/scenarios?name=renamed").json()["scenarios"] == []
     assert len(client.get("/v1/scenarios?name=renamed&status=all").json()["scenarios"]) == 1
+    assert client.post(f"{path}/unarchive").json()["status"] == "active"
+    assert len(client.get("/v1/scenarios?name=renamed").json()["scenarios"]) == 1
 
 
 def test_json_that_is_free_comes_back_as_it_was(client: httpx.Client) -> None:
@@ -61,6 +65,23 @@ def test_a_run_goes_its_whole_way(client: httpx.Client) -> None:
     listed = client.get(f"/v1/scenarios/{scenario['id']}/runs").json()
     assert [each["id"] for each in listed["runs"]] == [run["id"]]
     assert client.get("/v1/scenarios/runs?state=running").json()["runs"] == []
+
+
+def test_answers_are_held_while_scoring_goes_on(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Score and complete wait for a while; then score says how it stands, and complete is to be tried again."""
+    scenario = created(client, scoring_contract=contract({"type": "command_scorer", "command": "sleep 1"}))
+    run = started(client, scenario["id"])
+    path = f"/v1/scenarios/runs/{run['id']}"
+    monkeypatch.setattr(scenario_runs, "HOLD_SECONDS", 0.2)
+    scoring = client.post(f"{path}/score").json()
+    assert scoring["state"] == "scoring"
+    assert "score" not in scoring
+    busy = client.post(f"{path}/complete")
+    assert (busy.status_code, busy.headers["x-should-retry"]) == (409, "true")
+    assert int(busy.headers["retry-after-ms"]) > 0
+    monkeypatch.setattr(scenario_runs, "HOLD_SECONDS", 20)
+    done = client.post(f"{path}/complete").json()
+    assert (done["state"], done["score"]) == ("completed", 1.0)
 
 
 def test_a_run_is_canceled_once_and_for_all(client: httpx.Client) -> None:

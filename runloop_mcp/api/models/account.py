@@ -1,6 +1,14 @@
 """The account that a key belongs to."""
 
+from pydantic import Field
+
 from runloop_mcp.api.models.base import WireModel
+
+
+class AccountBilling(WireModel):
+    """Who is billed for an account: nobody, where there is none."""
+
+    account_billing_type: str = "UNRECOGNIZED"
 
 
 class AccountView(WireModel):
@@ -12,3 +20,5 @@ class AccountView(WireModel):
     created_at: str
     """A time in UTC, as ISO 8601."""
     tier: str = "ACCOUNT_TIER_BASIC"
+    billing: AccountBilling = Field(default_factory=AccountBilling)
+    """The SDKs want it."""

@@ -11,16 +11,31 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from runloop_mcp.devbox.sandbox.channel import OnAnswer
 
-from .attachment import Attachment
-from .frames import HEADER, MOST_ANSWER, MOST_DATA, Kind, frame
+from .frames import HEADER, MOST_ANSWER, MOST_DATA, WINDOW, Kind, frame
 from .streams import Inward, Outward
 
 _PATIENCE_SECONDS = 30.0
 _KILLED_SECONDS = 0.5
+
+
+class Carrier(Protocol):
+    """A stream of bytes in both directions."""
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes; what can't be sent yet waits."""
+
+    async def drained(self) -> None:
+        """Returns when not much waits."""
+
+    async def read(self) -> bytes:
+        """What comes next; nothing when the other side has ended."""
+
+    def close(self) -> None:
+        """Ends it."""
 
 
 class _Nonsense(Exception):
@@ -45,13 +60,17 @@ class AgentChannel:
     """Sends requests and hands on answers, until one side closes.
 
     Args:
-        attachment: The stream, owned from now on; `run` reads it.
+        carrier: The stream, owned from now on; `run` reads it.
         on_answer: Called in the event loop with each answer.
         on_closed: Called once, when the agent is gone or has talked nonsense.
+        window: How many bytes of a stream of the agent's may be on their way.
     """
 
-    def __init__(self, attachment: Attachment, on_answer: OnAnswer, on_closed: Callable[[], None]) -> None:
-        self._attachment = attachment
+    def __init__(
+        self, carrier: Carrier, on_answer: OnAnswer, on_closed: Callable[[], None], window: int = WINDOW
+    ) -> None:
+        self._carrier = carrier
+        self._window = window
         self._on_answer = on_answer
         self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
@@ -74,7 +93,7 @@ class AgentChannel:
     async def run(self) -> None:
         """Takes what the agent says, until it is gone."""
         try:
-            while self.open and (data := await self._attachment.read()):
+            while self.open and (data := await self._carrier.read()):
                 self._take(data)
         except (OSError, _Nonsense):
             pass
@@ -114,7 +133,7 @@ class AgentChannel:
         """Sends data of a file; returns when the engine has taken most of it."""
         self._send(Kind.DATA, number, bytes(data))
         if self.open:
-            await self._attachment.drained()
+            await self._carrier.drained()
 
     def end_data(self, number: int) -> None:
         """Ends a file's data."""
@@ -127,7 +146,7 @@ class AgentChannel:
 
     def _send(self, kind: Kind, number: int, data: bytes = b"") -> None:
         if self.open:
-            self._attachment.write(frame(kind, number, data))
+            self._carrier.write(frame(kind, number, data))
 
     def _next_stream(self) -> int:
         self._last_stream += 1
@@ -138,7 +157,7 @@ class AgentChannel:
         number = self._next_stream()
         own = os.dup(descriptor)
         if fcntl.fcntl(own, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
-            self._outward[number] = Outward(number, own, self._send, self._settle)
+            self._outward[number] = Outward(number, own, self._send, self._settle, window=self._window)
             return number, "o"
         self._inward[number] = Inward(number, own, self._send)
         return number, "i"
@@ -224,7 +243,7 @@ class AgentChannel:
             self._inward[number] = Inward(number, theirs.detach(), self._send)
             self._handed_out[handed_out] = number
         else:
-            outward = Outward(number, theirs.detach(), self._send, self._settle, is_socket=True)
+            outward = Outward(number, theirs.detach(), self._send, self._settle, is_socket=True, window=self._window)
             self._outward[number] = outward
             if way == "o":
                 self._named[number] = outward
@@ -273,7 +292,7 @@ class AgentChannel:
         if not self.open:
             return
         self.open = False
-        self._attachment.close()
+        self._carrier.close()
         for news in self._news:
             if news.timer is not None:
                 news.timer.cancel()

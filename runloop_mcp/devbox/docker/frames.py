@@ -5,9 +5,6 @@ from enum import IntEnum
 WINDOW = 512 << 10
 """How many bytes of a stream may be on their way before the other side has taken some."""
 
-GRANT = 128 << 10
-"""How many bytes are taken before room for more is granted."""
-
 HEADER = 9
 MOST_DATA = 64 << 10
 MOST_ANSWER = 4096

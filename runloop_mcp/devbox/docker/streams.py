@@ -6,10 +6,12 @@ import os
 from collections import deque
 from collections.abc import Callable
 
-from .frames import GRANT, WINDOW, Kind
+from .frames import WINDOW, Kind
 
 Send = Callable[[Kind, int, bytes], None]
 _CHUNK = 64 << 10
+_GRANTS = 4
+"""In how many parts room for more is granted."""
 
 
 class Outward:
@@ -21,10 +23,18 @@ class Outward:
         send: Sends frames to the agent.
         on_written: Called whenever something has been written, or nothing will be any more.
         is_socket: Whether the descriptor tells when nobody is at its other end any more.
+        window: How many bytes may be on their way.
     """
 
     def __init__(
-        self, number: int, descriptor: int, send: Send, on_written: Callable[[], None], *, is_socket: bool = False
+        self,
+        number: int,
+        descriptor: int,
+        send: Send,
+        on_written: Callable[[], None],
+        *,
+        is_socket: bool = False,
+        window: int = WINDOW,
     ) -> None:
         os.set_blocking(descriptor, False)
         self.number = number
@@ -41,6 +51,7 @@ class Outward:
         self._ended = False
         self._writing = False
         self._watched = is_socket
+        self._window = window
         self.open = True
         self._loop = asyncio.get_running_loop()
         if is_socket:
@@ -56,7 +67,7 @@ class Outward:
             return True
         self.received += len(data)
         self._waiting_bytes += len(data)
-        if self._waiting_bytes + self._taken > WINDOW:
+        if self._waiting_bytes + self._taken > self._window:
             return False
         self._waiting.append(data)
         if not self._writing:
@@ -86,7 +97,7 @@ class Outward:
                 self._waiting[0] = data[written:]
             else:
                 self._waiting.popleft()
-        if self._taken >= GRANT and not self._ended:
+        if self._taken >= self._window // _GRANTS and not self._ended:
             self._send(Kind.ROOM, self.number, self._taken.to_bytes(4, "big"))
             self._taken = 0
         if bool(self._waiting) != self._writing:

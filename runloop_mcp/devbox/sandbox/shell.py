@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _BASH = ("bash", "--norc", "--noprofile", "--noediting", "-i")
 _REPORTS = 29  # below the least limit on open files, above what scripts and bash itself choose
 _BEGIN = f"exec {_REPORTS}>&1 1>/dev/null 2>&1; PS1= PS2=; unset MAILCHECK; set +H +o history\n"
-_PIPES = "/run/shells"
 _OUTPUTS = 2
 _ASK_AGAIN_SECONDS = 0.2
 _MOST_HEARD = 4096
@@ -64,7 +63,7 @@ class SandboxShell(Shell):
 
     def __init__(self, box: "SupervisedDevbox", number: int) -> None:
         self._box = box
-        self._name = f"{_PIPES}/{number}"
+        self._name = f"{box.pipes}/{number}"
         self._bash: SandboxProcess
         self._heard = bytearray()
         self._current: _Current | None = None

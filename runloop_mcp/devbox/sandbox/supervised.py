@@ -74,6 +74,8 @@ class SupervisedDevbox(Devbox, ABC):
 
     guarded: ClassVar[Mapping[str, str]] = {}
     """Programs with a copy that nobody may read: the kernel lets nobody look into what runs such a one."""
+    pipes = "/run/shells"
+    """The directory in it where the pipes of its shells lie."""
 
     def __init__(self, devbox_id: str, spec: DevboxSpec, connect: Connect, spawn: Spawn) -> None:
         self.id = devbox_id

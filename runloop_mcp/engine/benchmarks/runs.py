@@ -40,7 +40,9 @@ class EngineBenchmarkRuns(BenchmarkRuns):
 
     async def list(self, params: BenchmarkRunListParams) -> Page[BenchmarkRunView]:
         """See `BenchmarkRuns.list`."""
-        rows, total, more = await self._engine.database.read(lambda connection: benchmark_runs.page(connection, params))
+        rows, total, more = await self._engine.database.page(
+            lambda connection: benchmark_runs.page(connection, params), params
+        )
         return Page[BenchmarkRunView](items=[row.view() for row in rows], has_more=more, total_count=total)
 
     async def scenario_runs(
@@ -132,7 +134,7 @@ class EngineBenchmarkRuns(BenchmarkRuns):
         return await write_archive(self._engine, {each: f"{each}/" for each, _ in found}, target)
 
     async def _row(self, run_id: str) -> BenchmarkRunRow:
-        return await self._engine.database.read(lambda connection: benchmark_runs.get(connection, run_id))
+        return await self._engine.database.look(lambda connection: benchmark_runs.get(connection, run_id))
 
 
 def _refuse_undecided(running: int, scoring: int) -> None:

@@ -106,7 +106,9 @@ class EngineBenchmarks(Benchmarks):
 
     async def list(self, params: BenchmarkListParams) -> Page[BenchmarkView]:
         """See `Benchmarks.list`."""
-        rows, total, more = await self._engine.database.read(lambda connection: benchmarks.page(connection, params))
+        rows, total, more = await self._engine.database.page(
+            lambda connection: benchmarks.page(connection, params), params
+        )
         return Page[BenchmarkView](items=[row.view() for row in rows], has_more=more, total_count=total)
 
     async def archive(self, benchmark_id: str) -> BenchmarkView:
@@ -198,7 +200,7 @@ class EngineBenchmarks(Benchmarks):
         return profile.model_copy(update={"mounts": settled or None})
 
     async def _row(self, benchmark_id: str) -> BenchmarkRow:
-        return await self._engine.database.read(lambda connection: benchmarks.get(connection, benchmark_id))
+        return await self._engine.database.look(lambda connection: benchmarks.get(connection, benchmark_id))
 
     async def _set_status(self, benchmark_id: str, status: BenchmarkStatus) -> BenchmarkView:
         def work(connection: Connection) -> BenchmarkRow:

@@ -215,7 +215,7 @@ class Commands:
         running = held.running.get(execution_id) if held else None
         if running is not None:
             return running.snapshot()
-        row = await self._engine.database.read(lambda connection: executions.get(connection, devbox_id, execution_id))
+        row = await self._engine.database.look(lambda connection: executions.get(connection, devbox_id, execution_id))
         if row.status != ExecutionStatus.COMPLETED and held is None:
             await self._forget_lost(devbox_id)
             row = await self._engine.database.read(

@@ -85,7 +85,7 @@ class EngineDevboxes(Devboxes):
             rows, total, more = devboxes.page(connection, params)
             return [with_queue(connection, row) for row in rows], total, more
 
-        found, total, more = await self._engine.database.read(work)
+        found, total, more = await self._engine.database.page(work, params)
         return Page[DevboxView](items=[view(*each) for each in found], has_more=more, total_count=total)
 
     async def update(self, devbox_id: str, params: DevboxUpdateParams) -> DevboxView:
@@ -283,4 +283,4 @@ class EngineDevboxes(Devboxes):
         return len(data)
 
     async def _row(self, devbox_id: str) -> tuple[DevboxRow, QueuePlace | None]:
-        return await self._engine.database.read(lambda connection: load(connection, devbox_id))
+        return await self._engine.database.look(lambda connection: load(connection, devbox_id))

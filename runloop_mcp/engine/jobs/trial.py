@@ -4,6 +4,7 @@ Every step finds out for itself what was done before, so that a server carries o
 """
 
 import json
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -19,7 +20,8 @@ from runloop_mcp.api.groups.scenarios import Scenarios
 from runloop_mcp.api.models.benchmark import BenchmarkRunState
 from runloop_mcp.api.models.benchmark_job import JobAgent, OutcomeFailure
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams, ExecutionStatus, ExecutionView
-from runloop_mcp.api.models.run import RunState, ScenarioRunView, StartRunParams
+from runloop_mcp.api.models.run import RunProfile, RunState, ScenarioRunView, StartRunParams
+from runloop_mcp.api.models.scenario import LaunchParameters
 from runloop_mcp.devbox.port import HOME
 from runloop_mcp.engine.store import jobs
 from runloop_mcp.engine.store.database import Database
@@ -34,6 +36,9 @@ _PROBLEM_FILE: Final = f"{HOME}/.problem.md"
 _LONGEST_IN_ENVIRONMENT: Final = 100_000
 """Bytes: Linux takes a variable of 128 KiB at most."""
 _WAIT_SECONDS: Final = 20.0
+_BESIDE_AGENT_SECONDS: Final = 600
+"""What a run needs beside the time of its agent: to boot and be set up."""
+_LONGEST_RUN_SECONDS: Final = 172_800
 _PATIENCE_SECONDS: Final = 600.0
 """How long something may stand in the way that time is to cure."""
 _MOST_STARTS: Final = 3
@@ -68,15 +73,17 @@ class Trial:
         ports: What it is carried out with.
         job: The job that it is part of.
         row: The trial; its state tells at the end what came of it.
+        usual_run_seconds: How long runs may take whose scenario does not say.
     """
 
-    def __init__(self, database: Database, ports: Ports, job: JobRow, row: TrialRow) -> None:
+    def __init__(self, database: Database, ports: Ports, job: JobRow, row: TrialRow, *, usual_run_seconds: int) -> None:
         self._database = database
         self._ports = ports
         self._job = job
         self._row = row
         self._agent: JobAgent = job.data.agents[row.agent]
         self._principal = Principal(job.principal)
+        self._usual_run_seconds = usual_run_seconds
 
     async def carry_out(self) -> None:
         """Brings the trial to its end, whatever that is; what came of it is kept."""
@@ -105,6 +112,7 @@ class Trial:
             run_name=f"{self._job.name}: {agent.name}",
             metadata=metadata,
             benchmark_run_id=self._job.data.benchmark_run_ids[self._row.agent],
+            run_profile=await self._longer_run(),
         )
         run = await _patiently(
             lambda: self._ports.scenarios.start_run(
@@ -114,6 +122,18 @@ class Trial:
         self._row.state, self._row.run_id = TrialState.RUNNING, run.id
         await self._keep()
         return run
+
+    async def _longer_run(self) -> RunProfile | None:
+        """More time for the run where the agent is given more than runs have; a scenario that sets its own keeps it."""
+        needed = math.ceil(self._time_limit() or 0) + _BESIDE_AGENT_SECONDS
+        if needed <= self._usual_run_seconds:
+            return None
+        environment = (await self._ports.scenarios.retrieve(self._row.scenario_id)).environment
+        launch = (environment and environment.launch_parameters) or LaunchParameters()
+        if launch.keep_alive_time_seconds is not None or launch.idle_rule() is not None:
+            return None
+        longer = LaunchParameters(keep_alive_time_seconds=min(needed, _LONGEST_RUN_SECONDS))
+        return RunProfile(launch_parameters=longer)
 
     async def _solve(self, run: ScenarioRunView) -> None:
         """Sets the agent on the run and waits until it has ended, or the run has."""
@@ -233,7 +253,7 @@ class Trial:
         self._row.data.duration_ms, self._row.data.score = run.duration_ms, run.score
 
     async def _keep(self) -> None:
-        await self._database.write(lambda connection: jobs.save_trial(connection, self._row))
+        await _patiently(lambda: self._database.write(lambda connection: jobs.save_trial(connection, self._row)))
 
 
 def command_of(agent: JobAgent) -> str:

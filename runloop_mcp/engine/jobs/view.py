@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from sqlite3 import Connection
-from statistics import fmean
 
 from runloop_mcp.api.models.benchmark_job import (
     BenchmarkJobView,
@@ -85,7 +85,7 @@ def _outcome(row: JobRow, number: int, run: BenchmarkRunRow, trials: Sequence[Tr
         n_completed=states.count(TrialState.COMPLETED),
         n_failed=states.count(TrialState.FAILED),
         n_timeout=states.count(TrialState.TIMEOUT),
-        average_score=fmean(trial.data.score or 0 for trial in trials) if trials else None,
+        average_score=fsum(trial.data.score or 0 for trial in trials) / len(trials) if trials else None,
         duration_ms=(run.end_time_ms or row.end_time_ms or now_ms()) - run.start_time_ms,
         scenario_outcomes=[
             ScenarioOutcome(

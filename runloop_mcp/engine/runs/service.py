@@ -73,7 +73,7 @@ class EngineRuns(Runs):
             rows, total, more = runs.page(connection, params)
             return [surround(connection, row) for row in rows], total, more
 
-        records, total, more = await self._engine.database.read(work)
+        records, total, more = await self._engine.database.page(work, params)
         return Page(items=[view(record) for record in records], has_more=more, total_count=total)
 
     async def wait(self, run_id: str, *, leaving: Collection[RunState], wait_seconds: float) -> ScenarioRunView:
@@ -118,7 +118,7 @@ class EngineRuns(Runs):
             NotFound: There is no such run.
             InvalidRequest: The key was used for another run.
         """
-        return await self._engine.database.read(
+        return await self._engine.database.look(
             lambda connection: (load(connection, run_id), key is not None and key.is_used(connection))
         )
 
@@ -308,7 +308,7 @@ class EngineRuns(Runs):
             await self._end_devbox(held, run.state)
 
     async def _load(self, run_id: str) -> RunRecord:
-        return await self._engine.database.read(lambda connection: load(connection, run_id))
+        return await self._engine.database.look(lambda connection: load(connection, run_id))
 
     async def _move(
         self, run_id: str, move: Move, *, reason: str | None = None, key: RequestKey | None = None

@@ -44,12 +44,12 @@ async def start_run(
     """Starts a run; see `Scenarios.start_run`."""
     scope, arguments = f"{_IDEMPOTENCY_SCOPE}:{principal.id}", idempotency.fingerprint(params)
     if idempotency_key is not None:
-        started = await engine.database.read(lambda c: idempotency.find(c, scope, idempotency_key, arguments))
+        started = await engine.database.look(lambda c: idempotency.find(c, scope, idempotency_key, arguments))
         if started is not None:
             return view(await engine.database.read(lambda c: load(c, started)))
     record = await engine.library.record(params.scenario_id)
     _refuse_unstartable(record)
-    profile = await engine.database.read(lambda connection: profile_of(connection, params))
+    profile = await engine.database.look(lambda connection: profile_of(connection, params))
     # A run that could never run a command is not started: it would count as an attempt.
     refuse_bad_variables(profile.env_vars or {}, profile.secrets or {})
     await refuse_missing(
@@ -59,7 +59,7 @@ async def start_run(
         secrets=record.view.required_secret_names,
     )
     environment = record.view.environment or ScenarioEnvironment()
-    base = await engine.database.read(lambda connection: base_of(connection, environment))
+    base = await engine.database.look(lambda connection: base_of(connection, environment))
     launch = over(base.launch_with(environment.launch_parameters), profile.launch_parameters)
     refuse_unsupported(launch)
     mounts = await engine.mounting.settled(profile.mounts or [])

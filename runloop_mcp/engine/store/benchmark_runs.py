@@ -3,7 +3,7 @@
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass
-from statistics import fmean
+from math import fsum
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -148,7 +148,9 @@ def standing(connection: sqlite3.Connection, run_id: str) -> Standing:
         f"SELECT state, coalesce(json_extract(result, '$.score'), 0) FROM runs WHERE {_OF_RUN}",  # noqa: S608 - constants
         (run_id,),
     ).fetchall()
-    return Standing(Counter(RunState(state) for state, _ in rows), fmean(score for _, score in rows) if rows else None)
+    return Standing(
+        Counter(RunState(state) for state, _ in rows), fsum(score for _, score in rows) / len(rows) if rows else None
+    )
 
 
 def scenario_runs(connection: sqlite3.Connection, run_id: str) -> list[tuple[str, RunState]]:

@@ -18,6 +18,8 @@ _COLUMNS = (
     "id, scenario_id, devbox_id, principal, attempt, state, name, start_time_ms, end_time_ms, expires_ms, data, result"
 )
 
+_NAMES = tuple(_COLUMNS.split(", "))
+
 NEVER_MS = 253_402_300_799_000
 """The end of the year 9999."""
 
@@ -84,8 +86,7 @@ class RunRow(BaseModel):
 
 
 def _row(values: tuple[object, ...]) -> RunRow:
-    names = [name.strip() for name in _COLUMNS.split(",")]
-    fields = dict(zip(names, values, strict=True))
+    fields = dict(zip(_NAMES, values, strict=True))
     fields["data"] = RunData.model_validate_json(str(fields["data"]))
     if fields["result"] is not None:
         fields["result"] = ScoringContractResult.model_validate_json(str(fields["result"]))

@@ -7,6 +7,7 @@ from typing import Any, Final
 from runloop_mcp import __version__
 from runloop_mcp.rest.failures import ErrorView
 from runloop_mcp.rest.openapi.errors import ERRORS, error_responses
+from runloop_mcp.rest.openapi.links import links_of
 from runloop_mcp.rest.openapi.schemas import Mode, Schemas, query_schemas, schemas
 from runloop_mcp.rest.path_parameters import PATH_PARAMETERS
 from runloop_mcp.rest.route import Route
@@ -33,7 +34,10 @@ def openapi_document(routes: Sequence[Route], *, needs_key: bool) -> dict[str, A
     found, components = schemas(_models(listed))
     paths: dict[str, dict[str, Any]] = {}
     for route in listed:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, found, needs_key=needs_key)
+        operation = _operation(route, found, needs_key=needs_key)
+        if links := links_of(route, listed):
+            operation["responses"]["200"]["links"] = links
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "Runloop API of runloop-mcp", "version": __version__, "description": _ABOUT},
@@ -91,10 +95,14 @@ def _in_query(route: Route) -> Iterable[dict[str, Any]]:
     for name, schema in query_schemas(route.query).items():
         field = next(each for key, each in route.query.model_fields.items() if name in (key, each.alias))
         parameter: dict[str, Any] = {"name": name, "in": "query", "required": field.is_required(), "schema": schema}
+        is_text = schema.get("type") in {"string", "array"} and "enum" not in schema
         if schema.get("type") == "object":
             # `metadata[key]=v`; lists of values are `metadata[key][in]=a,b`, which no schema can say.
             parameter |= {"style": "deepObject", "explode": True}
             parameter["schema"] = {"type": "object", "additionalProperties": {"type": "string"}}
+        elif not field.is_required() and not is_text:
+            # Clients send null as nothing: `limit=` is as good as no limit.
+            parameter["schema"] = {"anyOf": [schema, {"const": ""}]}
         yield parameter
 
 
@@ -104,10 +112,10 @@ def _body(route: Route, found: Schemas) -> dict[str, Any] | None:
     if route.body is None:
         return None
     is_required = any(field.is_required() for field in route.body.model_fields.values())
-    return {
-        "required": is_required,
-        "content": {"application/json": {"schema": found[route.body, "validation"]}},
-    }
+    content: dict[str, Any] = {"schema": found[route.body, "validation"]}
+    if route.example is not None:
+        content["example"] = route.example
+    return {"required": is_required, "content": {"application/json": content}}
 
 
 def _answer(route: Route, found: Schemas) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.blueprint import BlueprintListParams, BlueprintLogs, BlueprintParams, BlueprintView
 from runloop_mcp.rest.blueprint_preview import preview_dockerfile
@@ -34,6 +35,8 @@ async def create(call: Call, body: BlueprintParams) -> BlueprintView:
 
 async def preview(call: Call, body: BlueprintParams) -> BlueprintPreview:  # noqa: ARG001 - nothing is looked up
     """Tells what would be built, as a Dockerfile, and builds nothing."""
+    if not body.name.strip():
+        raise InvalidRequest("name: the name of a blueprint can't be blank.")
     return BlueprintPreview(dockerfile=preview_dockerfile(body))
 
 

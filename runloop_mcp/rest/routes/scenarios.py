@@ -116,11 +116,25 @@ async def start_run(call: Call, body: StartRunParams) -> RunWithScenario:
     return await with_scenario(call.backend, run)
 
 
+_EXAMPLE: Final = {
+    "name": "greet",
+    "input_context": {"problem_statement": "Write a file greeting.txt that says hello."},
+    "scoring_contract": {
+        "scoring_function_parameters": [
+            {
+                "name": "greets",
+                "weight": 1.0,
+                "scorer": {"type": "command_scorer", "command": "grep -q hello greeting.txt"},
+            }
+        ]
+    },
+}
+
 _ONE: Final = "/v1/scenarios/{scenario_id}"
 
 ROUTES: Final = (
     get("/v1/scenarios", _TAG, list_, items="scenarios"),
-    post("/v1/scenarios", _TAG, create),
+    post("/v1/scenarios", _TAG, create, example=_EXAMPLE),
     get("/v1/scenarios/list_public", _TAG, list_public, items="scenarios"),
     post(
         "/v1/scenarios/start_run",

@@ -34,6 +34,11 @@ async def list_(call: Call, query: SnapshotListParams) -> Page[SnapshotView]:
     return await call.backend.snapshots.list(query)
 
 
+async def list_public(call: Call, query: SnapshotListParams) -> Page[SnapshotView]:  # noqa: ARG001 - there are none
+    """Lists public disk snapshots, of which there are none here."""
+    return Page[SnapshotView](items=[], has_more=False, total_count=0)
+
+
 async def update(call: Call, snapshot_id: str, body: SnapshotParams) -> SnapshotView:
     """Updates what a disk snapshot is called."""
     return await call.backend.snapshots.update(snapshot_id, body)
@@ -54,6 +59,7 @@ ROUTES: Final = (
     post("/v1/devboxes/{devbox_id}/snapshot_disk", _TAG, snapshot_disk, errors=_NO_DEVBOX),
     post("/v1/devboxes/{devbox_id}/snapshot_disk_async", _TAG, snapshot_disk_async, errors=_NO_DEVBOX),
     get("/v1/devboxes/disk_snapshots", _TAG, list_, items="snapshots"),
+    get("/v1/devboxes/disk_snapshots/list_public", _TAG, list_public, items="snapshots"),
     post("/v1/devboxes/disk_snapshots/{snapshot_id}", _TAG, update, errors=_NOT_FOUND),
     post("/v1/devboxes/disk_snapshots/{snapshot_id}/delete", _TAG, delete, errors=_NOT_FOUND),
     get("/v1/devboxes/disk_snapshots/{snapshot_id}/status", _TAG, status, errors=_NOT_FOUND),

@@ -37,7 +37,7 @@ async def score_run(call: Call, arguments: ScoreRun) -> Reply:
     if run.state != RunState.COMPLETED:
         run = await call.backend.runs.score(
             run.id,
-            wait_seconds=min(REPORT_EVERY, patience.left),
+            wait_seconds=patience.left if call.backend.waits_cost_requests else min(REPORT_EVERY, patience.left),
             principal=call.principal,
             idempotency_key=call.idempotency_key(arguments.idempotency_key),
         )

@@ -88,7 +88,7 @@ def http_app(
 
     return Starlette(
         exception_handlers={HTTPException: unknown},
-        routes=[Route("/healthz", health), *served, *routes],
+        routes=[*routes, Route("/healthz", health), *served],
         middleware=[Middleware(OnlyAsked, names=names), Middleware(Authentication, access=access)],
         lifespan=lifespan,
     )

@@ -195,7 +195,8 @@ async def test_a_killed_server_leaves_no_process_and_keeps_the_disk(
             assert await anyio.to_thread.run_sync(server.stdout.readline) == b"up\n"
             with pytest.raises(Conflict):
                 await driver.resume(devbox_id)
-            watched = [os.pidfd_open(pid) for pid in marked_on_host(marker) if pid != server.pid]
+            seen = marked_on_host(marker) if driver_case.processes_on_host else []
+            watched = [os.pidfd_open(pid) for pid in seen if pid != server.pid]
         finally:
             server.kill()
     if driver_case.processes_on_host:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scenario_document import WriteFolder
@@ -64,6 +65,7 @@ def matches(view: ScenarioView, params: ScenarioListParams) -> bool:
     )
 
 
+@pytest.mark.timeout(900)  # two thousand examples with --full-size
 @given(st.lists(st.tuples(made, st.booleans()), max_size=8), filters, st.integers(1, 5))
 def test_walking_the_pages_gives_each_match_once_newest_first(
     scenarios: list[tuple[ScenarioCreateParams, bool]], wanted: dict[str, object], limit: int

@@ -30,6 +30,9 @@ told["slow"] = slow.status
 killed = boxes.executions.kill(slow.execution_id, devbox_id=box.id)
 killed = boxes.executions.await_completed(slow.execution_id, devbox_id=box.id)
 told["killed"] = [killed.status, killed.exit_status]
+# Each of two calls runs, although 1.4.0 gives one command id to all calls of a process.
+count = "echo again >> ~/again; wc -l < ~/again"
+told["again"] = [boxes.execute(box.id, command=count).stdout for _ in range(2)]
 begun = boxes.executions.execute_async(box.id, command="echo begun; echo aside >&2")
 done = boxes.executions.await_completed(begun.execution_id, devbox_id=box.id)
 told["begun"] = [done.status, done.exit_status, done.stdout, done.stderr]

@@ -69,7 +69,12 @@ class Child:
             "stderr": self._errors,
             "env": environment(),
         }
-        self.process = subprocess.Popen(argv or command(folder, transport, *more), bufsize=0, **(options | streams))
+        # Tests that run under nohup would hand on that hang-ups are ignored.
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        try:
+            self.process = subprocess.Popen(argv or command(folder, transport, *more), bufsize=0, **(options | streams))
+        finally:
+            signal.signal(signal.SIGHUP, before)
         self._unread = bytearray()
         self._last_id = 0
 

@@ -101,8 +101,7 @@ class Agent(supervisor.Supervisor):
         wake, waker = os.pipe()
         os.set_blocking(waker, False)
         os.set_blocking(wake, False)
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-        _signal.signal(_signal.SIGCHLD, lambda _number, _frame: None)
+        self._heed_signals()
         _signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         self._poll.register(wake, select.POLLIN)
         self._poll.register(self._requests, select.POLLIN)
@@ -123,6 +122,10 @@ class Agent(supervisor.Supervisor):
             while self._tell():
                 pass
 
+    def _heed_signals(self) -> None:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # for pid 1 that means to ignore it; Python's own would raise
+        _signal.signal(_signal.SIGCHLD, lambda _number, _frame: None)
+
     # Frames
 
     def _send(self, kind: bytes, number: int, data: bytes = b"") -> None:
@@ -134,6 +137,10 @@ class Agent(supervisor.Supervisor):
         data = os.read(self._requests, 256 << 10)
         if not data:
             return False
+        self._take(data)
+        return True
+
+    def _take(self, data: bytes) -> None:
         received = self._received
         received += data
         position = 0
@@ -146,7 +153,6 @@ class Agent(supervisor.Supervisor):
             self._frame(received[position : position + 1], number, bytes(received[position + _HEADER : end]))
             position = end
         del received[:position]
-        return True
 
     def _frame(self, kind: bytearray, number: int, data: bytes) -> None:
         if kind == b"R":
@@ -350,6 +356,10 @@ class Agent(supervisor.Supervisor):
     def _kill(self, token: int, given: list[int], wanted: int) -> None:
         super()._kill(token, given, wanted)
         self._reap()
+        self._hurry(wanted)
+
+    def _hurry(self, wanted: int) -> None:
+        """A process was killed: its end does not wait long for somebody who takes its output slowly."""
         for news in self._news:
             if news.kind == b"A" and news.number == wanted:
                 news.patience = time.monotonic() + _KILLED_SECONDS

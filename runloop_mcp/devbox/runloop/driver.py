@@ -1,0 +1,490 @@
+"""Devboxes of the Runloop API: it makes, boots and keeps them; what runs in them is driven from here, by an agent."""
+
+import contextlib
+import dataclasses
+import logging
+import os
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+from pydantic import SecretStr
+
+from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, NotFound, Unauthorized, Unavailable
+from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
+from runloop_mcp.devbox.docker.locks import Locks
+from runloop_mcp.devbox.docker.names import Names, check_id
+from runloop_mcp.devbox.docker.programs import Programs
+from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Kept, KeptKind
+from runloop_mcp.devbox.sandbox.arguments import environment_bytes
+from runloop_mcp.devbox.sandbox.disk_failure import disk_failures
+from runloop_mcp.devbox.sandbox.launch import Refused as BootRefused
+from runloop_mcp.devbox.sandbox.plan import check_read_only, check_user, check_working_directory
+from runloop_mcp.devbox.to_the_end import to_the_end
+
+from . import DEFAULT_KEEP_ALIVE_SECONDS, HOSTED, NO_KEY
+from .records import DevboxRecord, Records
+
+if TYPE_CHECKING:
+    from runloop_mcp.client.runloop_client import RunloopClient
+
+    from .devbox import RunloopDevbox
+
+_log = logging.getLogger(__name__)
+
+_BOOT_SECONDS = 600.0
+_AGENT_SECONDS = 60.0
+_SHUTDOWN_SECONDS = 120.0
+_LEAVE_SECONDS = 60.0
+_EXTENDED_PER_LIFE = 4
+"""How often a devbox is kept alive within the time that it would live."""
+_FOLDER = "/tmp/.rlmcp-"  # noqa: S108 - in a devbox
+
+
+class _Connected:
+    """What a driver has once it speaks to the API."""
+
+    def __init__(self, client: "RunloopClient", names: Names, records: Records, locks: Locks) -> None:
+        from .inventory import Inventory  # noqa: PLC0415 - only who uses devboxes pays for it
+        from .snapshots import Snapshots  # noqa: PLC0415
+
+        self.client = client
+        self.state = names.state
+        self.records = records
+        self.locks = locks
+        self.snapshots = Snapshots(client, records)
+        self.inventory = Inventory(client, names.state, records, locks, self.snapshots)
+
+
+class RunloopDriver(Driver):
+    """Makes devboxes at Runloop.
+
+    Args:
+        state: A private folder, which several servers may share; what is kept at Runloop carries its id.
+        base_url: Where the API is.
+        key: What it is used with.
+        blueprint: The id or name of the blueprint that devboxes are made from; None: Runloop's own image.
+        keep_alive_seconds: After so long without a word from a server Runloop shuts a devbox down.
+    """
+
+    name = "runloop"
+
+    def __init__(
+        self,
+        state: Path,
+        base_url: str = HOSTED,
+        key: SecretStr | None = None,
+        *,
+        blueprint: str | None = None,
+        keep_alive_seconds: int = DEFAULT_KEEP_ALIVE_SECONDS,
+    ) -> None:
+        self._state = state / "runloop"
+        self.base_url = base_url.rstrip("/")
+        self.key = key
+        self.blueprint = blueprint
+        self._keep_alive_seconds = keep_alive_seconds
+        self._boxes: dict[str, RunloopDevbox] = {}
+        self._being_made: set[str] = set()
+        self._records = Records(self._state)
+        self._connected: _Connected | None = None
+        self._connecting = anyio.Lock()
+        self._probing = anyio.Lock()
+        self._capability: Capability | None = None
+        self._programs = Programs(self._state / "programs")
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._left = False
+
+    async def __aenter__(self) -> Self:
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._tasks is not None  # noqa: S101 - entered before it is left
+        with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(_LEAVE_SECONDS):
+                async with anyio.create_task_group() as stopping:
+                    for box in list(self._boxes.values()):
+                        stopping.start_soon(_stop_and_settle, box)
+            self._left = True
+            if self._connected is not None:
+                await self._connected.client.__aexit__(None, None, None)
+                self._connected = None
+        self._tasks.cancel_scope.cancel()
+        await self._tasks.__aexit__(None, None, None)
+
+    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        if self._tasks is None:
+            raise RuntimeError("enter the driver before use")
+        if not self._left:
+            self._tasks.start_soon(work)
+        return not self._left
+
+    async def _ready(self) -> _Connected:
+        """Speaks to the API, at the first time, and shuts down what servers that died have lost there.
+
+        Raises:
+            Unavailable: It does not answer, or the state folder can't be used.
+            Unauthorized: The key is not good.
+        """
+        async with self._connecting:
+            if self._connected is None:
+                from runloop_mcp.client.runloop_client import RunloopClient  # noqa: PLC0415 - heavy, and only here
+
+                if self.key is None and self.base_url == HOSTED:
+                    raise Unauthorized("There is no key for the Runloop API.", hint=NO_KEY)
+                client = RunloopClient(self.base_url, self.key)
+                await client.__aenter__()
+                try:
+                    with disk_failures("The state folder cannot be used"):
+                        names = await anyio.to_thread.run_sync(Names.of, self._state)
+                    ready = _Connected(client, names, self._records, Locks(self._state / "locks"))
+                    await ready.inventory.shut_down_lost()
+                except BaseException:
+                    await client.__aexit__(None, None, None)
+                    raise
+                self._connected = ready
+                self._spawn(self._keep_alive)
+            return self._connected
+
+    async def _keep_alive(self) -> None:
+        """Has the devboxes that are used here live on."""
+        while True:
+            await anyio.sleep(self._keep_alive_seconds / _EXTENDED_PER_LIFE)
+            for box in [box for box in self._boxes.values() if box.alive]:
+                record = await anyio.to_thread.run_sync(self._records.devbox, box.id)
+                if self._connected is None or record is None:
+                    continue
+                try:
+                    await self._connected.client.devboxes.keep_alive(record.cloud_id)
+                except ApiError as error:  # asked again in a while; it lives for longer than that
+                    _log.warning("The devbox %s could not be kept alive: %s", box.id, error.message)
+
+    async def probe(self) -> Capability:  # noqa: D102 - see the port
+        async with self._probing:
+            if self._capability is None:
+                from .probe import examine  # noqa: PLC0415 - only who asks pays for it
+
+                self._capability = await examine(self)
+            return self._capability
+
+    async def greet(self) -> None:
+        """Asks the API for something that any key may have.
+
+        Raises:
+            Unauthorized: The key is not good.
+            Unavailable: Nobody answers.
+        """
+        from runloop_mcp.api.models.devbox import DevboxListParams  # noqa: PLC0415
+        from runloop_mcp.client.runloop_client import RunloopClient  # noqa: PLC0415
+
+        async with RunloopClient(self.base_url, self.key) as client:
+            await client.devboxes.list(DevboxListParams(limit=1))
+
+    async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102 - see the port
+        if not names:
+            return []
+        base = secrets_of_base(self.base_url, self.blueprint)
+        found = await self._programs.of(base, self)
+        return [name for name in names if name not in found.names]
+
+    # Devboxes
+
+    async def create(self, devbox_id: str, spec: DevboxSpec) -> Devbox:  # noqa: D102 - see the port
+        check_id(devbox_id)
+        if devbox_id in self._being_made or devbox_id in self._boxes:
+            raise _taken(devbox_id)
+        self._being_made.add(devbox_id)
+        try:
+            with disk_failures("The devbox cannot be made"):
+                return await to_the_end(self._create(devbox_id, _checked(spec)), lambda box: self.remove(box.id))
+        finally:
+            self._being_made.discard(devbox_id)
+
+    async def _create(self, devbox_id: str, spec: DevboxSpec) -> "RunloopDevbox":
+        from .layout import missing  # noqa: PLC0415
+
+        ready = await self._ready()
+        await anyio.to_thread.run_sync(missing, spec, self._records)
+        if await anyio.to_thread.run_sync(self._records.devbox, devbox_id) is not None:
+            raise _taken(devbox_id)
+        try:
+            lock = await anyio.to_thread.run_sync(ready.locks.hold, devbox_id)
+        except Conflict as error:
+            raise _taken(devbox_id) from error
+        try:
+            return await self._make(ready, devbox_id, spec, lock)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._delete(ready, devbox_id)
+            raise
+
+    async def _make(self, ready: _Connected, devbox_id: str, spec: DevboxSpec, lock: int) -> "RunloopDevbox":
+        from .launch import params  # noqa: PLC0415
+        from .layout import layout  # noqa: PLC0415
+
+        try:
+            folder = _FOLDER + secrets.token_hex(6)
+            made = await anyio.to_thread.run_sync(layout, spec, self._records, folder)
+            record = DevboxRecord(devbox_id, spec)
+            await anyio.to_thread.run_sync(self._records.keep_devbox, record)
+            request = params(
+                spec,
+                f"runloop-mcp {devbox_id}",
+                self._metadata(ready, devbox_id),
+                self._keep_alive_seconds,
+                made.snapshot_id,
+                spec.image or self.blueprint,
+            )
+            view = await ready.client.devboxes.create(request)
+            record = dataclasses.replace(record, cloud_id=view.id)
+            await anyio.to_thread.run_sync(self._records.keep_devbox, record)
+            await self._until_running(ready, view.id)
+        except BaseException:
+            os.close(lock)
+            raise
+        box = await self._boot(ready, record, folder, lock)
+        try:
+            async with anyio.create_task_group() as uploading:
+                for source, target in made.uploads:
+                    uploading.start_soon(ready.client.devboxes.upload, view.id, target, source)
+            await box.furnish(made.steps)
+        except BaseException as error:
+            box.leave()
+            await box.stop()
+            raise _single(error) from error
+        self._boxes[devbox_id] = box
+        return box
+
+    @staticmethod
+    def _metadata(ready: _Connected, name: str) -> dict[str, str]:
+        from .inventory import ID, STATE  # noqa: PLC0415
+
+        return {STATE: ready.state, ID: name}
+
+    async def _until_running(self, ready: _Connected, cloud_id: str) -> DevboxView:
+        view = await ready.client.devboxes.wait(cloud_id, until=[DevboxStatus.RUNNING], wait_seconds=_BOOT_SECONDS)
+        if view.status != DevboxStatus.RUNNING:
+            why = view.failure_reason or view.shutdown_reason
+            told = f": {why}" if why else f" within {_BOOT_SECONDS:.0f} s, and is {view.status}"
+            raise Unavailable(f"The devbox did not boot at Runloop{told}.", hint="Try again.", retryable=True)
+        return view
+
+    async def _boot(self, ready: _Connected, record: DevboxRecord, folder: str, lock: int) -> "RunloopDevbox":
+        """Starts an agent in a devbox that runs."""
+        from .bootstrap import command  # noqa: PLC0415
+        from .devbox import RunloopDevbox  # noqa: PLC0415
+        from .ending import DevboxEnd  # noqa: PLC0415
+        from .line import Line  # noqa: PLC0415
+
+        end = DevboxEnd(ready.client, record.cloud_id, lock)
+        try:
+            started = await ready.client.executions.start(record.cloud_id, command(), attach_stdin=True)
+            end.execution_id = started.execution_id
+            record = dataclasses.replace(record, execution_id=started.execution_id)
+            await anyio.to_thread.run_sync(self._records.keep_devbox, record)
+        except BaseException:
+            await end.end()
+            raise
+        line = Line(ready.client, record.cloud_id, started.execution_id, folder)
+        box = RunloopDevbox(record.id, record.spec, folder, line, end, self._spawn)
+        try:
+            with anyio.fail_after(_AGENT_SECONDS):
+                await box.begin()
+        except (BootRefused, TimeoutError) as error:
+            said = await self._said(ready, record)
+            await box.stop()
+            raise Unavailable(
+                f"The devbox's agent did not start: {said or str(error) or 'it does not answer'}.",
+                hint="The devbox's image needs bash and a python3 of version 3.9 or newer.",
+            ) from error
+        except BaseException:
+            await box.stop()
+            raise
+        return box
+
+    async def _said(self, ready: _Connected, record: DevboxRecord) -> str:
+        with contextlib.suppress(ApiError):
+            seen = await ready.client.executions.retrieve(record.cloud_id, record.execution_id)
+            return (seen.stderr or "").strip()[-500:]
+        return ""
+
+    async def resume(self, devbox_id: str) -> Devbox:  # noqa: D102 - see the port
+        with disk_failures("The devbox cannot be resumed"):
+            return await to_the_end(self._resume(check_id(devbox_id)), lambda box: box.stop())
+
+    async def _resume(self, devbox_id: str) -> "RunloopDevbox":
+        if (known := self._boxes.get(devbox_id)) is not None:
+            if known.alive:
+                raise Conflict(f"The devbox {devbox_id} runs already.", hint="Use it as it is.", retryable=False)
+            await known.stop()  # what ended a moment ago may still be on its way to be suspended
+        ready = await self._ready()
+        record = await self._record(devbox_id)
+        lock = await anyio.to_thread.run_sync(ready.locks.hold, devbox_id)
+        try:
+            await self._boot_cloud(ready, record)
+        except BaseException:
+            os.close(lock)
+            raise
+        box = await self._boot(ready, record, _FOLDER + secrets.token_hex(6), lock)
+        self._boxes[devbox_id] = box
+        return box
+
+    async def _record(self, devbox_id: str) -> DevboxRecord:
+        record = await anyio.to_thread.run_sync(self._records.devbox, devbox_id)
+        if record is None or not record.cloud_id:
+            raise _gone(devbox_id)
+        return record
+
+    async def _boot_cloud(self, ready: _Connected, record: DevboxRecord) -> None:
+        """Has a devbox run at Runloop, with no process left of the time before."""
+        from .ending import end_agent, suspend  # noqa: PLC0415
+
+        try:
+            view = await ready.client.devboxes.retrieve(record.cloud_id)
+            if view.status == DevboxStatus.RUNNING:  # a server died
+                await end_agent(ready.client, record.cloud_id, record.execution_id)
+                await suspend(ready.client, record.cloud_id)
+                view = await ready.client.devboxes.retrieve(record.cloud_id)
+            elif view.status == DevboxStatus.SUSPENDING:
+                view = await ready.client.devboxes.wait(
+                    record.cloud_id, until=[DevboxStatus.SUSPENDED], wait_seconds=_BOOT_SECONDS
+                )
+            if view.status in (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE):
+                raise _gone(record.id, view.shutdown_reason or view.failure_reason or "")
+            if view.status == DevboxStatus.SUSPENDED:
+                await ready.client.devboxes.resume(record.cloud_id)
+            await self._until_running(ready, record.cloud_id)
+        except NotFound as error:
+            raise _gone(record.id) from error
+
+    async def remove(self, devbox_id: str) -> None:  # noqa: D102 - see the port
+        check_id(devbox_id)
+        if (box := self._boxes.get(devbox_id)) is not None:
+            box.leave()
+            await box.stop()
+            self._boxes.pop(devbox_id, None)
+        if await anyio.to_thread.run_sync(self._records.devbox, devbox_id) is None:
+            return
+        ready = await self._ready()
+        os.close(await anyio.to_thread.run_sync(ready.locks.hold, devbox_id))
+        await self._delete(ready, devbox_id)
+
+    async def _delete(self, ready: _Connected, devbox_id: str) -> None:
+        """Shuts a devbox down, and forgets it."""
+        record = await anyio.to_thread.run_sync(self._records.devbox, devbox_id)
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_SHUTDOWN_SECONDS):
+            if record is not None and record.cloud_id:
+                try:
+                    await ready.client.devboxes.shutdown(record.cloud_id, force=True)
+                except NotFound:
+                    pass
+                except ApiError as error:
+                    raise Unavailable(
+                        f"The devbox {devbox_id} can't be shut down at Runloop: {error.message}",
+                        hint=error.hint or "Try again later; its keep-alive time ends it at last.",
+                        retryable=True,
+                    ) from error
+            await anyio.to_thread.run_sync(self._records.forget_devbox, devbox_id)
+            await anyio.to_thread.run_sync(ready.locks.forget, devbox_id)
+
+    # Snapshots
+
+    async def snapshot(self, devbox_id: str, snapshot_id: str) -> None:  # noqa: D102 - see the port
+        check_id(snapshot_id)
+        await to_the_end(self._snapshot(check_id(devbox_id), snapshot_id), lambda _: self.remove_snapshot(snapshot_id))
+
+    async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
+        ready = await self._ready()
+        if await anyio.to_thread.run_sync(self._records.snapshot, snapshot_id) is not None:
+            raise Conflict(f"There is a snapshot {snapshot_id} already.", hint="Choose another id.", retryable=False)
+        record = await self._record(devbox_id)
+        box = self._boxes.get(devbox_id)
+        async with contextlib.AsyncExitStack() as still:
+            if box is None or not box.alive:
+                box = await self._resume(devbox_id)
+                still.push_async_callback(box.stop)
+            await still.enter_async_context(box.frozen())
+            await ready.snapshots.make(box, record.cloud_id, snapshot_id, self._metadata(ready, snapshot_id))
+
+    async def has_snapshot(self, snapshot_id: str) -> bool:  # noqa: D102 - see the port
+        record = await anyio.to_thread.run_sync(self._records.snapshot, check_id(snapshot_id))
+        return record is not None and record.whole
+
+    async def remove_snapshot(self, snapshot_id: str) -> None:  # noqa: D102 - see the port
+        if await anyio.to_thread.run_sync(self._records.snapshot, check_id(snapshot_id)) is not None:
+            await (await self._ready()).snapshots.remove(snapshot_id)
+
+    # What is kept
+
+    async def kept(self) -> Sequence[Kept]:  # noqa: D102 - see the port
+        if not await anyio.to_thread.run_sync(self._records.any):
+            return []  # nothing was ever made: no API need be there
+        return await (await self._ready()).inventory.listed()
+
+    async def kept_bytes(self, kept: Kept) -> int:  # noqa: D102 - see the port
+        return await (await self._ready()).inventory.size(kept)
+
+    async def discard(self, kept: Kept) -> bool:  # noqa: D102 - see the port
+        if kept.kind is KeptKind.DEVBOX:
+            if (box := self._boxes.get(kept.id)) is not None and box.alive:
+                return False
+            try:
+                await self.remove(kept.id)
+            except Conflict:
+                return False
+            return True
+        return await (await self._ready()).inventory.discard(kept)
+
+
+def secrets_of_base(base_url: str, blueprint: str | None) -> str:
+    """Names what devboxes are made from, for what is remembered of it."""
+    import hashlib  # noqa: PLC0415
+
+    return hashlib.sha256(f"{base_url}\n{blueprint or ''}".encode()).hexdigest()[:32]
+
+
+def _checked(spec: DevboxSpec) -> DevboxSpec:
+    """A spec without detours in its paths.
+
+    Raises:
+        InvalidRequest: There can be no such devbox.
+    """
+    environment_bytes(spec.environment)
+    check_user(spec.user)
+    work = check_working_directory(spec.working_directory)
+    places = {check_read_only(at, work): source for at, source in spec.read_only.items()}
+    if spec.image is not None and not spec.image.startswith("bpt_"):
+        raise InvalidRequest(
+            f"A Runloop devbox can't be made from the image {spec.image!r}.",
+            hint="Name a blueprint of Runloop's by its id: bpt_….",
+        )
+    return dataclasses.replace(spec, working_directory=work, read_only=places)
+
+
+def _single(error: BaseException) -> BaseException:
+    """The one error of a group."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _taken(devbox_id: str) -> Conflict:
+    return Conflict(f"There is a devbox {devbox_id} already.", hint="Resume it, or choose another id.", retryable=False)
+
+
+def _gone(devbox_id: str, why: str = "") -> NotFound:
+    told = f": Runloop has shut it down ({why})" if why else ""
+    return NotFound(f"The disk of the devbox {devbox_id} is gone{told}.", hint="Make a new devbox.")
+
+
+async def _stop_and_settle(box: "RunloopDevbox") -> None:
+    await box.stop()
+    await box.settle()

@@ -1,0 +1,128 @@
+"""What a state directory has at Runloop and here, what of it is in use, and taking away what is not."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio.to_thread
+
+from runloop_mcp.api.errors import NotFound
+from runloop_mcp.api.models.devbox import DevboxListParams, DevboxStatus, DevboxView
+from runloop_mcp.client.runloop_client import RunloopClient
+from runloop_mcp.devbox.docker.locks import Locks
+from runloop_mcp.devbox.port import Kept, KeptKind
+
+from .records import Records
+from .snapshots import Snapshots
+
+STATE = "runloop-mcp.state"
+"""Of a devbox's or snapshot's metadata: the state directory's id."""
+ID = "runloop-mcp.id"
+"""Its id here."""
+
+_UP = (
+    DevboxStatus.QUEUED, DevboxStatus.PROVISIONING, DevboxStatus.INITIALIZING, DevboxStatus.RUNNING,
+    DevboxStatus.SUSPENDING, DevboxStatus.SUSPENDED, DevboxStatus.RESUMING,
+)  # fmt: skip
+_PAGE = 500
+
+
+class Inventory:
+    """Everything of one state directory.
+
+    Args:
+        client: The API.
+        state: The state directory's id.
+        records: What it knows of its things.
+        locks: Tell what is in use.
+        snapshots: The snapshots.
+    """
+
+    def __init__(self, client: RunloopClient, state: str, records: Records, locks: Locks, snapshots: Snapshots) -> None:
+        self._client = client
+        self._state = state
+        self._records = records
+        self._locks = locks
+        self._snapshots = snapshots
+
+    async def listed(self) -> list[Kept]:
+        """Everything that is kept."""
+        kept = await anyio.to_thread.run_sync(self._recorded)
+        kept += [
+            Kept(KeptKind.LEFTOVER, view.id, view.create_time_ms, in_use=False) async for view in self.without_record()
+        ]
+        return kept
+
+    def _recorded(self) -> list[Kept]:
+        kept = [
+            Kept(KeptKind.DEVBOX, record.id, changed, self._locks.is_held(record.id))
+            for record, changed in self._records.devboxes()
+        ]
+        kept += [
+            Kept(KeptKind.SNAPSHOT, record.id, changed, in_use=False) for record, changed in self._records.snapshots()
+        ]
+        # Every devbox has a copy of its own.
+        kept += [Kept(KeptKind.FILES, key, changed, in_use=False) for key, changed in self._records.all_files()]
+        return kept
+
+    async def without_record(self) -> AsyncIterator[DevboxView]:
+        """Devboxes at Runloop that are this state directory's, of which it knows nothing: nobody will ask for them."""
+        for status in _UP:
+            async for view in self._with_status(status):
+                if view.metadata.get(STATE) == self._state and not await self._is_known(view):
+                    yield view
+
+    async def _with_status(self, status: DevboxStatus) -> AsyncIterator[DevboxView]:
+        params = DevboxListParams(limit=_PAGE, status=status)
+        while True:
+            page = await self._client.devboxes.list(params)
+            for view in page.items:
+                if view.status == status:
+                    yield view
+            if not page.has_more or not page.items:
+                return
+            params = params.model_copy(update={"starting_after": page.items[-1].id})
+
+    async def _is_known(self, view: DevboxView) -> bool:
+        name = view.metadata.get(ID, "")
+
+        def known() -> bool:
+            record = self._records.devbox(name) if name else None
+            # One that is just being made has no id in its record yet.
+            return record is not None and (record.cloud_id == view.id or self._locks.is_held(name))
+
+        return await anyio.to_thread.run_sync(known)
+
+    async def shut_down_lost(self) -> None:
+        """Shuts down the devboxes of servers that died before they could note what they had asked for."""
+        async for view in self.without_record():
+            with contextlib.suppress(NotFound):
+                await self._client.devboxes.shutdown(view.id, force=True)
+
+    async def size(self, kept: Kept) -> int:
+        """The bytes that something takes by itself, as far as anybody tells."""
+
+        def look() -> int:
+            if kept.kind is KeptKind.SNAPSHOT and (record := self._records.snapshot(kept.id)) is not None:
+                return record.size_bytes or _size_of(self._records.work_of(kept.id))
+            return _size_of(self._records.files(kept.id)) if kept.kind is KeptKind.FILES else 0
+
+        return await anyio.to_thread.run_sync(look)
+
+    async def discard(self, kept: Kept) -> bool:
+        """Deletes something that nothing uses; whether it is gone."""
+        if kept.kind is KeptKind.SNAPSHOT:
+            await self._snapshots.remove(kept.id)
+        elif kept.kind is KeptKind.FILES:
+            await anyio.to_thread.run_sync(lambda: self._records.files(kept.id).unlink(missing_ok=True))
+        elif kept.kind is KeptKind.LEFTOVER:
+            with contextlib.suppress(NotFound):
+                await self._client.devboxes.shutdown(kept.id, force=True)
+        return True
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

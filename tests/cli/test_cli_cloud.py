@@ -1,0 +1,97 @@
+"""`--backend cloud`: commands over Runloop's API, against servers on this machine."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from subprocess import CompletedProcess
+
+Command = Callable[..., CompletedProcess[str]]
+
+KEY = "rk-nobody-may-see-this"
+
+
+@contextmanager
+def own_server(environment: dict[str, str], state: Path) -> Iterator[str]:
+    """The address of our own server over HTTP, with a state of its own."""
+    command = [sys.executable, "-m", "runloop_mcp", "serve", "--transport", "http", "--no-auth", "--port", "0"]
+    server = subprocess.Popen(
+        command,
+        env={**environment, "RUNLOOP_MCP_STATE_DIR": str(state)},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stderr is not None
+    try:
+        while "RUNLOOP_BASE_URL=" not in (line := server.stderr.readline()):
+            assert line, "the server ended"
+        yield line.rpartition("RUNLOOP_BASE_URL=")[2].strip()
+    finally:
+        server.terminate()
+        server.wait(10)
+        server.stderr.close()
+
+
+class _Hosted(BaseHTTPRequestHandler):
+    """A service that has devboxes and, as Runloop's may, no scenarios any more."""
+
+    def do_GET(self) -> None:
+        known = self.path.startswith("/v1/devboxes")
+        body = json.dumps({"devboxes": [], "has_more": False} if known else {"code": "not_found", "message": "no"})
+        self.send_response(200 if known else 404)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def without_scenarios() -> Iterator[str]:
+    """The address of such a service."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Hosted) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_commands_work_over_the_api(runloop: Command, environment: dict[str, str], tmp_path: Path) -> None:
+    """Scenarios that another server keeps are listed and shown, doctor finds all well, and nobody shows the key."""
+    with own_server(environment, tmp_path / "there") as url:
+        cloud = {"RUNLOOP_MCP_BACKEND": "cloud", "RUNLOOP_BASE_URL": url, "RUNLOOP_API_KEY": KEY}
+        listed = runloop("scenarios", "list", "--json", **cloud)
+        doctor = runloop("doctor", "--json", **cloud)
+        config = runloop("config", **cloud)
+    assert listed.returncode == 0, listed.stderr
+    assert "restless-rota" in listed.stdout
+    seen = json.loads(doctor.stdout)
+    assert (doctor.returncode, seen["devboxes"], seen["driver"]) == (0, True, "runloop"), doctor.stdout
+    assert {finding["name"] for finding in seen["findings"]} >= {"key", "account", "devboxes", "scenarios"}
+    assert KEY not in listed.stdout + listed.stderr + doctor.stdout + doctor.stderr + config.stdout
+    assert "******" in config.stdout
+
+
+def test_service_without_scenarios(runloop: Command) -> None:
+    """Commands on scenarios name the two ways on, and doctor tells what there is and what not."""
+    with without_scenarios() as url:
+        cloud = {"RUNLOOP_MCP_BACKEND": "cloud", "RUNLOOP_BASE_URL": url, "RUNLOOP_API_KEY": KEY}
+        listed = runloop("scenarios", "list", **cloud)
+        doctor = runloop("doctor", "--json", **cloud)
+    assert listed.returncode == 1
+    assert "--backend local" in listed.stderr
+    assert "--devbox runloop" in listed.stderr
+    findings = {finding["name"]: finding for finding in json.loads(doctor.stdout)["findings"]}
+    assert doctor.returncode == 1
+    assert findings["devboxes"]["ok"]
+    assert not findings["scenarios"]["ok"]
+    assert "--devbox runloop" in findings["scenarios"]["remedy"]
