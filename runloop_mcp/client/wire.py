@@ -55,7 +55,8 @@ class Ask:
     body: Mapping[str, Any] | None = None
     query: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
-    """What the server knows repeated requests by; one is made up where a request that changes something has none."""
+    """What the server knows repeated requests by; one is made up where a request that changes something has none, and
+    none is sent where this is empty, as the body names the request."""
     read_seconds: float | None = None
     """Until the answer has come; None: as usual."""
     long: bool = False
@@ -156,7 +157,7 @@ class Wire:
 
     @asynccontextmanager
     async def stream(self, ask: Ask, *, silence_seconds: float) -> AsyncIterator[httpx.Response]:
-        """The answer to a request, to be read as it comes; one attempt, whatever becomes of it.
+        """A stream of events, to be read as it comes; one attempt, whatever becomes of it.
 
         Args:
             ask: The request.
@@ -168,8 +169,9 @@ class Wire:
         """
         await self._pace.turn()
         timeout = httpx.Timeout(silence_seconds, connect=self.deadlines.connect, pool=None)
+        headers = {**self._headers(ask), "Accept": "text/event-stream"}
         request = self._http.build_request(
-            ask.method, self.base_url + ask.path, params=_params(ask), headers=self._headers(ask), timeout=timeout
+            ask.method, self.base_url + ask.path, params=_params(ask), headers=headers, timeout=timeout
         )
         response = await self._http.send(request, stream=True)
         try:
@@ -338,7 +340,7 @@ class Wire:
             headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
         if ask.body is not None and ask.upload is None:
             headers["Content-Type"] = "application/json"
-        if ask.method != "GET":
+        if ask.method != "GET" and ask.request_id != "":
             headers["x-request-id"] = ask.request_id or f"runloop-mcp-{uuid4()}"
         return headers
 
