@@ -46,6 +46,16 @@ def driver_for(settings: "Settings") -> "Driver":
         from runloop_mcp.devbox.docker.driver import DockerDriver
 
         return DockerDriver(settings.state_dir, settings.docker_image)
+    if settings.devbox == "runloop":
+        from runloop_mcp.devbox.runloop.driver import RunloopDriver
+
+        return RunloopDriver(
+            settings.state_dir,
+            settings.base_url,
+            settings.api_key,
+            blueprint=settings.runloop_blueprint,
+            keep_alive_seconds=settings.runloop_keep_alive_seconds,
+        )
     from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
     return SandboxDriver(settings.state_dir, disks=settings.devbox_disks)

@@ -84,6 +84,7 @@ async def test_a_run_is_scored_by_the_scorer_that_it_started_with(open_backend: 
     assert "bash_script" not in shown.model_dump_json(exclude_none=True)
 
 
+@pytest.mark.needs("has_rights_outside_home")
 @pytest.mark.parametrize(("mode", "there"), [("clean", "absent"), ("live", "ast-grep")])
 async def test_only_a_devbox_that_is_scored_in_has_scorers_tools(
     open_backend: OpenBackend, mode: str, there: str
