@@ -205,6 +205,7 @@ async def test_what_can_be_no_blueprint_is_refused(open_backend: OpenBackend) ->
         assert (await backend.blueprints.list(BlueprintListParams())).items == []
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_repositories_are_cloned_with_a_token_that_stays_nowhere(open_with: OpenWith, tmp_path: Path) -> None:
     """A clone lies at home at its ref, files are written into it, it is installed; the token is kept nowhere."""
     mount = {

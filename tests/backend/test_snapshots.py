@@ -98,6 +98,7 @@ async def test_what_launch_commands_add_to_a_snapshot_is_part_of_the_clean_envir
         assert (await backend.runs.score(run.id)).score == 1.0
 
 
+@pytest.mark.needs("has_rights_outside_home")
 async def test_a_snapshot_brings_its_working_directory(open_backend: OpenBackend) -> None:
     """A scenario that names none has it where it was; one that names one has the same files there."""
     async with open_backend() as backend:

@@ -15,7 +15,7 @@ import anyio.abc
 import anyio.to_thread
 from pydantic import SecretStr
 
-from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, NotFound, Unavailable
+from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, NotFound, Unauthorized, Unavailable
 from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
 from runloop_mcp.devbox.docker.locks import Locks
 from runloop_mcp.devbox.docker.names import Names, check_id
@@ -27,7 +27,7 @@ from runloop_mcp.devbox.sandbox.launch import Refused as BootRefused
 from runloop_mcp.devbox.sandbox.plan import check_read_only, check_user, check_working_directory
 from runloop_mcp.devbox.to_the_end import to_the_end
 
-from . import DEFAULT_KEEP_ALIVE_SECONDS, HOSTED
+from . import DEFAULT_KEEP_ALIVE_SECONDS, HOSTED, NO_KEY
 from .records import DevboxRecord, Records
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class RunloopDriver(Driver):
         keep_alive_seconds: int = DEFAULT_KEEP_ALIVE_SECONDS,
     ) -> None:
         self._state = state / "runloop"
-        self.base_url = base_url
+        self.base_url = base_url.rstrip("/")
         self.key = key
         self.blueprint = blueprint
         self._keep_alive_seconds = keep_alive_seconds
@@ -138,6 +138,8 @@ class RunloopDriver(Driver):
             if self._connected is None:
                 from runloop_mcp.client.runloop_client import RunloopClient  # noqa: PLC0415 - heavy, and only here
 
+                if self.key is None and self.base_url == HOSTED:
+                    raise Unauthorized("There is no key for the Runloop API.", hint=NO_KEY)
                 client = RunloopClient(self.base_url, self.key)
                 await client.__aenter__()
                 try:
