@@ -80,7 +80,7 @@ class Wire:
         deadlines: How long they may take.
 
     Raises:
-        InvalidRequest: The address or the key can be none.
+        InvalidRequest: The address can be none.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Wire:
         self.policy = policy or RetryPolicy()
         self.deadlines = deadlines or Deadlines()
         self.base_url = _checked(base_url)
-        self._key = _checked_key(key)
+        self._key, self._refusal = _checked_key(key, needed=not _on_this_machine(self.base_url))
         self._pace = Pace()
         self._http: httpx.AsyncClient
 
@@ -333,6 +333,13 @@ class Wire:
         return ask.read_seconds or (self.deadlines.long_read if ask.long else self.deadlines.read)
 
     def _headers(self, ask: Ask) -> dict[str, str]:
+        """What is sent with a request.
+
+        Raises:
+            Unauthorized: There is no key that could be.
+        """
+        if self._refusal is not None:
+            raise Unauthorized(self._refusal.message, hint=self._refusal.hint)
         headers = {"Accept": "*/*" if ask.long else "application/json"}
         if ask.long:
             headers["Accept-Encoding"] = "identity"  # sizes are told, and devboxes' files rarely shrink
@@ -416,16 +423,22 @@ def _checked(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
-def _checked_key(key: SecretStr | None) -> SecretStr | None:
+def _checked_key(key: SecretStr | None, *, needed: bool) -> tuple[SecretStr | None, Unauthorized | None]:
+    """The key, or why nothing can be asked: told to whoever asks, as a server has to be up to tell anything."""
     if key is None:
-        return None
+        refusal = Unauthorized(
+            "Runloop's cloud needs a key, and there is none.",
+            hint="Set RUNLOOP_API_KEY to a key of your account, or leave --backend out to run everything on this"
+            " machine.",
+        )
+        return None, refusal if needed else None
     value = key.get_secret_value().strip()
     if not value or not value.isascii() or not value.isprintable() or " " in value:
-        raise Unauthorized(
+        return None, Unauthorized(
             "RUNLOOP_API_KEY holds no key: it is empty, or has characters that no key has.",
             hint="Set it to a key as it was shown when it was made.",
         )
-    return SecretStr(value)
+    return SecretStr(value), None
 
 
 def _on_this_machine(base_url: str) -> bool:

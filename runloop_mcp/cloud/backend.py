@@ -40,7 +40,6 @@ class CloudBackend(Backend):
 
     Raises:
         InvalidRequest: The address is none.
-        Unauthorized: The key can be none.
     """
 
     waits_cost_requests = True

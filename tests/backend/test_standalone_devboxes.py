@@ -203,18 +203,20 @@ async def test_idle_time_overrides_the_keep_alive_time(open_backend: OpenBackend
 
 
 async def test_a_suspended_devbox_keeps_its_disk_and_its_time(open_backend: OpenBackend) -> None:
-    """Its keep-alive time stands still meanwhile; it can be shut down while it is suspended."""
+    """Its keep-alive time stands still meanwhile and begins anew when it is resumed; it can be shut down asleep."""
     async with open_backend() as backend:
-        made = await _made(backend, launch_parameters={"keep_alive_time_seconds": 1})
+        asleep = await _made(backend)
+        made = await _made(backend, launch_parameters={"keep_alive_time_seconds": 2})
         await _said(backend, made.id, "echo hello > file")
-        assert (await backend.devboxes.suspend(made.id)).status == DevboxStatus.SUSPENDED
-        with anyio.move_on_after(1.5):
-            await backend.devboxes.wait(made.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=5)
-        assert (await backend.devboxes.retrieve(made.id)).status == DevboxStatus.SUSPENDED
+        for each in (made, asleep):
+            assert (await backend.devboxes.suspend(each.id)).status == DevboxStatus.SUSPENDED
+        assert (await backend.devboxes.shutdown(asleep.id)).shutdown_reason == "api_shutdown"
+        still = await backend.devboxes.wait(made.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=2.5)
+        assert still.status == DevboxStatus.SUSPENDED
         assert (await backend.devboxes.resume(made.id)).status == DevboxStatus.RUNNING
         assert await _said(backend, made.id, "cat file") == "hello\n"
-        await backend.devboxes.suspend(made.id)
-        assert (await backend.devboxes.shutdown(made.id)).shutdown_reason == "api_shutdown"
+        ended = await backend.devboxes.wait(made.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=20)
+        assert ended.shutdown_reason == "keep_alive_timeout"
 
 
 async def test_a_devbox_waits_for_its_turn(open_with: OpenWith) -> None:

@@ -76,7 +76,7 @@ def test_commands_work_over_the_api(runloop: Command, environment: dict[str, str
     assert "restless-rota" in listed.stdout
     seen = json.loads(doctor.stdout)
     assert (doctor.returncode, seen["devboxes"], seen["driver"]) == (0, True, "runloop"), doctor.stdout
-    assert {finding["name"] for finding in seen["findings"]} >= {"key", "account", "devboxes", "scenarios"}
+    assert {finding["name"] for finding in seen["findings"]} >= {"account", "devboxes", "scenarios"}
     assert KEY not in listed.stdout + listed.stderr + doctor.stdout + doctor.stderr + config.stdout
     assert "******" in config.stdout
 

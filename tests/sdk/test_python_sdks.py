@@ -145,6 +145,8 @@ def test_benchmarks(ask: Ask, version: str) -> None:
         "run again": "completed",
         "canceled": "canceled",
         "its part": True,
+        "job": [2, 0.75, ["COMPLETED", "COMPLETED"]],
+        "solved": True,
         "jobs": True,
     }
 
