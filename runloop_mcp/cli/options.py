@@ -20,8 +20,8 @@ _BACKEND_OPTIONS: dict[str, Callable[..., Any]] = {
     "backend": click.option("--backend", type=click.Choice(["local", "cloud"]), help="Who keeps scenarios and runs."),
     "devbox": click.option("--devbox", type=click.Choice(["sandbox", "docker", "runloop"]), help="What devboxes are."),
     "docker_image": click.option("--docker-image", metavar="IMAGE", help="What containers are made from."),
-    "runloop_blueprint": click.option(
-        "--runloop-blueprint", metavar="BLUEPRINT", help="What Runloop devboxes are made from, by id or name."
+    "base_blueprint": click.option(
+        "--base-blueprint", metavar="BLUEPRINT", help="What Runloop devboxes are made from, by id or name."
     ),
     "devbox_network": click.option(
         "--devbox-network", type=click.Choice(["none", "host"]), help="What local devboxes reach."

@@ -48,13 +48,13 @@ class Settings(BaseSettings):
     docker_image: str = Field(
         default=DEFAULT_IMAGE, min_length=1, description="The image that containers are made from; it needs python3."
     )
-    runloop_blueprint: str | None = Field(
+    base_blueprint: str | None = Field(
         default=None,
         min_length=1,
         description="The id or name of the blueprint that Runloop devboxes are made from; without one Runloop's own"
         " image.",
     )
-    runloop_keep_alive_seconds: int = Field(
+    keep_alive: int = Field(
         default=DEFAULT_KEEP_ALIVE_SECONDS,
         ge=60,
         le=172_800,

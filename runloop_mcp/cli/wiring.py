@@ -53,8 +53,8 @@ def driver_for(settings: "Settings") -> "Driver":
             settings.state_dir,
             settings.base_url,
             settings.api_key,
-            blueprint=settings.runloop_blueprint,
-            keep_alive_seconds=settings.runloop_keep_alive_seconds,
+            blueprint=settings.base_blueprint,
+            keep_alive_seconds=settings.keep_alive,
         )
     from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
