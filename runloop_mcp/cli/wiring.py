@@ -185,6 +185,8 @@ def servers_folder(settings: "Settings") -> Path:
 async def shared_backend(settings: "Settings", run_id: str | None = None) -> AsyncIterator[Backend]:
     """The backend, open; solvers that other processes serve reach the runs whose devboxes it has, through it.
 
+    Over the cloud it has all of them: a solver is to have no key.
+
     Args:
         settings: Name the backend.
         run_id: A run that has to be there.
@@ -201,7 +203,7 @@ async def shared_backend(settings: "Settings", run_id: str | None = None) -> Asy
             await backend.runs.retrieve(run_id)
 
         async def server_for(wanted: str) -> "RunloopServer | None":
-            has_devbox = isinstance(backend, EmbeddedEngine) and await backend.holds(wanted)
+            has_devbox = await backend.holds(wanted) if isinstance(backend, EmbeddedEngine) else True
             return build_server(backend, principal=bound_to(wanted)) if has_devbox else None
 
         socket = servers_folder(settings) / f"{os.getpid()}-{secrets.token_hex(4)}.sock"

@@ -242,8 +242,8 @@ class CloudCommands(Devboxes):
         view = _bounded(view) if last_n is None else view
         place = await self._cloud.places.of(view.devbox_id)
         if place.run_id is not None:
-            start_time_ms = begun.start_time_ms if begun is not None else now_ms()
-            await self._cloud.trace.executed(place.run_id, view, start_time_ms)
+            start_time_ms = begun.start_time_ms if begun is not None else None
+            await self._cloud.sightings.execution(place.run_id, view, start_time_ms)
         return view
 
 

@@ -94,7 +94,7 @@ class CloudDevboxes(CloudCommands):
         await self._client.devboxes.write_file(devbox_id, there, data)
         place = await self._cloud.places.of(devbox_id)
         if place.run_id is not None:
-            await self._cloud.trace.wrote(place.run_id, path, len(data))
+            await self._cloud.sightings.file(place.run_id, path, len(data))
         return len(data)
 
     async def _path(self, devbox_id: str, path: str) -> str:

@@ -133,7 +133,7 @@ async def test_a_run_adds_mounts_to_its_scenario(open_with: OpenWith, tmp_path: 
         "command": "cat ~/tool/version ~/notes.txt | tr '\\n' ' ' | grep -x 'one noted '",
     }
     functions = contract(("greets", 0.5, GREETING_IS_RIGHT), ("mounted", 0.5, right))
-    scenario = greeting(scoring_contract=functions)
+    scenario = greeting(scoring_contract=functions, metadata={"scoring": "clean"})
     with repositories(tmp_path / "host", guarded=False) as host:
         async with open_with(code_host=host) as backend:
             mounts = [{**_CODE, "git_ref": "one"}, _file("notes.txt", "noted\n")]

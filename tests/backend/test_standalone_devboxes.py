@@ -356,6 +356,22 @@ async def test_a_log_tells_of_what_still_runs(open_backend: OpenBackend) -> None
         ]
 
 
+async def test_a_log_leaves_out_what_it_could_not_cover(open_backend: OpenBackend) -> None:
+    """Where a secret is deleted after the devbox has ended, nobody knows what of its output was the value."""
+    async with open_backend() as backend:
+        await keep_secret(backend, "TOKEN", "hunter2-hunter2")
+        made = await _made(backend, secrets={"TOKEN": "TOKEN"})
+        await _said(backend, made.id, "echo $TOKEN")
+        await backend.devboxes.shutdown(made.id)
+        await backend.secrets.delete("TOKEN")
+        logs = (await backend.devboxes.logs(made.id)).logs
+        assert [line.cmd or line.exit_code or "left out" in (line.message or "") for line in logs] == [
+            "echo $TOKEN",
+            True,
+            False,
+        ]
+
+
 async def test_usage_counts_the_time_that_a_devbox_was_up(open_backend: OpenBackend) -> None:
     """By what its size grants it; nothing is added while it is suspended, and nothing after its end."""
     async with open_backend() as backend:

@@ -9,6 +9,8 @@ import pytest
 from rest_devboxes import begun, ended, executed, running_devbox
 from rest_server import Served
 
+from runloop_mcp.rest.routes import executions
+
 
 @pytest.fixture(scope="module")
 def devbox(served: Served) -> Iterator[str]:
@@ -122,6 +124,17 @@ def test_execute_sync_answers_with_the_whole_output(client: httpx.Client, devbox
     assert (view["stderr"], view["exit_status"]) == ("e\n", 4)
     with_input = {"command": "cat", "attach_stdin": True}
     assert "attach_stdin" in client.post(f"/v1/devboxes/{devbox}/execute_sync", json=with_input).json()["message"]
+
+
+def test_execute_sync_ends_what_takes_too_long(
+    client: httpx.Client, devbox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trying again would run it again, so clients are told not to."""
+    monkeypatch.setattr(executions, "_SYNC_SECONDS", 0.1)
+    answer = client.post(f"/v1/devboxes/{devbox}/execute_sync", json={"command": "exec -a too-long sleep 1000"})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (408, "false")
+    assert "execute_async" in answer.json()["message"]
+    assert "too-long" not in executed(client, devbox, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")["stdout"]
 
 
 def test_a_named_shell_keeps_its_directory_and_variables(client: httpx.Client, devbox: str) -> None:
