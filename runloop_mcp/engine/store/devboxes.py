@@ -230,6 +230,16 @@ def own_living(connection: sqlite3.Connection) -> list[DevboxRow]:
     return [_row(values) for values in rows]
 
 
+def count_agents(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many devboxes that have not ended have each agent, by the agent's name."""
+    found = connection.execute(
+        "SELECT agent.value, count(*) FROM devboxes, json_each(devboxes.data, '$.agents') AS agent"
+        " WHERE devboxes.status NOT IN (?, ?) GROUP BY agent.value ORDER BY agent.value",
+        ENDED,
+    ).fetchall()
+    return {name: int(number) for name, number in found}
+
+
 def begin_time(row: DevboxRow, *, now_ms: int) -> None:
     """Begins the keep-alive time of a devbox that belongs to no run, or begins it anew."""
     own = row.data.own
