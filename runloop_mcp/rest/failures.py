@@ -93,4 +93,5 @@ def _places(error: Exception) -> str:
     """Where it was raised, and where we were then, if that was in what others wrote."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "runloop_mcp" in frame.filename]
-    return " from ".join(f"{frame.filename}:{frame.lineno}" for frame in dict.fromkeys([*frames[-1:], *ours[-1:]]))
+    places = [f"{frame.filename}:{frame.lineno}" for frame in (*frames[-1:], *ours[-1:])]
+    return " from ".join(dict.fromkeys(places))
