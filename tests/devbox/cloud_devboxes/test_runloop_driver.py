@@ -22,6 +22,7 @@ from runloop_mcp.devbox.runloop import HOSTED, line
 from runloop_mcp.devbox.runloop.driver import RunloopDriver
 from runloop_mcp.devbox.runloop.inventory import STATE
 from runloop_mcp.devbox.runloop.launch import size_of
+from runloop_mcp.devbox.runloop.records import Records, SnapshotRecord
 
 GIB = 2**30
 KEY = SecretStr(far_end.KEY)
@@ -121,6 +122,20 @@ async def test_what_no_record_knows_is_shut_down(workshop: Workshop, tmp_path: P
     assert (await client.devboxes.retrieve(lost.id)).status == DevboxStatus.SHUTDOWN
     assert (await client.devboxes.retrieve(others.id)).status != DevboxStatus.SHUTDOWN
     await client.devboxes.shutdown(others.id)
+
+
+async def test_a_snapshot_that_a_server_died_over_is_made_again(workshop: Workshop, tmp_path: Path) -> None:
+    """What is left of it is none, and in nobody's way."""
+    devbox = await workshop.create()
+    await succeed(devbox, "echo kept > file")
+    snapshot_id = workshop.snapshot_id()
+    records = Records(tmp_path / "runloop")
+    records.keep_snapshot(SnapshotRecord(snapshot_id, devbox.spec, "snp_that_never_was"))
+    assert not await workshop.driver.has_snapshot(snapshot_id)
+    with pytest.raises(NotFound):
+        await workshop.create(work_snapshot=snapshot_id)
+    await workshop.driver.snapshot(devbox.id, snapshot_id)
+    assert await succeed(await workshop.create(work_snapshot=snapshot_id), "cat file") == "kept"
 
 
 async def test_what_is_stopped_costs_no_processor(workshop: Workshop, client: RunloopClient) -> None:
