@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import logging
 import os
 import secrets
@@ -31,6 +32,7 @@ from . import DEFAULT_KEEP_ALIVE_SECONDS, HOSTED, NO_KEY
 from .records import DevboxRecord, Records
 
 if TYPE_CHECKING:
+    from runloop_mcp.client.retries import RetryPolicy
     from runloop_mcp.client.runloop_client import RunloopClient
 
     from .devbox import RunloopDevbox
@@ -70,6 +72,7 @@ class RunloopDriver(Driver):
         key: What it is used with.
         blueprint: The id or name of the blueprint that devboxes are made from; None: Runloop's own image.
         keep_alive_seconds: After so long without a word from a server Runloop shuts a devbox down.
+        policy: How hard requests are tried.
     """
 
     name = "runloop"
@@ -82,12 +85,14 @@ class RunloopDriver(Driver):
         *,
         blueprint: str | None = None,
         keep_alive_seconds: int = DEFAULT_KEEP_ALIVE_SECONDS,
+        policy: "RetryPolicy | None" = None,
     ) -> None:
         self._state = state / "runloop"
         self.base_url = base_url.rstrip("/")
         self.key = key
         self.blueprint = blueprint
         self._keep_alive_seconds = keep_alive_seconds
+        self._policy = policy
         self._boxes: dict[str, RunloopDevbox] = {}
         self._being_made: set[str] = set()
         self._records = Records(self._state)
@@ -140,7 +145,7 @@ class RunloopDriver(Driver):
 
                 if self.key is None and self.base_url == HOSTED:
                     raise Unauthorized("There is no key for the Runloop API.", hint=NO_KEY)
-                client = RunloopClient(self.base_url, self.key)
+                client = RunloopClient(self.base_url, self.key, policy=self._policy)
                 await client.__aenter__()
                 try:
                     with disk_failures("The state folder cannot be used"):
@@ -185,13 +190,13 @@ class RunloopDriver(Driver):
         from runloop_mcp.api.models.devbox import DevboxListParams  # noqa: PLC0415
         from runloop_mcp.client.runloop_client import RunloopClient  # noqa: PLC0415
 
-        async with RunloopClient(self.base_url, self.key) as client:
+        async with RunloopClient(self.base_url, self.key, policy=self._policy) as client:
             await client.devboxes.list(DevboxListParams(limit=1))
 
     async def missing_programs(self, names: Sequence[str]) -> list[str]:  # noqa: D102 - see the port
         if not names:
             return []
-        base = secrets_of_base(self.base_url, self.blueprint)
+        base = _base_of(self.base_url, self.blueprint)
         found = await self._programs.of(base, self)
         return [name for name in names if name not in found.names]
 
@@ -357,13 +362,14 @@ class RunloopDriver(Driver):
                 view = await ready.client.devboxes.wait(
                     record.cloud_id, until=[DevboxStatus.SUSPENDED], wait_seconds=_BOOT_SECONDS
                 )
-            if view.status in (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE):
-                raise _gone(record.id, view.shutdown_reason or view.failure_reason or "")
             if view.status == DevboxStatus.SUSPENDED:
                 await ready.client.devboxes.resume(record.cloud_id)
-            await self._until_running(ready, record.cloud_id)
+            if view.status not in (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE):
+                await self._until_running(ready, record.cloud_id)
+                return
         except NotFound as error:
             raise _gone(record.id) from error
+        raise _gone(record.id, view.shutdown_reason or view.failure_reason or str(view.status))
 
     async def remove(self, devbox_id: str) -> None:  # noqa: D102 - see the port
         check_id(devbox_id)
@@ -444,10 +450,8 @@ class RunloopDriver(Driver):
         return await (await self._ready()).inventory.discard(kept)
 
 
-def secrets_of_base(base_url: str, blueprint: str | None) -> str:
+def _base_of(base_url: str, blueprint: str | None) -> str:
     """Names what devboxes are made from, for what is remembered of it."""
-    import hashlib  # noqa: PLC0415
-
     return hashlib.sha256(f"{base_url}\n{blueprint or ''}".encode()).hexdigest()[:32]
 
 

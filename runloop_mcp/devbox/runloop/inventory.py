@@ -67,9 +67,12 @@ class Inventory:
 
     async def without_record(self) -> AsyncIterator[DevboxView]:
         """Devboxes at Runloop that are this state directory's, of which it knows nothing: nobody will ask for them."""
+        seen: set[str] = set()  # one may change its status between two looks
         for status in _UP:
             async for view in self._with_status(status):
-                if view.metadata.get(STATE) == self._state and not await self._is_known(view):
+                ours = view.metadata.get(STATE) == self._state and view.id not in seen
+                seen.add(view.id)
+                if ours and not await self._is_known(view):
                     yield view
 
     async def _with_status(self, status: DevboxStatus) -> AsyncIterator[DevboxView]:
