@@ -47,7 +47,9 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(query.decode("ascii"), errors="strict", max_num_fields=1000)
     except ValueError as error:
-        raise InvalidRequest("The query is not valid: it has to be UTF-8, percent-encoded.") from error
+        raise InvalidRequest(
+            "The query is not valid: it has to be UTF-8, percent-encoded, of at most 1,000 parameters."
+        ) from error
 
 
 def _validated(model: type[BaseModel], given: dict[str, Any]) -> BaseModel:
