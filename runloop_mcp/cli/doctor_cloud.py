@@ -6,7 +6,7 @@ from typing import Final
 
 import anyio
 
-from runloop_mcp.api.errors import ApiError, Forbidden, InvalidRequest, NotFound, Unauthorized
+from runloop_mcp.api.errors import ApiError, Forbidden, InvalidRequest, NotFound
 from runloop_mcp.api.models.devbox import DevboxListParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.cli.settings import Settings
@@ -25,10 +25,10 @@ async def cloud_capability(settings: Settings) -> Capability:
     """Whether devboxes and scenarios can be had there, with this key."""
     try:
         client = client_for(settings)
-    except (InvalidRequest, Unauthorized) as error:
-        return _capability([Finding("key", ok=False, detail=error.message, remedy=error.hint)])
+    except InvalidRequest as error:
+        return _capability([Finding("address", ok=False, detail=error.message, remedy=error.hint)])
     client.wire.policy = _ONCE_MORE
-    findings = [_key(settings)]
+    findings: list[Finding] = []
     async with client:
         findings.append(await _tried("account", _account(client)))
         if findings[-1].ok:
@@ -40,10 +40,6 @@ async def cloud_capability(settings: Settings) -> Capability:
 def _capability(findings: list[Finding]) -> Capability:
     able = all(finding.ok for finding in findings if finding.required)
     return Capability("runloop", "microvm" if able else "none", findings)
-
-
-def _key(settings: Settings) -> Finding:
-    return Finding("key", ok=True, detail="RUNLOOP_API_KEY is set" if settings.api_key else "none, to this machine")
 
 
 async def _tried(name: str, ask: Callable[[], Awaitable[str]]) -> Finding:

@@ -7,7 +7,7 @@ waits for `initialize`, which needs none of them, and calls the first tool much 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self, get_type_hints
+from typing import Any, Self
 
 import anyio
 from anyio.abc import TaskGroup
@@ -41,7 +41,7 @@ class LateBackend(Backend):
         self._closing = anyio.Event()
         self._backend: Backend
         self._tasks: TaskGroup
-        for name in get_type_hints(Backend):
+        for name in Backend.__annotations__:
             setattr(self, name, _Group(self, name))
 
     async def __aenter__(self) -> Self:

@@ -18,8 +18,11 @@ _BACKEND_OPTIONS: dict[str, Callable[..., Any]] = {
         "--scenarios", type=_FOLDER, metavar="DIR", multiple=True, help="A further folder of scenarios."
     ),
     "backend": click.option("--backend", type=click.Choice(["local", "cloud"]), help="Who keeps scenarios and runs."),
-    "devbox": click.option("--devbox", type=click.Choice(["sandbox", "docker"]), help="What local devboxes are."),
+    "devbox": click.option("--devbox", type=click.Choice(["sandbox", "docker", "runloop"]), help="What devboxes are."),
     "docker_image": click.option("--docker-image", metavar="IMAGE", help="What containers are made from."),
+    "base_blueprint": click.option(
+        "--base-blueprint", metavar="BLUEPRINT", help="What Runloop devboxes are made from, by id or name."
+    ),
     "devbox_network": click.option(
         "--devbox-network", type=click.Choice(["none", "host"]), help="What local devboxes reach."
     ),

@@ -14,6 +14,7 @@ from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.cli.capacity import devboxes_at_once
 from runloop_mcp.devbox.docker import DEFAULT_IMAGE
 from runloop_mcp.devbox.port import Network
+from runloop_mcp.devbox.runloop import DEFAULT_KEEP_ALIVE_SECONDS
 
 PREFIX = "RUNLOOP_MCP_"
 
@@ -39,13 +40,25 @@ class Settings(BaseSettings):
         default="local",
         description="Who keeps scenarios, runs and scores: `local` (this machine) or `cloud` (Runloop).",
     )
-    devbox: Literal["sandbox", "docker"] = Field(
+    devbox: Literal["sandbox", "docker", "runloop"] = Field(
         default="sandbox",
-        description="What local devboxes are: `sandbox` (namespaces, Linux only) or `docker` (containers of Docker,"
-        " Podman or another engine with Docker's API; `DOCKER_HOST` names it).",
+        description="What devboxes are: `sandbox` (namespaces, Linux only), `docker` (containers of Docker, Podman or"
+        " another engine with Docker's API; `DOCKER_HOST` names it) or `runloop` (Runloop's cloud, which costs money).",
     )
     docker_image: str = Field(
         default=DEFAULT_IMAGE, min_length=1, description="The image that containers are made from; it needs python3."
+    )
+    base_blueprint: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The id or name of the blueprint that Runloop devboxes are made from; without one Runloop's own"
+        " image.",
+    )
+    keep_alive: int = Field(
+        default=DEFAULT_KEEP_ALIVE_SECONDS,
+        ge=60,
+        le=172_800,
+        description="After so many seconds without a word from a server Runloop shuts a devbox down, with its disk.",
     )
     devbox_network: Network = Field(
         default=Network.NONE, description="What local devboxes reach: `none` (their own loopback) or `host`."
@@ -86,12 +99,14 @@ class Settings(BaseSettings):
         " `https://runs.example`: addresses that it hands out begin with this.",
     )
     api_key: SecretStr | None = Field(
-        default=None, validation_alias="RUNLOOP_API_KEY", description="Key of the Runloop API, for the cloud backend."
+        default=None,
+        validation_alias="RUNLOOP_API_KEY",
+        description="Key of the Runloop API, for the cloud backend and Runloop devboxes.",
     )
     base_url: str = Field(
         default="https://api.runloop.ai",
         validation_alias="RUNLOOP_BASE_URL",
-        description="Where the Runloop API is, for the cloud backend.",
+        description="Where the Runloop API is, for the cloud backend and Runloop devboxes.",
     )
 
     @field_validator("public_url")

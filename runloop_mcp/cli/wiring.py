@@ -46,6 +46,16 @@ def driver_for(settings: "Settings") -> "Driver":
         from runloop_mcp.devbox.docker.driver import DockerDriver
 
         return DockerDriver(settings.state_dir, settings.docker_image)
+    if settings.devbox == "runloop":
+        from runloop_mcp.devbox.runloop.driver import RunloopDriver
+
+        return RunloopDriver(
+            settings.state_dir,
+            settings.base_url,
+            settings.api_key,
+            blueprint=settings.base_blueprint,
+            keep_alive_seconds=settings.keep_alive,
+        )
     from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
     return SandboxDriver(settings.state_dir, disks=settings.devbox_disks)
@@ -60,8 +70,7 @@ def backend_for(settings: "Settings", *, looks_after_runs: bool = True) -> Backe
             reads, and maybe for hours, leaves that to others.
 
     Raises:
-        InvalidRequest: There is no place for its state, or no key for the cloud.
-        Unauthorized: The key can be none.
+        InvalidRequest: There is no place for its state, or the cloud's address is none.
     """
     if settings.backend == "cloud":
         return _cloud_for(settings)
@@ -90,38 +99,19 @@ def backend_for(settings: "Settings", *, looks_after_runs: bool = True) -> Backe
 def client_for(settings: "Settings") -> "RunloopClient":
     """The client of the Runloop API that the settings name; enter it before use.
 
+    Without a key that could be one, whatever is asked of it is refused with how to set one.
+
     Raises:
-        InvalidRequest: There is no key, or the address is none.
-        Unauthorized: The key can be none.
+        InvalidRequest: The address is none.
     """
     from runloop_mcp.client.runloop_client import RunloopClient
 
-    refuse_without_key(settings)
     return RunloopClient(settings.base_url, settings.api_key)
-
-
-def refuse_without_key(settings: "Settings") -> None:
-    """Refuses to use the cloud without a key; a server on this machine may want none.
-
-    Raises:
-        InvalidRequest: There is no key.
-    """
-    if settings.api_key is None and not _is_here(urlsplit(settings.base_url).hostname):
-        raise InvalidRequest(
-            "Runloop's cloud needs a key, and there is none.",
-            hint="Set RUNLOOP_API_KEY to a key of your account, or leave --backend out to run everything on this"
-            " machine.",
-        )
-
-
-def _is_here(host: str | None) -> bool:
-    return host in {"127.0.0.1", "localhost", "::1"}
 
 
 def _cloud_for(settings: "Settings") -> Backend:
     from runloop_mcp.cloud.backend import CloudBackend
 
-    refuse_without_key(settings)
     with keeping_state_in(settings.state_dir):
         pass
     return CloudBackend(settings.state_dir, settings.base_url, settings.api_key)
@@ -195,6 +185,8 @@ def servers_folder(settings: "Settings") -> Path:
 async def shared_backend(settings: "Settings", run_id: str | None = None) -> AsyncIterator[Backend]:
     """The backend, open; solvers that other processes serve reach the runs whose devboxes it has, through it.
 
+    Over the cloud it has all of them: a solver is to have no key.
+
     Args:
         settings: Name the backend.
         run_id: A run that has to be there.
@@ -211,7 +203,7 @@ async def shared_backend(settings: "Settings", run_id: str | None = None) -> Asy
             await backend.runs.retrieve(run_id)
 
         async def server_for(wanted: str) -> "RunloopServer | None":
-            has_devbox = isinstance(backend, EmbeddedEngine) and await backend.holds(wanted)
+            has_devbox = await backend.holds(wanted) if isinstance(backend, EmbeddedEngine) else True
             return build_server(backend, principal=bound_to(wanted)) if has_devbox else None
 
         socket = servers_folder(settings) / f"{os.getpid()}-{secrets.token_hex(4)}.sock"

@@ -55,7 +55,7 @@ class ExecutionCalls(Calls):
             shell_name: The shell that it runs in, which keeps its state from one command to the next.
             last_n: How many last lines of its output the answer holds; the server's 100 where absent.
         """
-        # The request has an id of its own: a command that is asked for again may be waited for differently.
+        # The command's own id is enough, and asked for again it may be waited for differently.
         body = {
             "command": command,
             "command_id": command_id,
@@ -64,7 +64,7 @@ class ExecutionCalls(Calls):
         if shell_name is not None:
             body["shell_name"] = shell_name
         path = place("/v1/devboxes/{}/execute", devbox_id)
-        return await self._post(ExecutionView, path, body, query={"last_n": last_n}, long=True)
+        return await self._post(ExecutionView, path, body, query={"last_n": last_n}, request_id="", long=True)
 
     async def start(
         self,

@@ -33,7 +33,6 @@ class RunloopClient:
 
     Raises:
         InvalidRequest: The address is none.
-        Unauthorized: The key can be none.
     """
 
     def __init__(

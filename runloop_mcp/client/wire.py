@@ -55,7 +55,8 @@ class Ask:
     body: Mapping[str, Any] | None = None
     query: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
-    """What the server knows repeated requests by; one is made up where a request that changes something has none."""
+    """What the server knows repeated requests by; one is made up where a request that changes something has none, and
+    none is sent where this is empty, as the body names the request."""
     read_seconds: float | None = None
     """Until the answer has come; None: as usual."""
     long: bool = False
@@ -79,7 +80,7 @@ class Wire:
         deadlines: How long they may take.
 
     Raises:
-        InvalidRequest: The address or the key can be none.
+        InvalidRequest: The address can be none.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Wire:
         self.policy = policy or RetryPolicy()
         self.deadlines = deadlines or Deadlines()
         self.base_url = _checked(base_url)
-        self._key = _checked_key(key)
+        self._key, self._refusal = _checked_key(key, needed=not _on_this_machine(self.base_url))
         self._pace = Pace()
         self._http: httpx.AsyncClient
 
@@ -156,7 +157,7 @@ class Wire:
 
     @asynccontextmanager
     async def stream(self, ask: Ask, *, silence_seconds: float) -> AsyncIterator[httpx.Response]:
-        """The answer to a request, to be read as it comes; one attempt, whatever becomes of it.
+        """A stream of events, to be read as it comes; one attempt, whatever becomes of it.
 
         Args:
             ask: The request.
@@ -168,8 +169,9 @@ class Wire:
         """
         await self._pace.turn()
         timeout = httpx.Timeout(silence_seconds, connect=self.deadlines.connect, pool=None)
+        headers = {**self._headers(ask), "Accept": "text/event-stream"}
         request = self._http.build_request(
-            ask.method, self.base_url + ask.path, params=_params(ask), headers=self._headers(ask), timeout=timeout
+            ask.method, self.base_url + ask.path, params=_params(ask), headers=headers, timeout=timeout
         )
         response = await self._http.send(request, stream=True)
         try:
@@ -331,6 +333,13 @@ class Wire:
         return ask.read_seconds or (self.deadlines.long_read if ask.long else self.deadlines.read)
 
     def _headers(self, ask: Ask) -> dict[str, str]:
+        """What is sent with a request.
+
+        Raises:
+            Unauthorized: There is no key that could be.
+        """
+        if self._refusal is not None:
+            raise Unauthorized(self._refusal.message, hint=self._refusal.hint)
         headers = {"Accept": "*/*" if ask.long else "application/json"}
         if ask.long:
             headers["Accept-Encoding"] = "identity"  # sizes are told, and devboxes' files rarely shrink
@@ -338,7 +347,7 @@ class Wire:
             headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
         if ask.body is not None and ask.upload is None:
             headers["Content-Type"] = "application/json"
-        if ask.method != "GET":
+        if ask.method != "GET" and ask.request_id != "":
             headers["x-request-id"] = ask.request_id or f"runloop-mcp-{uuid4()}"
         return headers
 
@@ -414,16 +423,22 @@ def _checked(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
-def _checked_key(key: SecretStr | None) -> SecretStr | None:
+def _checked_key(key: SecretStr | None, *, needed: bool) -> tuple[SecretStr | None, Unauthorized | None]:
+    """The key, or why nothing can be asked: told to whoever asks, as a server has to be up to tell anything."""
     if key is None:
-        return None
+        refusal = Unauthorized(
+            "Runloop's cloud needs a key, and there is none.",
+            hint="Set RUNLOOP_API_KEY to a key of your account, or leave --backend out to run everything on this"
+            " machine.",
+        )
+        return None, refusal if needed else None
     value = key.get_secret_value().strip()
     if not value or not value.isascii() or not value.isprintable() or " " in value:
-        raise Unauthorized(
+        return None, Unauthorized(
             "RUNLOOP_API_KEY holds no key: it is empty, or has characters that no key has.",
             hint="Set it to a key as it was shown when it was made.",
         )
-    return SecretStr(value)
+    return SecretStr(value), None
 
 
 def _on_this_machine(base_url: str) -> bool:

@@ -25,6 +25,7 @@ from runloop_mcp.cloud.runs import CloudRuns
 from runloop_mcp.cloud.scenarios import CloudScenarios
 from runloop_mcp.cloud.scorers import CloudScorers
 from runloop_mcp.cloud.secrets import CloudSecrets
+from runloop_mcp.cloud.sightings import Sightings
 from runloop_mcp.cloud.trace import LocalTrace
 
 
@@ -40,7 +41,6 @@ class CloudBackend(Backend):
 
     Raises:
         InvalidRequest: The address is none.
-        Unauthorized: The key can be none.
     """
 
     waits_cost_requests = True
@@ -61,7 +61,7 @@ class CloudBackend(Backend):
         folder = state / "cloud"
         places = Places(self._client)
         trace = LocalTrace(folder / "traces", self._client, known)
-        self._cloud = CloudContext(self._client, ScenarioCapability(self._client), places, trace, known)
+        self._cloud = CloudContext(self._client, ScenarioCapability(self._client), places, Sightings(trace), known)
         details = RunDetailsSource(folder / "runs", self._client, places)
         self.devboxes: CloudDevboxes = CloudDevboxes(self._cloud)
         self.scenarios = CloudScenarios(self._cloud, details)

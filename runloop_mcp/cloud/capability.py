@@ -15,7 +15,7 @@ WAYS_ON: Final = (
     "There are two ways on: start with --backend local, which keeps scenarios, runs and scores on this machine; or with"
     " --backend local --devbox runloop, which does so too and runs their devboxes in Runloop's cloud."
 )
-_PROBE_SECONDS: Final = 20.0
+_PROBE_SECONDS: Final = 5.0
 
 
 class ScenarioCapability:

@@ -235,15 +235,22 @@ class CloudCommands(Devboxes):
             params = begun.params
             is_plain = params.shell_name is None or not (params.environment or params.stdin or params.working_directory)
             command = found.text if found is not None and is_plain else self._cloud.known.covered(params.command)
-            view = with_details(view, command, begun.sent, attached=params.attach_stdin, timed_out=begun.timed_out)
+            view = with_details(
+                view,
+                command,
+                begun.sent,
+                attached=params.attach_stdin,
+                timed_out=begun.timed_out,
+                seconds=(now_ms() - begun.start_time_ms) / 1000,
+            )
         elif found is not None:
             attached = view.x_runloop_mcp is not None and view.x_runloop_mcp.attach_stdin
             view = with_details(view, found.text, found, attached=attached)
         view = _bounded(view) if last_n is None else view
         place = await self._cloud.places.of(view.devbox_id)
         if place.run_id is not None:
-            start_time_ms = begun.start_time_ms if begun is not None else now_ms()
-            await self._cloud.trace.executed(place.run_id, view, start_time_ms)
+            start_time_ms = begun.start_time_ms if begun is not None else None
+            await self._cloud.sightings.execution(place.run_id, view, start_time_ms)
         return view
 
 

@@ -20,8 +20,8 @@ KILLED_STATUS: Final = 137
 MOST_INLINE_STDIN: Final = 16_384
 """Bytes of input that go with the command; more is sent to it."""
 _MARK: Final = "__runloop_mcp"
-_FIRST_IN_SHELL: Final = f'[ -n "${{{_MARK}-}}" ]'
-"""False in a shell that has just begun, which is in the home then and not in the working directory."""
+_IN_SHELL: Final = f"{_MARK}_last="
+"""How all that is sent to a named shell begins."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_SHELL_NAME: Final = 100
 
@@ -49,7 +49,9 @@ def wrapped(params: ExecuteParams, directory: str) -> Wrapped:
     _refuse(params)
     where = joined(directory, params.working_directory)
     if params.shell_name is not None:
-        begins = f"{_FIRST_IN_SHELL} || {{ {_MARK}=1; cd -- {_word(directory)} 2>/dev/null; }}"
+        # A shell that has just begun is in the home, and not in the working directory; what ended last stays known.
+        goes = f'[ -n "${{{_MARK}-}}" ] || {{ {_MARK}=1; cd -- {_word(directory)} 2>/dev/null; }}'
+        begins = f"{_IN_SHELL}$?; {goes}; (exit ${_MARK}_last)"
         return Wrapped(f"{begins}\n{_in_shell(params, where)}", where if params.working_directory else "")
     parts = ["exec"]
     if params.timeout_seconds is not None:
@@ -75,7 +77,7 @@ def unwrapped(text: str) -> Wrapped | None:
 
     What a server covered in it, such as values of secrets, stays covered.
     """
-    if text.startswith(_FIRST_IN_SHELL):
+    if text.startswith(_IN_SHELL):
         return Wrapped(text.partition("\n")[2], "")
     if not text.startswith("cd -- ") or _NO_DIRECTORY not in text:
         return None
@@ -109,7 +111,13 @@ def refuse_no_directory(view: ExecutionView, sent: Wrapped) -> None:
 
 
 def with_details(
-    view: ExecutionView, command: str, sent: Wrapped, *, attached: bool = False, timed_out: bool = False
+    view: ExecutionView,
+    command: str,
+    sent: Wrapped,
+    *,
+    attached: bool = False,
+    timed_out: bool = False,
+    seconds: float | None = None,
 ) -> ExecutionView:
     """The execution with what is known of it here.
 
@@ -119,6 +127,7 @@ def with_details(
         sent: As it was sent.
         attached: Whether input can be sent to it.
         timed_out: Whether it was ended because its time was over.
+        seconds: How long ago it began, where that is known here.
     """
     details = view.x_runloop_mcp or ExecutionDetails(
         stdout_bytes=len((view.stdout or "").encode("utf-8", "replace")),
@@ -130,15 +139,19 @@ def with_details(
         "working_directory": sent.directory,
         "attach_stdin": attached,
     }
-    if timed_out or _ran_out_of_time(view, details, sent.timeout_seconds):
+    if timed_out or _ran_out_of_time(view, details, sent.timeout_seconds, seconds):
         changes |= {"timed_out": True, "killed": False}
     return view.model_copy(update={"x_runloop_mcp": details.model_copy(update=changes)})
 
 
-def _ran_out_of_time(view: ExecutionView, details: ExecutionDetails, timeout_seconds: float | None) -> bool:
+def _ran_out_of_time(
+    view: ExecutionView, details: ExecutionDetails, timeout_seconds: float | None, seconds: float | None
+) -> bool:
+    """Whether the time limit ended a command: it was killed, and not before."""
     if details.timed_out or timeout_seconds is None or view.exit_status != KILLED_STATUS:
         return details.timed_out
-    return details.duration_ms is None or details.duration_ms >= timeout_seconds * 1000
+    took = details.duration_ms / 1000 if details.duration_ms is not None else seconds
+    return took is None or took >= timeout_seconds
 
 
 def _in_shell(params: ExecuteParams, where: str) -> str:

@@ -6,7 +6,7 @@ from runloop_mcp.client.runloop_client import RunloopClient
 from runloop_mcp.cloud.capability import ScenarioCapability
 from runloop_mcp.cloud.masking import Known
 from runloop_mcp.cloud.places import Places
-from runloop_mcp.cloud.trace import LocalTrace
+from runloop_mcp.cloud.sightings import Sightings
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,5 +16,5 @@ class CloudContext:
     client: RunloopClient
     scenarios: ScenarioCapability
     places: Places
-    trace: LocalTrace
+    sightings: Sightings
     known: Known

@@ -15,7 +15,7 @@ from runloop_mcp.api.models.devbox import (
 )
 from runloop_mcp.api.models.devbox_record import DevboxLogs, DevboxUsage
 from runloop_mcp.cloud.commanding import CloudCommands
-from runloop_mcp.cloud.commands import joined
+from runloop_mcp.cloud.commands import joined, unwrapped
 from runloop_mcp.cloud.keys import request_id, used_once
 
 
@@ -49,7 +49,11 @@ class CloudDevboxes(CloudCommands):
         self, devbox_id: str, *, execution_id: str | None = None, shell_name: str | None = None
     ) -> DevboxLogs:
         """See `Devboxes.logs`."""
-        return await self._client.devboxes.logs(devbox_id, execution_id=execution_id, shell_name=shell_name)
+        found = await self._client.devboxes.logs(devbox_id, execution_id=execution_id, shell_name=shell_name)
+        for line in found.logs:
+            if line.cmd is not None and (asked := unwrapped(line.cmd)) is not None:
+                line.cmd = asked.text
+        return found
 
     async def usage(self, devbox_id: str) -> DevboxUsage:
         """See `Devboxes.usage`."""
@@ -90,7 +94,7 @@ class CloudDevboxes(CloudCommands):
         await self._client.devboxes.write_file(devbox_id, there, data)
         place = await self._cloud.places.of(devbox_id)
         if place.run_id is not None:
-            await self._cloud.trace.wrote(place.run_id, path, len(data))
+            await self._cloud.sightings.file(place.run_id, path, len(data))
         return len(data)
 
     async def _path(self, devbox_id: str, path: str) -> str:

@@ -68,7 +68,7 @@ class RunDetailsSource:
         return RunDetails(
             # Where the author's wish can't be read, nothing is shown.
             disclosure=disclosure_of(scenario) if scenario else Disclosure.SEALED,
-            working_directory=(environment and environment.working_directory) or "",
+            working_directory=(environment and environment.working_directory) or HOME,
             isolation="runloop",
             budget=budget,
             **kept,

@@ -91,5 +91,5 @@ class CloudRuns(Runs):
 
     async def _seen(self, run: ScenarioRunView, move: str | None = None) -> ScenarioRunView:
         run = await self._details.complete(run)
-        await self._cloud.trace.saw(run, move)
+        await self._cloud.sightings.run(run, move)
         return run

@@ -65,7 +65,7 @@ class CloudScenarios(Scenarios):
         with used_once(idempotency_key):
             run = await self._calls.start_run(params, request_id=request_id(idempotency_key, principal))
         run = await self._details.started(run, principal)
-        await self._cloud.trace.saw(run, "start_run")
+        await self._cloud.sightings.run(run, "start_run")
         return run
 
 

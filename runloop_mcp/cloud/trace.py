@@ -7,8 +7,7 @@ from typing import Final
 import anyio
 
 from runloop_mcp.api.errors import NotFound, Unavailable
-from runloop_mcp.api.models.devbox import ExecutionStatus, ExecutionView
-from runloop_mcp.api.models.run import ScenarioRunView
+from runloop_mcp.api.models.devbox import ExecutionStatus
 from runloop_mcp.api.trace import EventKind, RunEvent, Trace, bounded
 from runloop_mcp.client.runloop_client import RunloopClient
 from runloop_mcp.cloud import trace_file
@@ -34,7 +33,6 @@ class LocalTrace(Trace):
         self._known = known
         self._runs: set[str] = set()
         self._news: dict[str, anyio.Event] = {}
-        self._told: dict[str, str] = {}
 
     async def record(self, event: RunEvent) -> None:
         """See `Trace.record`."""
@@ -69,51 +67,19 @@ class LocalTrace(Trace):
         """See `Trace.end`."""
         return await anyio.to_thread.run_sync(trace_file.end, await self._path(run_id))
 
-    # What this server itself sees happen
-
     def learn(self, run_id: str) -> None:
         """Remembers that there is such a run."""
         if len(self._runs) >= _REMEMBERED:
             self._runs.clear()
-            self._told.clear()
         self._runs.add(run_id)
 
-    async def saw(self, run: ScenarioRunView, move: str | None = None) -> None:
-        """Records the state of a run, and its score, where they are news."""
-        self.learn(run.id)
-        state = str(run.state)
-        if self._told.get(run.id) == state or (move is None and run.id not in self._told):
-            self._told[run.id] = state
-            return
-        self._told[run.id] = state
-        if run.score is not None and run.scoring_contract_result is not None and state == "scored":
-            await self.record(RunEvent(run_id=run.id, kind=EventKind.SCORE, data=_score(run)))
-        data: dict[str, object] = {"state": state, "scenario_id": run.scenario_id, "devbox_id": run.devbox_id}
-        await self.record(
-            RunEvent(run_id=run.id, kind=EventKind.STATE, data={"move": move, **data} if move is not None else data)
-        )
-
-    async def executed(self, run_id: str, view: ExecutionView, start_time_ms: int) -> None:
-        """Records an execution: as it stands while it runs, or as it ended."""
-        if self._told.get(view.execution_id) == view.status:
-            return
-        self._told[view.execution_id] = str(view.status)
-        data: dict[str, object] = {
-            "execution_id": view.execution_id,
-            "status": view.status,
-            "shell_name": view.shell_name,
-        }
-        if view.x_runloop_mcp is not None:
-            data |= view.x_runloop_mcp.model_dump(include=_OF_EXECUTION)
-        data["start_time_ms"] = start_time_ms
-        if view.status == ExecutionStatus.COMPLETED:
-            data["exit_status"] = view.exit_status
-        told = {name: value for name, value in data.items() if value or (value is not None and name in _ALWAYS)}
-        await self.record(RunEvent(run_id=run_id, kind=EventKind.EXECUTION, data=told))
-
-    async def wrote(self, run_id: str, path: str, size: int) -> None:
-        """Records that a file was written."""
-        await self.record(RunEvent(run_id=run_id, kind=EventKind.FILE, data={"path": path, "bytes": size}))
+    async def awaits_end(self, run_id: str, execution_id: str) -> bool:
+        """Whether a command was recorded as it ran, and not as it ended."""
+        last = None
+        for event in await anyio.to_thread.run_sync(trace_file.read, await self._path(run_id), run_id, 0):
+            if event.kind == EventKind.EXECUTION and event.data.get("execution_id") == execution_id:
+                last = event
+        return last is not None and last.data.get("status") != ExecutionStatus.COMPLETED
 
     async def _path(self, run_id: str) -> Path:
         """The file of a run's record.
@@ -133,42 +99,3 @@ class LocalTrace(Trace):
 def now_ms() -> int:
     """The time, as the wire tells it."""
     return time.time_ns() // 1_000_000
-
-
-_ALWAYS: Final = frozenset({"exit_status", "duration_ms", "stdout_bytes", "stderr_bytes"})
-_OF_EXECUTION: Final = {
-    "command",
-    "working_directory",
-    "duration_ms",
-    "timed_out",
-    "killed",
-    "signal",
-    "limits",
-    "stdout_bytes",
-    "stderr_bytes",
-    "stdout_dropped_bytes",
-    "stderr_dropped_bytes",
-    "notes",
-}
-
-
-def _score(run: ScenarioRunView) -> dict[str, object]:
-    result = run.scoring_contract_result
-    functions = result.scoring_function_results if result else []
-    details = run.x_runloop_mcp
-    return {
-        "score": run.score,
-        "complete": result.x_complete if result else None,
-        "mode": details.scoring_mode if details else None,
-        "functions": [
-            {
-                "name": each.scoring_function_name,
-                "score": each.score,
-                "weight": each.x_weight,
-                "state": each.state,
-                "duration_ms": each.x_duration_ms,
-            }
-            for each in functions
-        ],
-        "restored_files": details.restored_files if details else [],
-    }

@@ -13,7 +13,6 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
-from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import ApiError, Conflict, NotFound
 from runloop_mcp.api.groups.scenarios import Scenarios
 from runloop_mcp.api.models.base import Page
@@ -26,11 +25,7 @@ from runloop_mcp.api.models.scenario import (
     ScenarioView,
 )
 from runloop_mcp.devbox.port import Driver
-from runloop_mcp.engine.accounts import EngineAccounts
-from runloop_mcp.engine.agents.service import EngineAgents
 from runloop_mcp.engine.alarm import Alarm
-from runloop_mcp.engine.benchmarks.runs import EngineBenchmarkRuns
-from runloop_mcp.engine.benchmarks.service import EngineBenchmarks
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes.boots import Boots
@@ -44,17 +39,10 @@ from runloop_mcp.engine.environments.bases import base_of
 from runloop_mcp.engine.environments.blueprint_builder import BlueprintBuilder
 from runloop_mcp.engine.environments.blueprints import EngineBlueprints
 from runloop_mcp.engine.environments.snapshots import EngineSnapshots
-from runloop_mcp.engine.jobs.runner import JobRunner
-from runloop_mcp.engine.jobs.service import EngineBenchmarkJobs
-from runloop_mcp.engine.jobs.trial import Ports
-from runloop_mcp.engine.mounts.agent_mounts import AgentMounts
-from runloop_mcp.engine.mounts.code_mounts import CodeMounts
-from runloop_mcp.engine.mounts.file_mounts import FileMounts
+from runloop_mcp.engine.late_groups import LateGroups
+from runloop_mcp.engine.mounts.kinds import MountKinds
 from runloop_mcp.engine.mounts.mounting import Mounting
-from runloop_mcp.engine.mounts.object_contents import MountedObjects
-from runloop_mcp.engine.mounts.object_mounts import ObjectMounts
 from runloop_mcp.engine.objects.contents import ObjectContents
-from runloop_mcp.engine.objects.service import EngineObjects
 from runloop_mcp.engine.runs.launch import Launcher
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.runs.start import start_run
@@ -133,7 +121,7 @@ class EngineScenarios(Scenarios):
         return await start_run(self._engine, params, principal=principal, idempotency_key=idempotency_key)
 
 
-class EmbeddedEngine(Backend):
+class EmbeddedEngine(LateGroups):
     """The embedded engine.
 
     Args:
@@ -167,7 +155,6 @@ class EmbeddedEngine(Backend):
         self._idle: IdleDevboxes
         self._standalone: StandaloneDevboxes
         self._boots: Boots
-        self._jobs: JobRunner
         self._alarm = Alarm()
 
     async def __aenter__(self) -> Self:
@@ -187,7 +174,6 @@ class EmbeddedEngine(Backend):
         )
         following.tasks = self._tasks
         contents = ObjectContents(self._state / "objects", limit=self._settings.object_bytes)
-        mounted = MountedObjects(database, contents)
         self._engine = EngineContext(
             settings=self._settings,
             database=database,
@@ -208,12 +194,7 @@ class EmbeddedEngine(Backend):
                 keeper.lock,
                 self._settings,
                 sources=package_sources(os.environ),
-                kinds={
-                    "file_mount": FileMounts(),
-                    "code_mount": CodeMounts(),
-                    "object_mount": ObjectMounts(mounted),
-                    "agent_mount": AgentMounts(database, self._driver, mounted),
-                },
+                kinds=MountKinds(database, self._driver, contents),
             ),
             tasks=self._tasks,
         )
@@ -225,13 +206,6 @@ class EmbeddedEngine(Backend):
         self.snapshots = EngineSnapshots(self._engine)
         self.blueprints = EngineBlueprints(self._engine, BlueprintBuilder(self._engine, os.environ))
         self.secrets = EngineSecrets(self._secrets_file)
-        self.benchmarks = EngineBenchmarks(self._engine)
-        self.benchmark_runs = EngineBenchmarkRuns(self._engine, self._runs)
-        self._jobs = JobRunner(self._engine, Ports(self.scenarios, self.runs, self.devboxes, self.benchmark_runs))
-        self.benchmark_jobs = EngineBenchmarkJobs(self._engine, self._jobs)
-        self.agents = EngineAgents(database)
-        self.accounts = EngineAccounts(database)
-        self.objects = EngineObjects(database, self._engine.objects)
         self._idle = IdleDevboxes(self._engine, self._end_idle, self._alarm)
         self._boots = Boots(self._engine, self._idle, self._standalone, self._runs.fail)
         self.trace = EngineTrace(self._engine)
@@ -246,7 +220,7 @@ class EmbeddedEngine(Backend):
     ) -> None:
         keeper = self._engine.keeper
         with anyio.CancelScope(shield=True):
-            await self._jobs.stop_all()
+            await self._stop_jobs()
             # Scoring first: a devbox that ends under its scorers would look like a defect, and not like our end.
             await self._runs.stop_scoring()
             with contextlib.suppress(ApiError):  # what was kept before holds then
@@ -304,7 +278,7 @@ class EmbeddedEngine(Backend):
         await anyio.sleep(_FIRST_LOOK_SECONDS)
         while True:
             try:
-                await self._jobs.look_after()
+                await self._look_after_jobs()
                 due = min(
                     await self._runs.look_after_all(),
                     await self._standalone.look_after(),

@@ -73,11 +73,16 @@ class EngineContext:
         held = self.keeper.get(devbox_id)
         if held is not None and held.prepared:
             return held.mask
-        names = await self.database.read(lambda connection: _secret_names(connection, devbox_id))
+        names = await self.database.read(lambda connection: secret_names(connection, devbox_id))
         return await self.secrets.mask(names)
 
 
-def _secret_names(connection: Connection, devbox_id: str) -> Collection[str]:
+def secret_names(connection: Connection, devbox_id: str) -> Collection[str]:
+    """The secrets that commands of a devbox get.
+
+    Raises:
+        NotFound: There is no such devbox.
+    """
     row = devboxes.get(connection, devbox_id)
     if row.run_id is not None:
         return runs.get(connection, row.run_id).data.secrets.values()

@@ -22,6 +22,8 @@ PURPOSE = "eval"
 """The purpose of the runs made here."""
 
 _WAIT_SECONDS = 20
+_QUEUE_SECONDS = 2
+"""How often it is told which place a devbox has in the queue."""
 _GIVE_UP_SECONDS = 10
 _SCORING_TRIES = 3
 _TIME_TO_SCORE = 10
@@ -151,9 +153,10 @@ class AttemptMaker:
     async def _booted(self, attempt: Attempt, run: ScenarioRunView) -> ScenarioRunView:
         """The run, once its devbox is up, however long that has to wait for its turn."""
         devbox = await self.backend.devboxes.retrieve(run.devbox_id)
+        step = _WAIT_SECONDS if self.backend.waits_cost_requests else _QUEUE_SECONDS
         while devbox.status not in _UP:
             self.on_step(attempt, _waiting(devbox))
-            devbox = await self.backend.devboxes.wait(run.devbox_id, until={*_UP}, wait_seconds=2)
+            devbox = await self.backend.devboxes.wait(run.devbox_id, until={*_UP}, wait_seconds=step)
         run = await self.backend.runs.retrieve(run.id)
         if run.state != RunState.RUNNING:
             raise Unavailable(_notes(run) or f"The run is {run.state}.")

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import traceback
 from typing import Final
 
 from pydantic import ConfigDict
@@ -14,6 +15,9 @@ from runloop_mcp.rest.answers import Answer
 
 RETRY_AFTER_SECONDS: Final = 1.0
 """What is said where a retry can help and nobody knows when."""
+
+_LONGEST_NAMED: Final = 200
+"""Characters of a request that is told what it was."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,20 +78,20 @@ def failure(
 
 def unknown_route(scope: Scope) -> Answer:
     """What every request gets that is no operation of the API: clients would try a 501 again and again."""
-    return failure(
-        404, "not_found", f"There is no {scope['method']} {scope['path']} here; /openapi.json lists what there is."
-    )
+    asked = f"{scope['method']} {scope['path']}"
+    named = asked if len(asked) <= _LONGEST_NAMED else f"{asked[:_LONGEST_NAMED]}…"
+    return failure(404, "not_found", f"There is no {named} here; /openapi.json lists what there is.")
 
 
 def unexpected(operation_id: str, error: Exception) -> Answer:
     """What nobody foresaw. The log gets where it happened and what kind it was, never the values it is about."""
-    place = _place(error)
-    _log.error("%s failed unexpectedly: %s at %s", operation_id, type(error).__name__, place)
+    _log.error("%s failed unexpectedly: %s at %s", operation_id, type(error).__name__, _places(error))
     return failure(500, "error", "Something unexpected went wrong in this server; its log says where.", retryable=True)
 
 
-def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "?" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+def _places(error: Exception) -> str:
+    """Where it was raised, and where we were then, if that was in what others wrote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "runloop_mcp" in frame.filename]
+    places = [f"{frame.filename}:{frame.lineno}" for frame in (*frames[-1:], *ours[-1:])]
+    return " from ".join(dict.fromkeys(places))

@@ -14,7 +14,7 @@ _METADATA: Final = re.compile(r"metadata\[([^\[\]]*)\](\[in\])?")
 
 
 def read_query(model: type[BaseModel], query: bytes) -> BaseModel:
-    """The query; what the model does not know counts as absent, and so does a blank text.
+    """The query; what the model does not know and what is blank counts as absent: clients send a null so.
 
     Raises:
         InvalidRequest: A value is not valid; the message names it.
@@ -25,30 +25,31 @@ def read_query(model: type[BaseModel], query: bytes) -> BaseModel:
     metadata: dict[str, list[str]] = {}
     lists: dict[str, list[str]] = {}
     for name, value in _pairs(query):
+        if not value:
+            continue
         if name in model.model_fields and name != "metadata":
-            kinds = _kinds(model.model_fields[name].annotation)
-            if not value and kinds & {str, list}:
-                continue
-            if list in kinds:
+            if _is_list(model.model_fields[name].annotation):
                 lists.setdefault(name, []).append(value)
             else:
                 given[name] = value
-        elif value and (match := _METADATA.fullmatch(name)) and "metadata" in model.model_fields:
+        elif (match := _METADATA.fullmatch(name)) and "metadata" in model.model_fields:
             metadata.setdefault(match[1], []).extend(value.split(",") if match[2] else [value])
     # Validation of strings knows no lists; these are strings whatever the client sent.
     return _validated(model, given).model_copy(update=lists | ({"metadata": metadata} if metadata else {}))
 
 
-def _kinds(annotation: object) -> set[object]:
-    """What a field can be: `str`, or `list` for a list of strings, which a query repeats, or others."""
-    return {get_origin(each) or each for each in (annotation, *get_args(annotation))}
+def _is_list(annotation: object) -> bool:
+    """Whether a field is a list of strings, which a query repeats."""
+    return list in {get_origin(each) for each in (annotation, *get_args(annotation))}
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(query.decode("ascii"), errors="strict", keep_blank_values=True, max_num_fields=1000)
+        return parse_qsl(query.decode("ascii"), errors="strict", max_num_fields=1000)
     except ValueError as error:
-        raise InvalidRequest("The query is not valid: it has to be UTF-8, percent-encoded.") from error
+        raise InvalidRequest(
+            "The query is not valid: it has to be UTF-8, percent-encoded, of at most 1,000 parameters."
+        ) from error
 
 
 def _validated(model: type[BaseModel], given: dict[str, Any]) -> BaseModel:

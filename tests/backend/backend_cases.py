@@ -8,6 +8,8 @@ from typing import Any
 
 import anyio
 import cloud_selection
+import far_end
+import runloop_selection
 from pydantic import SecretStr
 
 from runloop_mcp.api.backend import Backend
@@ -35,6 +37,18 @@ def _engine(folder: Path, settings: dict[str, Any]) -> EmbeddedEngine:
 def _embedded(folder: Path) -> OpenWith:
     def open_with(**settings: Any) -> AbstractAsyncContextManager[Backend]:
         return _engine(folder, settings)
+
+    return open_with
+
+
+def _over_runloop(folder: Path) -> OpenWith:
+    """The engine over Runloop devboxes, and at the far end of a socket the REST face over another engine."""
+
+    def open_with(**settings: Any) -> AbstractAsyncContextManager[Backend]:
+        from runloop_mcp.devbox.runloop.driver import RunloopDriver  # noqa: PLC0415 - only this case pays for it
+
+        driver = RunloopDriver(folder, far_end.address(), SecretStr(far_end.KEY))
+        return EmbeddedEngine(folder, driver, settings=EngineSettings(**settings))
 
     return open_with
 
@@ -91,6 +105,14 @@ class BackendCase:
     """Whether it counts the attempts of each principal; over the wire all callers of a server have its one key."""
     keeps_keys_as_given: bool = True
     """Whether an idempotency key is kept as it is, and so can be one that can't; over the wire goes its hash."""
+    reaches_this_machine: bool = True
+    """Whether devboxes that may use a network reach this machine; the cloud's reach what its policies let through."""
+    has_rights_outside_home: bool = True
+    """Whether directories outside home can be made; in Runloop devboxes that takes sudo, which this far end has not."""
+    tells_limits: bool = True
+    """Whether a command learns which limit ended it; the wire's devboxes don't tell."""
+    observes: bool = True
+    """Whether devboxes tell of processes, changed files and the network; the wire has no call for that."""
     default: frozenset[str] | None = None
     """The tests that run without --full-size, by name; None: all."""
 
@@ -104,5 +126,14 @@ _CLOUD = BackendCase(
     keeps_keys_as_given=False,
     default=frozenset(cloud_selection.CLOUD),
 )
-CASES = (_EMBEDDED, _CLOUD)
+_RUNLOOP = BackendCase(
+    "runloop",
+    _over_runloop,
+    reaches_this_machine=False,
+    has_rights_outside_home=False,
+    tells_limits=False,
+    observes=False,
+    default=frozenset(runloop_selection.RUNLOOP),
+)
+CASES = (_EMBEDDED, _CLOUD, _RUNLOOP)
 """Every test of the contract runs on every backend."""

@@ -34,6 +34,7 @@ def mount(**fields: object) -> dict[str, object]:
     return {"type": "agent_mount", **fields}
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_a_package_of_pip_is_installed_once(open_backend: OpenBackend) -> None:
     """Its program is on the PATH of commands and of shells; its set-up commands have run; a second devbox is quick."""
     async with open_backend() as backend:
@@ -63,6 +64,7 @@ async def test_a_package_of_pip_is_installed_once(open_backend: OpenBackend) -> 
         assert await said(backend, second.id, "solver") == "solver of pip\n"
 
 
+@pytest.mark.needs("reaches_this_machine")
 @pytest.mark.skipif(shutil.which("npm", path="/usr/bin:/usr/local/bin") is None, reason="devboxes have no npm")
 async def test_a_package_of_npm_is_installed(open_backend: OpenBackend) -> None:
     """From the registry that the agent names."""
@@ -73,6 +75,7 @@ async def test_a_package_of_npm_is_installed(open_backend: OpenBackend) -> None:
             assert await said(backend, devbox.id, "solver; ls -A ~") == "solver of npm\n.local\nwork\n"
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_a_repository_is_an_agent(open_with: OpenWith, tmp_path: Path) -> None:
     """Cloned at its ref, with a token that is kept nowhere, and set up in its folder, which the mount may name."""
     with repositories(tmp_path / "host") as host:
@@ -108,6 +111,7 @@ async def test_an_object_is_an_agent(open_backend: OpenBackend) -> None:
         assert await said(backend, made.id, "one; two; ~/two/run") == "alone\nof a folder\nof a folder\n"
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_an_agent_that_can_not_be_had_fails_its_devbox(open_backend: OpenBackend) -> None:
     """The reason says which agent it is and what went wrong."""
     async with open_backend() as backend:

@@ -50,7 +50,9 @@ async def test_a_scenario_begins_from_a_blueprint_and_is_scored_on_it(open_backe
         assert blueprint.build_finish_time_ms is not None
         log = await said(backend, blueprint)
         assert log.index("Writing /home/user/bin/answer") < log.index("$ cat said") < log.index("of the blueprint")
-        run = await started(backend, beginning_from(blueprint, scoring_contract=contract(("right", 1.0, right))))
+        functions = contract(("right", 1.0, right))
+        scenario = beginning_from(blueprint, scoring_contract=functions, metadata={"scoring": "clean"})
+        run = await started(backend, scenario)
         assert (await backend.devboxes.retrieve(run.devbox_id)).blueprint_id == blueprint.id
         shown = await run_command(backend, run, "~/bin/answer; cat ~/notes/read.me; echo mine > ~/said; ls")
         assert shown.stdout == "of the blueprint\nkept\n"
@@ -203,6 +205,7 @@ async def test_what_can_be_no_blueprint_is_refused(open_backend: OpenBackend) ->
         assert (await backend.blueprints.list(BlueprintListParams())).items == []
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_repositories_are_cloned_with_a_token_that_stays_nowhere(open_with: OpenWith, tmp_path: Path) -> None:
     """A clone lies at home at its ref, files are written into it, it is installed; the token is kept nowhere."""
     mount = {

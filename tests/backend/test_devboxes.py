@@ -18,6 +18,7 @@ async def test_a_command_has_an_exit_status_and_two_streams(open_backend: OpenBa
         assert (execution.stdout_truncated, execution.stderr_truncated) == (False, False)
 
 
+@pytest.mark.needs("has_rights_outside_home")
 async def test_commands_start_in_the_working_directory(open_backend: OpenBackend) -> None:
     """The scenario's working directory by default, else the one asked for: relative to it, absolute, or in the home."""
     async with open_backend() as backend:

@@ -120,7 +120,9 @@ async def test_every_agent_solves_every_scenario_of_a_benchmark(open_backend: Op
         benchmark_run = await backend.benchmark_runs.retrieve(good.benchmark_run_id)
         assert (benchmark_run.state, benchmark_run.score, benchmark_run.benchmark_id) == ("completed", 1.0, made.id)
         runs = await runs_of(backend, good)
-        assert [each.id for each in runs] == [each.scenario_run_id for each in good.scenario_outcomes]
+        assert {each.id: each.scenario_id for each in runs} == {
+            each.scenario_run_id: each.scenario_definition_id for each in good.scenario_outcomes
+        }
         assert {(each.state, each.metadata["model"], each.metadata["agent"]) for each in runs} == {
             ("completed", "m-1", "solver")
         }

@@ -15,6 +15,7 @@ LEAST = {
 }
 
 
+@pytest.mark.needs("tells_limits")
 async def test_a_limit_that_is_hit_is_told(open_backend: OpenBackend) -> None:
     """A command whose process was killed for the devbox's memory learns that, and so does the run's record.
 

@@ -86,6 +86,7 @@ async def test_a_file_that_can_not_be_written_fails_the_devbox(open_backend: Ope
             await said(backend, failed.id, "true")
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_a_repository_is_cloned_where_the_devbox_has_no_network(open_with: OpenWith, tmp_path: Path) -> None:
     """It lies at home, installed, and what else is mounted can go into it; its token is kept and shown nowhere."""
     with repositories(tmp_path / "host") as host:
@@ -95,6 +96,12 @@ async def test_a_repository_is_cloned_where_the_devbox_has_no_network(open_with:
             shown = "cat ~/installed ~/tool/version ~/tool/extra; git -C ~/tool describe --tags; ls"
             assert await said(backend, made.id, shown) == "one\none\nmore\none\n"
             assert await said(backend, made.id, "grep -rl $(printf let-%s me-in) ~") == ""
+            commit = (await said(backend, made.id, "git -C ~/tool rev-parse HEAD") or "").strip()
+            assert (await made_devbox(backend, mounts=[{**mount, "git_ref": commit}])).status == DevboxStatus.RUNNING
+            # What a token opened is not for those who have another one, or none.
+            for token in ({"token": "wrong"}, {"token": None}):
+                denied = await made_devbox(backend, mounts=[{**mount, "git_ref": commit, **token}])
+                assert denied.status == DevboxStatus.FAILURE
             by_old_field = await made_devbox(
                 backend, code_mounts=[{"repo_owner": "them", "repo_name": "tool", "token": "no"}]
             )
@@ -103,20 +110,22 @@ async def test_a_repository_is_cloned_where_the_devbox_has_no_network(open_with:
         assert b"let-me-in" not in (tmp_path / "state" / "store.db").read_bytes()
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_a_commit_is_built_once(open_with: OpenWith, tmp_path: Path) -> None:
     """What always means the same is built for the first devbox alone; what a branch means is looked at each time."""
     with repositories(tmp_path / "host", guarded=False) as host:
         async with open_with(code_host=host) as backend:
             built = {**_CODE, "install_command": "date +%s%N > ~/built"}
-            first = await made_devbox(backend, mounts=[built])
-            commit = (await said(backend, first.id, "git -C ~/tool rev-parse HEAD") or "").strip()
+            moving = [await made_devbox(backend, mounts=[{**built, "git_ref": "main"}]) for _ in range(2)]
+            commit = (await said(backend, moving[0].id, "git -C ~/tool rev-parse HEAD") or "").strip()
             settled = [await made_devbox(backend, mounts=[{**built, "git_ref": commit}]) for _ in range(2)]
-            times = {await said(backend, each.id, "cat ~/built") for each in (first, *settled)}
-            assert len(times) == 2
+            times = {await said(backend, each.id, "cat ~/built") for each in (*moving, *settled)}
+            assert len(times) == 3
             await said(backend, settled[0].id, "echo changed > ~/built")
             assert await said(backend, settled[1].id, "cat ~/built") in times
 
 
+@pytest.mark.needs("reaches_this_machine")
 async def test_a_run_adds_mounts_to_its_scenario(open_with: OpenWith, tmp_path: Path) -> None:
     """They are part of what it starts from: of its environment hash, and of the devbox that it is scored in."""
     right = {
@@ -124,12 +133,12 @@ async def test_a_run_adds_mounts_to_its_scenario(open_with: OpenWith, tmp_path: 
         "command": "cat ~/tool/version ~/notes.txt | tr '\\n' ' ' | grep -x 'one noted '",
     }
     functions = contract(("greets", 0.5, GREETING_IS_RIGHT), ("mounted", 0.5, right))
-    scenario = greeting(scoring_contract=functions, launch_commands=["echo of the scenario > launched"])
+    scenario = greeting(scoring_contract=functions, metadata={"scoring": "clean"})
     with repositories(tmp_path / "host", guarded=False) as host:
         async with open_with(code_host=host) as backend:
             mounts = [{**_CODE, "git_ref": "one"}, _file("notes.txt", "noted\n")]
             run = await started(backend, scenario, mounts=mounts)
-            assert (await run_command(backend, run, "cat launched ~/tool/version")).stdout == "of the scenario\none\n"
+            assert (await run_command(backend, run, "cat ~/tool/version ~/notes.txt")).stdout == "one\nnoted\n"
             await run_command(backend, run, "echo hello > greeting.txt; rm -rf ~/tool ~/notes.txt")
             assert (await backend.runs.score(run.id)).score == 1.0
             plain = await started(backend, scenario.model_copy(update={"name": "again"}))

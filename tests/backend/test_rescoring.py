@@ -37,7 +37,8 @@ async def scored(backend: Backend, params: ScenarioCreateParams | None = None) -
 async def test_a_frozen_disk_is_scored_again_beside_the_score(open_backend: OpenBackend) -> None:
     """As often as wanted, in the same environment, also when the run has ended; the run's score stays what it was."""
     there = {"type": "command_scorer", "command": "test -f ~/set-up && grep -qx hello greeting.txt"}
-    params = greeting(scoring_contract=contract(("there", 1.0, there)), launch_commands=["touch ~/set-up"])
+    functions = contract(("there", 1.0, there))
+    params = greeting(scoring_contract=functions, launch_commands=["touch ~/set-up"], metadata={"scoring": "clean"})
     async with open_backend() as backend:
         run = await scored(backend, params)
         first = await backend.runs.rescore(run.id, RescoreParams())

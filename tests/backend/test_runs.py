@@ -11,6 +11,27 @@ from runloop_mcp.api.errors import ApiError, InvalidRequest, InvalidState, NotFo
 from runloop_mcp.api.models.run import RunListParams, RunState, StartRunParams
 
 
+@pytest.mark.parametrize(
+    ("working_directory", "metadata", "score"),
+    [
+        (None, None, 1.0),
+        (None, {"scoring": "clean"}, 0.0),
+        ("/home/user/work", None, 0.0),
+        ("/home/user/work", {"scoring": "fork"}, 1.0),
+    ],
+)
+async def test_a_scenario_that_names_no_place_is_scored_on_the_home(
+    open_backend: OpenBackend, working_directory: str | None, metadata: dict[str, str] | None, score: float
+) -> None:
+    """Who creates one without a working directory may look for the answer anywhere in the solver's home."""
+    there = contract(("there", 1.0, {"type": "command_scorer", "command": "grep -qx hello ~/greeting.txt"}))
+    async with open_backend() as backend:
+        params = greeting(scoring_contract=there, working_directory=working_directory, metadata=metadata)
+        run = await started(backend, params)
+        await run_command(backend, run, "echo hello > ~/greeting.txt")
+        assert (await backend.runs.score(run.id)).score == score
+
+
 async def test_a_solved_run_goes_from_running_to_scored_to_completed(open_backend: OpenBackend) -> None:
     """The main path: start, work, score 1.0, complete."""
     async with open_backend() as backend:

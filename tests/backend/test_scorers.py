@@ -45,7 +45,7 @@ async def test_scorers_are_kept_found_and_changed(open_backend: OpenBackend) -> 
         assert ([s.type for s in first.items], first.total_count, first.has_more) == (["kind-2", "kind-1"], 3, True)
         second = await backend.scorers.list(ScorerListParams(limit=2, starting_after=first.items[-1].id))
         assert ([s.type for s in second.items], second.has_more) == (["other"], False)
-        assert [s.type for s in (await backend.scorers.list(ScorerListParams(search="OTH"))).items] == ["other"]
+        assert [s.type for s in (await backend.scorers.list(ScorerListParams(search="OTHER"))).items] == ["other"]
         with pytest.raises(NotFound):
             await backend.scorers.retrieve("scs_missing")
         with pytest.raises(InvalidRequest, match="start after"):
@@ -84,6 +84,7 @@ async def test_a_run_is_scored_by_the_scorer_that_it_started_with(open_backend: 
     assert "bash_script" not in shown.model_dump_json(exclude_none=True)
 
 
+@pytest.mark.needs("has_rights_outside_home")
 @pytest.mark.parametrize(("mode", "there"), [("clean", "absent"), ("live", "ast-grep")])
 async def test_only_a_devbox_that_is_scored_in_has_scorers_tools(
     open_backend: OpenBackend, mode: str, there: str

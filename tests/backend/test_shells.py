@@ -31,6 +31,7 @@ def notes(execution: ExecutionView) -> str:
     return " ".join(execution.x_runloop_mcp.notes) if execution.x_runloop_mcp else ""
 
 
+@pytest.mark.needs("has_rights_outside_home")
 async def test_a_named_shell_keeps_its_state(open_backend: OpenBackend) -> None:
     """It begins in the working directory with the run's variables, is told apart by its name, and bears interrupts."""
     async with open_backend() as backend:

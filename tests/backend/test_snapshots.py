@@ -69,7 +69,8 @@ async def test_a_scenario_begins_from_a_snapshot_and_is_scored_on_it(open_backen
     """Its devbox has home and working directory of it; a clean score sees that home, and not the solver's."""
     async with open_backend() as backend:
         source, snapshot = await kept(backend, "echo of the base > ~/settings; echo kept > file")
-        scenario = beginning_from(snapshot.id, scoring_contract=contract(("base", 1.0, SEES_BASE)))
+        functions = contract(("base", 1.0, SEES_BASE))
+        scenario = beginning_from(snapshot.id, scoring_contract=functions, metadata={"scoring": "clean"})
         run = await started(backend, scenario)
         devbox = await backend.devboxes.retrieve(run.devbox_id)
         assert (devbox.snapshot_id, devbox.blueprint_id) == (snapshot.id, None)
@@ -90,12 +91,14 @@ async def test_what_launch_commands_add_to_a_snapshot_is_part_of_the_clean_envir
             snapshot.id,
             launch_commands=["cp ~/settings ~/launched"],
             scoring_contract=contract(("both", 1.0, both)),
+            metadata={"scoring": "clean"},
         )
         run = await started(backend, scenario)
         await run_command(backend, run, "rm ~/settings ~/launched")
         assert (await backend.runs.score(run.id)).score == 1.0
 
 
+@pytest.mark.needs("has_rights_outside_home")
 async def test_a_snapshot_brings_its_working_directory(open_backend: OpenBackend) -> None:
     """A scenario that names none has it where it was; one that names one has the same files there."""
     async with open_backend() as backend:
@@ -107,6 +110,21 @@ async def test_a_snapshot_brings_its_working_directory(open_backend: OpenBackend
         for directory, seen in ((None, "/workspace\nkept\n"), ("/srv/app", "/srv/app\nkept\n")):
             run = await started(backend, beginning_from(snapshot.id, working_directory=directory))
             assert (await run_command(backend, run, "pwd; cat file")).stdout == seen
+
+
+async def test_a_working_directory_is_named_after_the_snapshot_was_made(open_backend: OpenBackend) -> None:
+    """A scenario that names a directory of the snapshot's home works there, on what it has, and is scored on that."""
+    async with open_backend() as backend:
+        _, snapshot = await kept(backend, "mkdir ~/project && echo kept > ~/project/file && echo gone > ~/project/gone")
+        solved = "grep -qx kept file && grep -qx hello greeting.txt && ! test -e gone"
+        there = {"type": "command_scorer", "command": solved}
+        named = beginning_from(
+            snapshot.id, working_directory="/home/user/project", scoring_contract=contract(("there", 1.0, there))
+        )
+        run = await started(backend, named)
+        assert (await run_command(backend, run, "pwd; cat file")).stdout == "/home/user/project\nkept\n"
+        await run_command(backend, run, "echo hello > greeting.txt; rm gone")
+        assert (await backend.runs.score(run.id)).score == 1.0
 
 
 async def test_a_suspended_devbox_is_kept_as_it_lies(open_backend: OpenBackend) -> None:

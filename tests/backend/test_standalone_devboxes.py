@@ -203,18 +203,20 @@ async def test_idle_time_overrides_the_keep_alive_time(open_backend: OpenBackend
 
 
 async def test_a_suspended_devbox_keeps_its_disk_and_its_time(open_backend: OpenBackend) -> None:
-    """Its keep-alive time stands still meanwhile; it can be shut down while it is suspended."""
+    """Its keep-alive time stands still meanwhile and begins anew when it is resumed; it can be shut down asleep."""
     async with open_backend() as backend:
-        made = await _made(backend, launch_parameters={"keep_alive_time_seconds": 1})
+        asleep = await _made(backend)
+        made = await _made(backend, launch_parameters={"keep_alive_time_seconds": 2})
         await _said(backend, made.id, "echo hello > file")
-        assert (await backend.devboxes.suspend(made.id)).status == DevboxStatus.SUSPENDED
-        with anyio.move_on_after(1.5):
-            await backend.devboxes.wait(made.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=5)
-        assert (await backend.devboxes.retrieve(made.id)).status == DevboxStatus.SUSPENDED
+        for each in (made, asleep):
+            assert (await backend.devboxes.suspend(each.id)).status == DevboxStatus.SUSPENDED
+        assert (await backend.devboxes.shutdown(asleep.id)).shutdown_reason == "api_shutdown"
+        still = await backend.devboxes.wait(made.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=2.5)
+        assert still.status == DevboxStatus.SUSPENDED
         assert (await backend.devboxes.resume(made.id)).status == DevboxStatus.RUNNING
         assert await _said(backend, made.id, "cat file") == "hello\n"
-        await backend.devboxes.suspend(made.id)
-        assert (await backend.devboxes.shutdown(made.id)).shutdown_reason == "api_shutdown"
+        ended = await backend.devboxes.wait(made.id, until={DevboxStatus.SHUTDOWN}, wait_seconds=20)
+        assert ended.shutdown_reason == "keep_alive_timeout"
 
 
 async def test_a_devbox_waits_for_its_turn(open_with: OpenWith) -> None:
@@ -297,6 +299,11 @@ async def test_the_entrypoint_runs_again_when_a_devbox_is_resumed(open_backend: 
         assert await _said(backend, made.id, seen) == "1\n"
 
 
+def _as_asked(message: str | None) -> str:
+    """A message with paths relative to the working directory, however they went to the server."""
+    return (message or "").replace("/home/user/work/", "")
+
+
 async def test_a_log_tells_what_happened_in_order(open_backend: OpenBackend) -> None:
     """Launch commands, files and commands, with what they said and how they ended; also after the end, and in parts."""
     async with open_backend() as backend:
@@ -318,7 +325,7 @@ async def test_a_log_tells_what_happened_in_order(open_backend: OpenBackend) -> 
             [("true", None, None), (None, None, 0)],
         )
         assert (setup[1][1] or "").endswith(" launched")
-        assert [line.message for line in logs if line.source == "files"] == ["Wrote a.txt (5 bytes)"]
+        assert [_as_asked(line.message) for line in logs if line.source == "files"] == ["Wrote a.txt (5 bytes)"]
         of_one = (await backend.devboxes.logs(made.id, execution_id=plain.execution_id)).logs
         assert [(line.level, line.cmd, line.message, line.exit_code) for line in of_one] == [
             ("info", command, None, None),
@@ -342,10 +349,26 @@ async def test_a_log_tells_of_what_still_runs(open_backend: OpenBackend) -> None
         begun = await backend.devboxes.execute(run.devbox_id, ExecuteParams(command=command), wait_seconds=0)
         await backend.devboxes.read_output(run.devbox_id, begun.execution_id, OutputStream.STDOUT, wait_seconds=20)
         logs = (await backend.devboxes.logs(run.devbox_id)).logs
-        assert [(line.source, line.cmd or line.message) for line in logs] == [
+        assert [(line.source, line.cmd or _as_asked(line.message)) for line in logs] == [
             ("files", "Wrote a.txt (1 bytes)"),
             ("exec", command),
             ("exec", "so far"),
+        ]
+
+
+async def test_a_log_leaves_out_what_it_could_not_cover(open_backend: OpenBackend) -> None:
+    """Where a secret is deleted after the devbox has ended, nobody knows what of its output was the value."""
+    async with open_backend() as backend:
+        await keep_secret(backend, "TOKEN", "hunter2-hunter2")
+        made = await _made(backend, secrets={"TOKEN": "TOKEN"})
+        await _said(backend, made.id, "echo $TOKEN")
+        await backend.devboxes.shutdown(made.id)
+        await backend.secrets.delete("TOKEN")
+        logs = (await backend.devboxes.logs(made.id)).logs
+        assert [line.cmd or line.exit_code or "left out" in (line.message or "") for line in logs] == [
+            "echo $TOKEN",
+            True,
+            False,
         ]
 
 

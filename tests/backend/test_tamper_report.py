@@ -1,5 +1,6 @@
 """The contract of the tamper report: what a solver did beside its answer, seen when its score was asked for."""
 
+import pytest
 from backend_cases import OpenBackend
 from greeting_scenario import contract, greeting, run_command, started
 
@@ -54,6 +55,7 @@ async def worked(backend: Backend, commands: str, **options: str) -> ScenarioRun
     return await backend.runs.score(run.id)
 
 
+@pytest.mark.needs("observes")
 async def test_an_honest_run_has_nothing_to_report(open_backend: OpenBackend) -> None:
     """What launch commands did is not the solver's, and neither are tests that it adds, nor what it leaves in /tmp."""
     async with open_backend() as backend:
@@ -66,6 +68,7 @@ async def test_an_honest_run_has_nothing_to_report(open_backend: OpenBackend) ->
     assert (report.network.unreachable, report.not_observed, report.truncated) == (0, [], False)
 
 
+@pytest.mark.needs("observes")
 async def test_what_a_solver_did_beside_its_answer_is_told(open_backend: OpenBackend) -> None:
     """Visible tests changed or deleted, files in the place of hidden ones, processes, attempts to connect, its home."""
     async with open_backend() as backend:
@@ -82,6 +85,7 @@ async def test_what_a_solver_did_beside_its_answer_is_told(open_backend: OpenBac
             assert report.network.unreachable >= 1
 
 
+@pytest.mark.needs("observes")
 async def test_the_report_is_an_operators(open_backend: OpenBackend) -> None:
     """Before the score there is none; a solver sees it only where the scenario discloses all."""
     async with open_backend() as backend:

@@ -76,9 +76,28 @@ def test_commands_work_over_the_api(runloop: Command, environment: dict[str, str
     assert "restless-rota" in listed.stdout
     seen = json.loads(doctor.stdout)
     assert (doctor.returncode, seen["devboxes"], seen["driver"]) == (0, True, "runloop"), doctor.stdout
-    assert {finding["name"] for finding in seen["findings"]} >= {"key", "account", "devboxes", "scenarios"}
+    assert {finding["name"] for finding in seen["findings"]} >= {"account", "devboxes", "scenarios"}
     assert KEY not in listed.stdout + listed.stderr + doctor.stdout + doctor.stderr + config.stdout
     assert "******" in config.stdout
+
+
+def test_an_agent_reaches_its_run_without_the_key(
+    runloop: Command, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """An agent that `eval` starts works on its run in the cloud through `eval`; its environment holds no key."""
+    agent = f"env > {tmp_path}/seen; {sys.executable} {Path(__file__).parent}/little_agent.py solve"
+    with own_server(environment, tmp_path / "there") as url:
+        cloud = {"RUNLOOP_MCP_BACKEND": "cloud", "RUNLOOP_BASE_URL": url, "RUNLOOP_API_KEY": KEY}
+        results = tmp_path / "results.jsonl"
+        evaluated = runloop(
+            "eval", "--scenarios", "restless-rota", "--agent", agent, "--output", str(results), seconds=110, **cloud
+        )
+        assert evaluated.returncode == 0, evaluated.stdout + evaluated.stderr
+        run_id = json.loads(results.read_text().splitlines()[-1])["run_id"]
+        log = runloop("runs", "log", run_id, **cloud)
+    assert "write_file(path='answer.txt'" in log.stdout, log.stdout + log.stderr
+    assert KEY not in (tmp_path / "seen").read_text()
+    assert KEY not in results.read_text()
 
 
 def test_service_without_scenarios(runloop: Command) -> None:

@@ -138,9 +138,11 @@ async def test_the_key_is_told_to_the_server_alone(caplog: pytest.LogCaptureFixt
         assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
         shown = [str(caught.value), repr(caught.value), repr(runloop), repr(runloop.wire), caplog.text]
     assert not [text for text in shown if KEY in text]
-    for wrong in ("", "two words", "new\nline", "ключ"):
-        with pytest.raises(Unauthorized) as refused:
-            RunloopClient("https://api.runloop.ai", SecretStr(wrong))
+    for wrong in ("", "two words", "new\nline", "ключ", None):
+        key = None if wrong is None else SecretStr(wrong)
+        async with RunloopClient("https://api.runloop.ai", key) as runloop:
+            with pytest.raises(Unauthorized, match="RUNLOOP_API_KEY") as refused:
+                await runloop.devboxes.retrieve("dbx_1")
         assert not wrong or wrong not in str(refused.value)
     for address in ("api.runloop.ai", "ftp://x", "https://user:pass@x"):
         with pytest.raises(InvalidRequest, match="RUNLOOP_BASE_URL") as bad:

@@ -7,6 +7,8 @@ import httpx
 import pytest
 from rest_devboxes import executed, running_devbox
 
+from runloop_mcp.rest.routes import devboxes
+
 ENDED = {"statuses": ["shutdown"]}
 
 
@@ -52,6 +54,31 @@ def test_a_retried_create_makes_one_devbox(client: httpx.Client, route: str) -> 
     ids = {client.post(f"/v1/{route}", json={}, headers=headers).json()["id"] for _ in range(2)}
     assert len(ids) == 1
     assert client.post(f"/v1/devboxes/{ids.pop()}/shutdown").status_code == 200
+
+
+def test_a_devbox_that_takes_long_is_answered_as_it_stands(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients go on with `wait_for_status` then, which answers once it runs."""
+    monkeypatch.setattr(devboxes, "_CREATE_SECONDS", 0)
+    launch = {"launch_commands": ["sleep 0.5"]}
+    made = client.post("/v1/devboxes/create_and_await_running", json={"launch_parameters": launch})
+    assert (made.status_code, made.json()["status"] in {"provisioning", "initializing"}) == (200, True)
+    path = f"/v1/devboxes/{made.json()['id']}"
+    waited = client.post(f"{path}/wait_for_status", json={"statuses": ["running", "failure", "shutdown"]})
+    assert (waited.status_code, waited.json()["status"]) == (200, "running")
+    assert client.post(f"{path}/shutdown").status_code == 200
+
+
+def test_a_devbox_that_can_not_boot_is_told_so(client: httpx.Client) -> None:
+    """As a devbox that has failed, which clients make an error of; the reason stands beside."""
+    made = client.post(
+        "/v1/devboxes/create_and_await_running", json={"launch_parameters": {"launch_commands": ["exit 3"]}}
+    ).json()
+    assert made["status"] == "failure"
+    assert made["failure_reason"] == "execution_failed"
+    answer = client.post(f"/v1/devboxes/{made['id']}/execute", json={"command": "true"})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (400, "false")
 
 
 def test_an_execute_on_a_booting_devbox_waits(client: httpx.Client) -> None:

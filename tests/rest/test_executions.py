@@ -9,6 +9,8 @@ import pytest
 from rest_devboxes import begun, ended, executed, running_devbox
 from rest_server import Served
 
+from runloop_mcp.rest.routes import executions
+
 
 @pytest.fixture(scope="module")
 def devbox(served: Served) -> Iterator[str]:
@@ -27,20 +29,26 @@ def test_a_command_runs_in_the_home(client: httpx.Client, devbox: str) -> None:
 
 
 def test_a_command_id_runs_its_command_once(client: httpx.Client, devbox: str) -> None:
-    """Sent again by a client that gives no request ids, it answers with the same execution; else it is refused."""
+    """Sent again under any request id, it answers with the same execution; with another command it is refused."""
     sent = {"command": "echo once >> ~/times; cat ~/times", "command_id": "019c0000-0000-7000-8000-000000000002"}
-    views = [client.post(f"/v1/devboxes/{devbox}/execute", json=sent).json() for _ in range(3)]
+    views = [
+        client.post(f"/v1/devboxes/{devbox}/execute", json=sent, headers={"x-request-id": f"retry-{number}"}).json()
+        for number in range(3)
+    ]
     assert [view["stdout"] for view in views] == ["once\n"] * 3
     assert len({view["execution_id"] for view in views}) == 1
     other = client.post(f"/v1/devboxes/{devbox}/execute", json=sent | {"command": "true"})
     assert (other.status_code, other.headers["x-should-retry"]) == (400, "false")
 
 
-def test_a_request_id_tells_more_than_a_command_id(client: httpx.Client, devbox: str) -> None:
-    """An SDK that gives the same command id to every command has each of them run; only retries of one run once."""
+def test_an_old_sdk_gives_one_command_id_to_all_commands(client: httpx.Client, devbox: str) -> None:
+    """Each of its commands runs all the same; only retries of one request run once."""
     sent = {"command": "echo again >> ~/runs; wc -l < ~/runs", "command_id": "019c0000-0000-7000-8000-000000000003"}
+    sdk = {"x-stainless-lang": "python", "x-stainless-package-version": "1.4.0"}
     told = [
-        client.post(f"/v1/devboxes/{devbox}/execute", json=sent, headers={"x-request-id": request_id}).json()["stdout"]
+        client.post(f"/v1/devboxes/{devbox}/execute", json=sent, headers=sdk | {"x-request-id": request_id}).json()[
+            "stdout"
+        ]
         for request_id in ("apart-1", "apart-1", "apart-2")
     ]
     assert [each.strip() for each in told] == ["1", "1", "2"]
@@ -116,6 +124,17 @@ def test_execute_sync_answers_with_the_whole_output(client: httpx.Client, devbox
     assert (view["stderr"], view["exit_status"]) == ("e\n", 4)
     with_input = {"command": "cat", "attach_stdin": True}
     assert "attach_stdin" in client.post(f"/v1/devboxes/{devbox}/execute_sync", json=with_input).json()["message"]
+
+
+def test_execute_sync_ends_what_takes_too_long(
+    client: httpx.Client, devbox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trying again would run it again, so clients are told not to."""
+    monkeypatch.setattr(executions, "_SYNC_SECONDS", 0.1)
+    answer = client.post(f"/v1/devboxes/{devbox}/execute_sync", json={"command": "exec -a too-long sleep 1000"})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (408, "false")
+    assert "execute_async" in answer.json()["message"]
+    assert "too-long" not in executed(client, devbox, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")["stdout"]
 
 
 def test_a_named_shell_keeps_its_directory_and_variables(client: httpx.Client, devbox: str) -> None:

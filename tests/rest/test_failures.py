@@ -60,7 +60,7 @@ def test_text_that_is_no_unicode_leaves_as_valid_json() -> None:
 
 def test_the_document_says_whether_a_key_is_needed() -> None:
     """A client that is made from it sends one, and knows 401 and 403."""
-    with_key, without = (openapi_document(ROUTES, needs_key=needs_key) for needs_key in (True, False))
+    with_key, without = (openapi_document(ROUTES[:1], needs_key=needs_key) for needs_key in (True, False))
     assert with_key["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     assert {"401", "403"} <= set(with_key["paths"]["/v1/scenarios"]["get"]["responses"])
     assert "security" not in without

@@ -120,6 +120,13 @@ def test_what_is_not_complete_or_deleted_can_not_be_downloaded(client: httpx.Cli
     assert client.get("/v1/objects/obj_000000000000000000000").status_code == 404
 
 
+def test_an_object_that_is_not_valid_is_refused(client: httpx.Client) -> None:
+    """By the name of the field; so is a time that no clock can tell."""
+    for fields in ({"content_type": "poem"}, {"ttl_ms": 0}, {"ttl_ms": 10**22}, {"name": " "}):
+        answer = client.post("/v1/objects", json={"name": "x", "content_type": "text"} | fields)
+        assert (answer.status_code, next(iter(fields)) in answer.json()["message"]) == (400, True), answer.text
+
+
 def test_objects_are_listed_newest_first(client: httpx.Client) -> None:
     """In pages with both counts, by name and state; what waits for its contents says where they go."""
     ids = [uploaded(client, b"x", name="listed")["id"] for _ in range(2)]

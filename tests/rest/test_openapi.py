@@ -50,6 +50,15 @@ def test_names_of_operations_are_told_apart(client: httpx.Client) -> None:
     assert len(names) == len(set(names))
 
 
+def test_fields_and_parameters_say_what_they_mean(client: httpx.Client) -> None:
+    """What the source says of them reaches clients."""
+    document = client.get("/openapi.json").json()
+    profile = document["components"]["schemas"]["RunProfile"]["properties"]
+    assert profile["launchParameters"]["description"] == "What replaces the scenario's, field by field."
+    parameters = {each["name"]: each for each in document["paths"]["/v1/scenarios"]["get"]["parameters"]}
+    assert parameters["name"]["description"] == "The exact name."
+
+
 @pytest.mark.timeout(3600)
 def test_what_the_document_says_is_so(served: Served, full_size: bool, tmp_path: Path) -> None:
     """Requests made up from the document, valid and not, get only answers that it describes."""

@@ -123,7 +123,7 @@ def test_a_stream_ends_when_its_client_goes_away(served: Served, devbox: str, mo
 
 
 def test_a_stream_that_the_server_ends_says_so(tmp_path: Path) -> None:
-    """An orderly end would read as the end of the output; this way clients come back for the rest."""
+    """An orderly end would read as the end of the output; this way clients come back, to the next server too."""
     with httpx.Client(timeout=30) as other:
         with serving(tmp_path) as server:
             execution = begun(server.client, running_devbox(server.client), "echo one; sleep 1000")
@@ -135,6 +135,10 @@ def test_a_stream_that_the_server_ends_says_so(tmp_path: Path) -> None:
         response.close()
     assert rest[0] == "event: error"
     assert json.loads(rest[1].removeprefix("data: "))["code"] == 408
+    with serving(tmp_path) as again:
+        assert streamed(again.client, execution, offset=4) == []
+        assert streamed(again.client, execution) == [{"output": "one\n", "offset": 4}]
+        assert ended(again.client, execution)["exit_status"] == 137
 
 
 def test_output_is_streamed_whole_after_shutdown(served: Served) -> None:

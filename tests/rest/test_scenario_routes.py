@@ -165,3 +165,11 @@ def test_a_secret_is_found_by_name_and_by_id_and_never_shown(client: httpx.Clien
     assert client.post(f"{by_id}/update", json={"value": value + "3"}).status_code == 200
     assert client.post(f"{by_id}/delete").json()["id"] == secret["id"]
     assert client.post("/v1/secrets/DEPLOY_KEY/delete").status_code == 404
+
+
+def test_a_secret_may_be_named_as_a_part_of_a_path(client: httpx.Client) -> None:
+    """What a path spells out goes before its parameters, and is no more than that."""
+    client.post("/v1/secrets", json={"name": "id", "value": "not shown"}).raise_for_status()
+    assert client.get("/v1/secrets/id").json()["name"] == "id"
+    assert client.post("/v1/secrets/id", json={"value": "not shown either"}).json()["name"] == "id"
+    assert client.post("/v1/secrets/id/delete").json()["name"] == "id"

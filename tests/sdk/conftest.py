@@ -89,10 +89,11 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 def ask(server: Server, tmp_path: Path) -> Ask:
     """Runs a program in an SDK's environment, such as `python-1.4.0`, and gives what it told.
 
-    Its first argument is a word that nobody else has; its second one a file that it may make.
+    Its first argument is a word that nobody else has; its second one a file that it may make. It finds the server at
+    `url`, where that is not the server's own address.
     """
 
-    def run(environment: str, program: str) -> Told:
+    def run(environment: str, program: str, url: str = server.url) -> Told:
         folder = ENVIRONMENTS / environment
         assert (folder / ".made-from").is_file(), f"There is no {folder}; run: make setup"
         if environment.startswith("python"):
@@ -105,7 +106,7 @@ def ask(server: Server, tmp_path: Path) -> Ask:
             command = [_node(), str(tmp_path / f"{program}.mjs")]
         done = subprocess.run(
             [*command, f"t{token_hex(4)}", str(tmp_path / "file")],
-            env={"PATH": os.environ["PATH"], "RUNLOOP_BASE_URL": server.url, "RUNLOOP_API_KEY": server.key},
+            env={"PATH": os.environ["PATH"], "RUNLOOP_BASE_URL": url, "RUNLOOP_API_KEY": server.key},
             capture_output=True,
             text=True,
             check=False,

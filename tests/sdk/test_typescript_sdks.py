@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from relay import relaying
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -14,6 +15,15 @@ VERSIONS = ["1.8.0", "1.32.0"]
 _RUN_LACKS = {"1.8.0": ["scenario.builder", "secret", "benchmark"], "1.32.0": ["benchmark"]}
 _NOT_IN_1_8 = ["accounts", "agents.delete", "scenarios.archive", "secrets.retrieve"]
 _LACKS = {"1.8.0": [*_NOT_IN_1_8, "scenarios.scorers.validate"], "1.32.0": ["scenarios.scorers.validate"]}
+
+
+@pytest.mark.parametrize(("version", "begins"), [("1.8.0", b"GET "), ("1.32.0", b"PRI * HTTP/2.0\r\n")])
+def test_each_version_speaks_its_own_protocol(ask: Ask, server: Any, version: str, begins: bytes) -> None:
+    """One port answers HTTP/1.1, and HTTP/2 by clients that take it for granted."""
+    with relaying(server.url) as relay:
+        assert ask(f"node-{version}", "pages", relay.url) == {"several": True}
+    assert relay.began
+    assert all(each.startswith(begins) for each in relay.began)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

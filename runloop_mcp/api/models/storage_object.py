@@ -34,8 +34,8 @@ class ObjectCreateParams(WireModel):
     name: str = Field(json_schema_extra=NOT_BLANK)
     content_type: ContentType
     metadata: dict[str, str] | None = None
-    ttl_ms: int | None = Field(default=None, gt=0)
-    """After so many milliseconds it is deleted; never where absent."""
+    ttl_ms: int | None = Field(default=None, gt=0, le=100 * 366 * 24 * 3600 * 1000)
+    """After so many milliseconds it is deleted, in a hundred years at the latest; never where absent."""
 
 
 class ObjectListParams(PageParams):

@@ -68,6 +68,10 @@ def _lay_out_work(
     records: Records,
 ) -> None:
     work = spec.working_directory
+    if home_of is not None and home_of == work_of and _is_named_afterwards(home_of.spec, spec):
+        # What the snapshot has there stays, and what it had where it worked comes to that.
+        made.steps += [("directory", (work,)), ("unpack", (place(_work(home_of.id, records)), work))]
+        return
     if home_of is not None:
         old = home_of.spec
         for at in old.read_only:
@@ -81,6 +85,12 @@ def _lay_out_work(
     made.steps.append(("directory", (work,)))
     if work_of is not None:
         made.steps.append(("unpack", (place(_work(work_of.id, records)), work)))
+
+
+def _is_named_afterwards(old: DevboxSpec, new: DevboxSpec) -> bool:
+    """Whether a working directory may be one of a snapshot's home that was made as any other there."""
+    at = new.working_directory
+    return at != old.working_directory and at.startswith(f"{HOME}/") and not old.read_only
 
 
 def _placing(made: Layout, folder: str) -> Callable[[Path], str]:

@@ -135,12 +135,14 @@ class Line:
 
     async def _lines_of(self, execution_id: str) -> AsyncIterator[tuple[bytes, int]]:
         """What the lines of one execution's output carry, until it ends or another takes over: that one's turn."""
-        carried, rest = 0, ""
+        carried, rest, asked = 0, "", False
         chunks = self._client.executions.stream(self._devbox_id, execution_id, OutputStream.STDOUT)
         async with contextlib.aclosing(chunks):
             async for chunk in chunks:
                 carried += len(chunk.text)
-                if carried > _TURN_AFTER and self._turns_asked == self._turns:
+                # Once, and by then this one's pipe has a reader: one that is left before it has would lose all.
+                if carried > _TURN_AFTER and not asked:
+                    asked = True
                     self._turns_asked += 1
                     self._more.set()
                 *lines, rest = (rest + chunk.text).split("\n")

@@ -36,6 +36,7 @@ from .disk_locks import hold, is_locked
 from .file_layers import SAFE_NAME, copy_for_box, layer_of_files
 from .inside import trees
 from .records import (
+    LAY_IN,
     Chains,
     chains_from_json,
     chains_to_json,
@@ -45,6 +46,7 @@ from .records import (
     write_json,
 )
 from .sealing import INTENTION, bring_to_end
+from .subtree import work_below
 
 PARTS = ("home", "work")
 _FOLDERS = ("devboxes", "snapshots", "removed", "layers", "tools", "trash")
@@ -129,7 +131,8 @@ class Disk:
     def _make_devbox(self, folder: Path, spec: DevboxSpec, files: dict[str, str], copying: bool) -> Mounts:
         devbox_id = folder.name
         home = self._snapshot_chains(spec.home_snapshot).home if spec.home_snapshot else ()
-        work = self._snapshot_chains(spec.work_snapshot).work if spec.work_snapshot else ()
+        of_work = self._snapshot_record(spec.work_snapshot) if spec.work_snapshot else None
+        work = work_below(self.state, of_work, spec) if of_work else ()
         read_only = tuple(
             (at, (files[of.key],) if isinstance(of, Files) else self._snapshot_chains(of.snapshot_id).work)
             for at, of in spec.read_only.items()
@@ -328,7 +331,9 @@ class Disk:
             below = self.chains_below(devbox_id)
             own = f"layers/{layers.name}"
             chains = Chains((f"{own}/home", *_kept(below.home)), (f"{own}/work", *_kept(below.work)))
-            write_json(self._record("snapshots", snapshot_id), {"format": 1, **chains_to_json(chains)})
+            about = read_json(self._folder("devboxes", devbox_id) / "devbox.json") or {}
+            record = {"format": 1, LAY_IN: about["spec"]["working_directory"], **chains_to_json(chains)}
+            write_json(self._record("snapshots", snapshot_id), record)
 
     def drop_snapshot(self, snapshot_id: str) -> None:
         """Deletes what `begin_snapshot` made for a snapshot that failed."""
@@ -352,10 +357,13 @@ class Disk:
         self._empty(trash)
 
     def _snapshot_chains(self, snapshot_id: str) -> Chains:
+        return chains_from_json(self._snapshot_record(snapshot_id))
+
+    def _snapshot_record(self, snapshot_id: str) -> dict[str, Any]:
         about = read_json(self._record("snapshots", snapshot_id))
         if about is None:
             raise NotFound(f"There is no snapshot {snapshot_id}.", hint="Make one with a snapshot of a devbox.")
-        return chains_from_json(about)
+        return about
 
     def _snapshot_layers(self, snapshot_id: str) -> Path:
         return self._folder("layers", f"snapshot-{snapshot_id}")

@@ -8,6 +8,9 @@ from typing import Any
 
 from runloop_mcp.devbox.port import DevboxSpec, Files, Limits, Network, User, WorkOf
 
+LAY_IN = "working_directory"
+"""In a snapshot's record: where the working directory lay; absent in records of the first version."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chains:

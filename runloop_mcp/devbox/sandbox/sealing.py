@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .records import Chains, chains_from_json, chains_to_json, read_json, write_json
+from .records import LAY_IN, Chains, chains_from_json, chains_to_json, read_json, write_json
 
 if TYPE_CHECKING:
     from .disk import Disk
@@ -81,7 +81,7 @@ def bring_to_end(disk: "Disk", folder: Path) -> None:
         if after != before and after:
             _move(disk, folder / part, disk.state / after[0], intention["modes"][part])
     with disk.locked(fcntl.LOCK_SH):
-        snapshot = {"format": 1, **intention["snapshot"]}
+        snapshot = {"format": 1, LAY_IN: about["spec"]["working_directory"], **intention["snapshot"]}
         write_json(disk.state / "snapshots" / f"{intention['snapshot_id']}.json", snapshot)
         write_json(folder / "devbox.json", {**about, **intention["devbox"]})
         (folder / INTENTION).unlink()

@@ -3,10 +3,8 @@
 from sqlite3 import Connection
 
 from runloop_mcp.api.errors import InvalidRequest, InvalidState
-from runloop_mcp.api.models.benchmark import BenchmarkRunState
 from runloop_mcp.api.models.run import RunProfile, StartRunParams
 from runloop_mcp.api.models.scenario import LaunchParameters
-from runloop_mcp.engine.store import benchmark_runs
 
 
 def profile_of(connection: Connection, params: StartRunParams) -> RunProfile:
@@ -22,6 +20,10 @@ def profile_of(connection: Connection, params: StartRunParams) -> RunProfile:
     own = params.run_profile or RunProfile()
     if params.benchmark_run_id is None:
         return own
+    # Few runs belong to a benchmark's.
+    from runloop_mcp.api.models.benchmark import BenchmarkRunState  # noqa: PLC0415
+    from runloop_mcp.engine.store import benchmark_runs  # noqa: PLC0415
+
     row = benchmark_runs.get(connection, params.benchmark_run_id)
     if row.state is not BenchmarkRunState.RUNNING:
         raise InvalidState(

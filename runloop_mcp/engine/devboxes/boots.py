@@ -189,9 +189,14 @@ class Boots:
             return
         if held.boot is not None:
             held.boot.giving_up = True
-        row.data.failure_reason = error.reason if isinstance(error, LaunchFailed) else "execution_failed"
-        row.data.failure_message = str(error)
-        await self._engine.database.write(lambda connection: devboxes.save(connection, row, now_ms=now_ms()))
+        reason = error.reason if isinstance(error, LaunchFailed) else "execution_failed"
+
+        def keep_reason(connection: Connection) -> None:
+            current = devboxes.get(connection, held.id)
+            current.data.failure_reason, current.data.failure_message = reason, str(error)
+            devboxes.save(connection, current, now_ms=now_ms())
+
+        await self._engine.database.write(keep_reason)
         try:
             await self._fail_run(row.run_id, held, f"The devbox could not be used: {error}")
         except InvalidState:

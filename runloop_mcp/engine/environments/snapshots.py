@@ -102,8 +102,11 @@ class EngineSnapshots(Snapshots):
                 f"The devbox {devbox.id} has ended, and its disk with it.", hint="Keep the disk of one that is there."
             )
         keeper = self._engine.keeper
-        there = devbox.status is DevboxStatus.RUNNING or devbox.status in SUSPENDED
         held = keeper.get(devbox.id)
+        if devbox.ending or (held is not None and held.stopping and not held.suspending):
+            # Its disk is about to go, and a snapshot that is begun now would be in the way of that.
+            raise Conflict("The devbox is just being ended.", hint="Look at it again.", retry_after=1)
+        there = devbox.status is DevboxStatus.RUNNING or devbox.status in SUSPENDED
         if there and held is None:
             return await keeper.hold(devbox.id)
         if there and held is not None and held.snapshots and not held.is_ready() and held.boot is None:

@@ -69,7 +69,10 @@ class JobRunner:
                 except Conflict:
                     return
                 await self._carry_out(job_id)
-        except Exception:
+        except* ApiError as errors:
+            # The store refuses, or the like: the job is as it was kept last, and is looked after again.
+            logger.warning("The benchmark job %s is interrupted, and is tried again: %s", job_id, errors.exceptions[0])
+        except* Exception:
             # The boundary of a background task: a defect of ours must not end the server. It is told in the job.
             logger.exception("The benchmark job %s failed", job_id)
             await self._fail(job_id, "It failed by an error of ours; see the server's log.")

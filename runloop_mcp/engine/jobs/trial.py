@@ -253,7 +253,7 @@ class Trial:
         self._row.data.duration_ms, self._row.data.score = run.duration_ms, run.score
 
     async def _keep(self) -> None:
-        await self._database.write(lambda connection: jobs.save_trial(connection, self._row))
+        await _patiently(lambda: self._database.write(lambda connection: jobs.save_trial(connection, self._row)))
 
 
 def command_of(agent: JobAgent) -> str:

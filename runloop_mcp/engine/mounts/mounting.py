@@ -21,6 +21,7 @@ from runloop_mcp.engine.environments.code import folder_of
 from runloop_mcp.engine.environments.site import Site, StepFailed
 from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.mounts.kind import MountKind
+from runloop_mcp.engine.mounts.kinds import MountKinds
 from runloop_mcp.engine.runs.launch import user_of
 from runloop_mcp.engine.scoring.tools import UV, find_program, program_files, tool_folder
 from runloop_mcp.engine.settings import EngineSettings
@@ -64,7 +65,7 @@ class Mounting:
         settings: EngineSettings,
         *,
         sources: Mapping[str, str],
-        kinds: Mapping[str, MountKind[Any]],
+        kinds: MountKinds,
     ) -> None:
         self._driver = driver
         self._database = database

@@ -159,7 +159,7 @@ def _rows(
             environment_hash=record.environment_hash,
             isolation=isolation,
             disclosure=disclosure_of(scenario),
-            scoring=ScoringMode(scenario.metadata.get("scoring", ScoringMode.CLEAN)),
+            scoring=_scoring_mode(record),
             commands_limit=_limit(scenario, "max_commands"),
             attempts_limit=_limit(scenario, "max_attempts"),
             keep_alive_seconds=keep_alive,
@@ -236,3 +236,14 @@ async def _refuse_missing_programs(engine: EngineContext, scenario: ScenarioView
             f"The scenario {scenario.name!r} needs programs that devboxes here have not: {_names(missing)}.",
             hint="Install them on the machine that runs the devboxes, or choose another scenario.",
         )
+
+
+def _scoring_mode(record: ScenarioRecord) -> ScoringMode:
+    """What the scoring devbox of a run is made of.
+
+    Who names a working directory says where the answer is. Who creates a scenario without one, as users of Runloop's
+    SDKs do, whose commands begin in the home, may look for it anywhere there.
+    """
+    environment = record.view.environment
+    says_where = record.pack is not None or (environment is not None and environment.working_directory is not None)
+    return ScoringMode(record.view.metadata.get("scoring", ScoringMode.CLEAN if says_where else ScoringMode.FORK))

@@ -95,6 +95,8 @@ def _in_query(route: Route) -> Iterable[dict[str, Any]]:
     for name, schema in query_schemas(route.query).items():
         field = next(each for key, each in route.query.model_fields.items() if name in (key, each.alias))
         parameter: dict[str, Any] = {"name": name, "in": "query", "required": field.is_required(), "schema": schema}
+        if "description" in schema:
+            parameter["description"] = schema.pop("description")
         is_text = schema.get("type") in {"string", "array"} and "enum" not in schema
         if schema.get("type") == "object":
             # `metadata[key]=v`; lists of values are `metadata[key][in]=a,b`, which no schema can say.

@@ -7,6 +7,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from runloop_mcp.rest.openapi.field_descriptions import field_descriptions
+
 Mode = Literal["validation", "serialization"]
 
 Schemas = dict[tuple[type[BaseModel], Mode], dict[str, Any]]
@@ -39,6 +41,13 @@ def query_schemas(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
 
 class _WireSchema(GenerateJsonSchema):
     """As the wire is: answers leave out what is None, and in requests a null is as good as an absent field."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """With what its fields mean."""
+        json_schema = super().model_schema(schema)
+        for name, text in field_descriptions(schema["cls"]).items():
+            json_schema["properties"][name].setdefault("description", text)
+        return json_schema
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Answers hold no nulls."""

@@ -65,6 +65,9 @@ _EVENTS: Final = {
 }
 
 
+_OLD: Final = ("0.", "1.")
+
+
 class TookTooLong(ApiError):
     """A command that was waited for did not end in time, and was ended. Trying again would run it again."""
 
@@ -81,9 +84,19 @@ async def execute(call: Call, devbox_id: str, query: LastLines, body: ExecuteBod
         devbox_id,
         _params(body.command, body.shell_name, last_n=query.last_n),
         wait_seconds=hold_seconds(body.optimistic_timeout, most=_LONGEST_WAIT_SECONDS),
-        # One version of Python's SDK gives the same command id to all commands of a process. Retries tell by the other.
-        idempotency_key=call.idempotency_key or body.command_id,
+        idempotency_key=_key(call, body.command_id),
     )
+
+
+def _key(call: Call, command_id: str | None) -> str | None:
+    """What the repetitions of one command share.
+
+    SDKs for Python before version 2 (1.4.0 for one) may give the same command id to all commands of a process: there
+    only the request's id tells a repetition from a new command.
+    """
+    headers = call.request.headers
+    is_old = headers.get("x-stainless-lang") == "python" and headers.get("x-stainless-package-version", "")[:2] in _OLD
+    return (call.idempotency_key or command_id) if is_old else (command_id or call.idempotency_key)
 
 
 async def execute_async(call: Call, devbox_id: str, body: ExecuteAsyncBody) -> ExecutionView:

@@ -76,11 +76,13 @@ async def download_file(call: Call, devbox_id: str, body: DownloadFileBody) -> R
 
 
 async def _pieces(devboxes: Devboxes, devbox_id: str, path: str, first: FileContents) -> AsyncIterator[bytes]:
+    """The file in pieces, as far as it went at first: one that something keeps writing to would have no end."""
     piece, offset = first.data, 0
     while piece:
         yield piece
         offset += len(piece)
-        piece = (await devboxes.read_file(devbox_id, path, offset=offset, limit=_PIECE_BYTES)).data
+        limit = min(_PIECE_BYTES, first.total_bytes - offset)
+        piece = (await devboxes.read_file(devbox_id, path, offset=offset, limit=limit)).data if limit > 0 else b""
 
 
 def _from_home(path: str) -> str:

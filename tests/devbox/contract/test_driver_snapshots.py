@@ -67,6 +67,25 @@ async def test_a_working_directory_is_kept_wherever_it_lies(workshop: Workshop) 
     assert await succeed(copy, "pwd; cat file ~/file; ls /tmp | wc -l") == "/home/user/elsewhere\nwork\nhome\n0"
 
 
+async def test_a_working_directory_is_named_afterwards(workshop: Workshop) -> None:
+    """Where it lay elsewhere in the snapshot, it holds what the snapshot has there, and what is done there is kept."""
+    devbox = await workshop.create()
+    await succeed(devbox, "mkdir -p ~/a/project && cd ~/a/project && touch kept deleted && mkdir dir && touch dir/old")
+    between = await workshop.copy(devbox)
+    await succeed(between, "cd ~/a/project && rm deleted && rm -r dir && mkdir dir && touch dir/new && echo 1 > kept")
+    snapshot_id = await workshop.snapshot(between)
+    place = "/home/user/a/project"
+    begun = await workshop.create(working_directory=place, home_snapshot=snapshot_id, work_snapshot=snapshot_id)
+    assert (
+        await succeed(begun, "pwd; find . -mindepth 1 | sort | xargs; cat kept")
+        == f"{place}\n./dir ./dir/new ./kept\n1"
+    )
+    await succeed(begun, "echo 2 > kept; touch more; touch ~/beside")
+    after = await workshop.snapshot(begun)
+    copy = await workshop.create(working_directory=place, home_snapshot=after, work_snapshot=after)
+    assert await succeed(copy, "cat kept; ls; ls ~/beside") == "2\ndir\nkept\nmore\n/home/user/beside"
+
+
 async def test_deleted_and_replaced_files_stay_so(workshop: Workshop, tmp_path: Path) -> None:
     """What was deleted from the laid-out files doesn't come back in any copy, nor what a new directory replaced."""
     for name in ("kept", "deleted", "tree/one", "tree/two", "other/three", "replaced"):

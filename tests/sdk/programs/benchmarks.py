@@ -2,7 +2,8 @@
 
 import sys
 
-from told import client, eventually, lacks, tell
+import httpx
+from told import client, eventually, tell
 
 api = client()
 tag = sys.argv[1]
@@ -55,7 +56,24 @@ part = api.scenarios.start_run(scenario_id=first, benchmark_run_id=other.id)
 told["canceled"] = api.benchmark_runs.cancel(other.id).state
 told["its part"] = eventually(lambda: api.scenarios.runs.retrieve(part.id).state == "canceled")
 
-# Jobs
-if not lacks(api, "benchmark_jobs"):
-    told["jobs"] = api.benchmark_jobs.list(limit=1) is not None
+# A job: an agent that is an object, set on both scenarios
+made = api.objects.create(name=f"solver-{tag}", content_type="text")
+httpx.put(made.upload_url, content=b"#!/bin/sh\ntouch solved\n").raise_for_status()
+api.objects.complete(made.id)
+source = {"type": "object", "object": {"object_id": made.id}}
+agent = api.agents.create(name=f"solver-{tag}", version="1.0.0", source=source)
+job = api.benchmark_jobs.create(
+    name=tag,
+    spec={
+        "type": "benchmark",
+        "benchmark_id": benchmark.id,
+        "agent_configs": [{"type": "job_agent", "name": agent.name, "agent_id": agent.id, "model_name": "m"}],
+        "orchestrator_config": {"n_attempts": 1, "n_concurrent_trials": 2},
+    },
+)
+eventually(lambda: api.benchmark_jobs.retrieve(job.id).state == "completed")
+outcome = api.benchmark_jobs.retrieve(job.id).benchmark_outcomes[0]
+told["job"] = [outcome.n_completed, outcome.average_score, [each.state for each in outcome.scenario_outcomes]]
+told["solved"] = {each.failure_reason is None for each in outcome.scenario_outcomes} == {True}
+told["jobs"] = job.id in [each.id for each in api.benchmark_jobs.list(limit=5).jobs]
 tell(**told)

@@ -13,7 +13,6 @@ import tempfile
 from pathlib import Path
 
 import anyio
-from boxes import child_environment
 
 KEY = "a-key-of-the-tests"
 """The far end takes any."""
@@ -27,7 +26,8 @@ def address() -> str:
     """Where it answers; the same one for the whole process."""
     folder = Path(tempfile.mkdtemp(prefix="far-end-"))
     command = [sys.executable, __file__, str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=child_environment())
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(filter(None, sys.path))}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     atexit.register(_end, process, folder)
     assert process.stdout is not None
     url = process.stdout.readline().decode().strip()
