@@ -132,6 +132,7 @@ def _environment(scenario: ScenarioView) -> list[tuple[str, str]]:
     environment = scenario.environment
     launch = environment.launch_parameters if environment else None
     metadata = scenario.metadata
+    names_place = environment is not None and environment.working_directory is not None
     rows = [
         ("tags", metadata.get("tags", "").replace(",", ", ")),
         ("difficulty", metadata.get("difficulty")),
@@ -143,7 +144,10 @@ def _environment(scenario: ScenarioView) -> list[tuple[str, str]]:
         ("required variables", ", ".join(scenario.required_environment_variables or [])),
         ("required secrets", ", ".join(scenario.required_secret_names or [])),
         ("validation", f"{scenario.validation_type or 'FORWARD'}, reference: {reference_kind(scenario)}"),
-        ("scoring", metadata.get("scoring", "clean")),
+        (
+            "scoring",
+            metadata.get("scoring") or ("clean" if names_place else "clean; fork where it was made over the API"),
+        ),
         ("disclosure", metadata.get("disclosure", "named")),
         ("protected files", metadata.get("protected")),
         ("most commands", metadata.get("max_commands")),

@@ -36,6 +36,7 @@ async def test_a_limit_that_is_hit_is_told(open_backend: OpenBackend) -> None:
         assert recorded == [["memory"], None]
 
 
+@pytest.mark.needs("tells_limits")
 @pytest.mark.proof
 async def test_a_launch_that_hits_a_limit_gives_it_as_the_reason(open_backend: OpenBackend) -> None:
     """The devbox fails with the wire's word for it, and the message says which limit it was."""

@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from forked_commands import ForkedCommands
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -19,8 +20,31 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def runloop(environment: dict[str, str]) -> Command:
+def quick_devboxes(tmp_path: Path, with_tools: Callable[[Path], Path]) -> None:
+    """The state holds what devboxes share, which the first command that needs one would build."""
+    with_tools(tmp_path / "state")
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedCommands]:
+    """What commands are forked from."""
+    with ForkedCommands(tmp_path_factory.mktemp("commands")) as forked:
+        yield forked
+
+
+@pytest.fixture
+def runloop(environment: dict[str, str], commands: ForkedCommands) -> Command:
     """Runs `runloop-mcp` with the arguments given, to its end."""
+
+    def run(*arguments: str, seconds: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
+        return commands.run(arguments, {**environment, **variables}, seconds=seconds)
+
+    return run
+
+
+@pytest.fixture
+def started(environment: dict[str, str]) -> Command:
+    """Likewise, each time by an interpreter that is started for it: for what is about the start."""
 
     def run(*arguments: str, seconds: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

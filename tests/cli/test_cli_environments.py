@@ -7,6 +7,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import anyio
+import pytest
 
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams
 from runloop_mcp.api.models.run import StartRunParams
@@ -16,6 +17,8 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 
 Command = Callable[..., CompletedProcess[str]]
+
+pytestmark = pytest.mark.usefixtures("quick_devboxes")
 
 CONTRACT = {"name": "none", "weight": 1, "scorer": {"type": "command_scorer", "command": "true"}}
 

@@ -18,6 +18,8 @@ import pytest
 
 Command = Callable[..., CompletedProcess[str]]
 
+pytestmark = pytest.mark.usefixtures("quick_devboxes")
+
 _SCENARIO = """\
 format: 1
 name: {name}

@@ -33,14 +33,14 @@ def test_help_is_the_golden_one(runloop: Command, command: str) -> None:
     assert shown == golden.read_text(), f"if this change is meant, run the tests with {UPDATE}=1"
 
 
-def test_version(runloop: Command) -> None:
+def test_version(started: Command) -> None:
     """--version names the program and its version."""
-    assert runloop("--version").stdout == f"runloop-mcp {__version__}\n"
+    assert started("--version").stdout == f"runloop-mcp {__version__}\n"
 
 
-def test_help_imports_nothing_heavy(runloop: Command) -> None:
+def test_help_imports_nothing_heavy(started: Command) -> None:
     """Help is quick because neither the protocol, nor models, nor anything that draws is imported for it."""
-    traced = runloop("--help", PYTHONPROFILEIMPORTTIME="1").stderr
+    traced = started("--help", PYTHONPROFILEIMPORTTIME="1").stderr
     imported = {line.rpartition("|")[2].strip() for line in traced.splitlines()}
     assert "click" in imported
     assert not imported & {"mcp", "pydantic", "rich", "anyio", "sqlite3", "yaml", "asyncio"}

@@ -9,6 +9,8 @@ import pytest
 
 Command = Callable[..., CompletedProcess[str]]
 
+pytestmark = pytest.mark.usefixtures("quick_devboxes")
+
 _TYPES = ("test_based_scorer", "bash_script_scorer", "python_script_scorer", "command_scorer")
 
 

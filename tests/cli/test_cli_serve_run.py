@@ -14,6 +14,8 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import TextContent
 
+pytestmark = pytest.mark.usefixtures("quick_devboxes")
+
 _SCENARIO = """\
 format: 1
 name: answer

@@ -187,6 +187,7 @@ def test_objects_secrets_blueprints_agents_and_the_account(ask: Ask, version: st
     else:
         told["agent"].pop(0)
         expected |= {"agent": ["git", "https://github.com/example/agent"], "agents": True, "same agent": True}
+        expected["agent mounted"] = "at work\nagent\nset-up\nwork\n"
     if version == "1.32.0":
         expected |= {"counted": True, "public agents": [], "agent gone": True}
     assert told == expected

@@ -17,18 +17,18 @@ import anyio.to_thread
 from pydantic import SecretStr
 
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, NotFound, Unauthorized, Unavailable
-from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
 from runloop_mcp.devbox.docker.locks import Locks
 from runloop_mcp.devbox.docker.names import Names, check_id
 from runloop_mcp.devbox.docker.programs import Programs
 from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Kept, KeptKind
 from runloop_mcp.devbox.sandbox.arguments import environment_bytes
 from runloop_mcp.devbox.sandbox.disk_failure import disk_failures
-from runloop_mcp.devbox.sandbox.launch import Refused as BootRefused
 from runloop_mcp.devbox.sandbox.plan import check_read_only, check_user, check_working_directory
+from runloop_mcp.devbox.sandbox.process import Spawn
 from runloop_mcp.devbox.to_the_end import to_the_end
 
 from . import DEFAULT_KEEP_ALIVE_SECONDS, HOSTED, NO_KEY
+from .missing import gone
 from .records import DevboxRecord, Records
 
 if TYPE_CHECKING:
@@ -51,14 +51,16 @@ _FOLDER = "/tmp/.rlmcp-"  # noqa: S108 - in a devbox
 class _Connected:
     """What a driver has once it speaks to the API."""
 
-    def __init__(self, client: "RunloopClient", names: Names, records: Records, locks: Locks) -> None:
-        from .inventory import Inventory  # noqa: PLC0415 - only who uses devboxes pays for it
+    def __init__(self, client: "RunloopClient", names: Names, records: Records, locks: Locks, spawn: Spawn) -> None:
+        from .booting import Boots  # noqa: PLC0415 - only who uses devboxes pays for it
+        from .inventory import Inventory  # noqa: PLC0415
         from .snapshots import Snapshots  # noqa: PLC0415
 
         self.client = client
         self.state = names.state
         self.records = records
         self.locks = locks
+        self.boots = Boots(client, records, spawn)
         self.snapshots = Snapshots(client, records)
         self.inventory = Inventory(client, names.state, records, locks, self.snapshots)
 
@@ -95,6 +97,7 @@ class RunloopDriver(Driver):
         self._policy = policy
         self._boxes: dict[str, RunloopDevbox] = {}
         self._being_made: set[str] = set()
+        """Devboxes and snapshots."""
         self._records = Records(self._state)
         self._connected: _Connected | None = None
         self._connecting = anyio.Lock()
@@ -150,7 +153,7 @@ class RunloopDriver(Driver):
                 try:
                     with disk_failures("The state folder cannot be used"):
                         names = await anyio.to_thread.run_sync(Names.of, self._state)
-                    ready = _Connected(client, names, self._records, Locks(self._state / "locks"))
+                    ready = _Connected(client, names, self._records, Locks(self._state / "locks"), self._spawn)
                     await ready.inventory.shut_down_lost()
                 except BaseException:
                     await client.__aexit__(None, None, None)
@@ -251,11 +254,11 @@ class RunloopDriver(Driver):
             view = await ready.client.devboxes.create(request)
             record = dataclasses.replace(record, cloud_id=view.id)
             await anyio.to_thread.run_sync(self._records.keep_devbox, record)
-            await self._until_running(ready, view.id)
+            await ready.boots.until_running(view.id)
         except BaseException:
             os.close(lock)
             raise
-        box = await self._boot(ready, record, folder, lock)
+        box = await ready.boots.start_agent(record, folder, lock)
         try:
             async with anyio.create_task_group() as uploading:
                 for source, target in made.uploads:
@@ -274,53 +277,6 @@ class RunloopDriver(Driver):
 
         return {STATE: ready.state, ID: name}
 
-    async def _until_running(self, ready: _Connected, cloud_id: str) -> DevboxView:
-        view = await ready.client.devboxes.wait(cloud_id, until=[DevboxStatus.RUNNING], wait_seconds=_BOOT_SECONDS)
-        if view.status != DevboxStatus.RUNNING:
-            why = view.failure_reason or view.shutdown_reason
-            told = f": {why}" if why else f" within {_BOOT_SECONDS:.0f} s, and is {view.status}"
-            raise Unavailable(f"The devbox did not boot at Runloop{told}.", hint="Try again.", retryable=True)
-        return view
-
-    async def _boot(self, ready: _Connected, record: DevboxRecord, folder: str, lock: int) -> "RunloopDevbox":
-        """Starts an agent in a devbox that runs."""
-        from .bootstrap import command  # noqa: PLC0415
-        from .devbox import RunloopDevbox  # noqa: PLC0415
-        from .ending import DevboxEnd  # noqa: PLC0415
-        from .line import Line  # noqa: PLC0415
-
-        end = DevboxEnd(ready.client, record.cloud_id, lock)
-        try:
-            started = await ready.client.executions.start(record.cloud_id, command(), attach_stdin=True)
-            end.execution_id = started.execution_id
-            record = dataclasses.replace(record, execution_id=started.execution_id)
-            await anyio.to_thread.run_sync(self._records.keep_devbox, record)
-        except BaseException:
-            await end.end()
-            raise
-        line = Line(ready.client, record.cloud_id, started.execution_id, folder)
-        box = RunloopDevbox(record.id, record.spec, folder, line, end, self._spawn)
-        try:
-            with anyio.fail_after(_AGENT_SECONDS):
-                await box.begin()
-        except (BootRefused, TimeoutError) as error:
-            said = await self._said(ready, record)
-            await box.stop()
-            raise Unavailable(
-                f"The devbox's agent did not start: {said or str(error) or 'it does not answer'}.",
-                hint="The devbox's image needs bash and a python3 of version 3.9 or newer.",
-            ) from error
-        except BaseException:
-            await box.stop()
-            raise
-        return box
-
-    async def _said(self, ready: _Connected, record: DevboxRecord) -> str:
-        with contextlib.suppress(ApiError):
-            seen = await ready.client.executions.retrieve(record.cloud_id, record.execution_id)
-            return (seen.stderr or "").strip()[-500:]
-        return ""
-
     async def resume(self, devbox_id: str) -> Devbox:  # noqa: D102 - see the port
         with disk_failures("The devbox cannot be resumed"):
             return await to_the_end(self._resume(check_id(devbox_id)), lambda box: box.stop())
@@ -334,42 +290,19 @@ class RunloopDriver(Driver):
         record = await self._record(devbox_id)
         lock = await anyio.to_thread.run_sync(ready.locks.hold, devbox_id)
         try:
-            await self._boot_cloud(ready, record)
+            await ready.boots.again(record)
         except BaseException:
             os.close(lock)
             raise
-        box = await self._boot(ready, record, _FOLDER + secrets.token_hex(6), lock)
+        box = await ready.boots.start_agent(record, _FOLDER + secrets.token_hex(6), lock)
         self._boxes[devbox_id] = box
         return box
 
     async def _record(self, devbox_id: str) -> DevboxRecord:
         record = await anyio.to_thread.run_sync(self._records.devbox, devbox_id)
         if record is None or not record.cloud_id:
-            raise _gone(devbox_id)
+            raise gone(devbox_id)
         return record
-
-    async def _boot_cloud(self, ready: _Connected, record: DevboxRecord) -> None:
-        """Has a devbox run at Runloop, with no process left of the time before."""
-        from .ending import end_agent, suspend  # noqa: PLC0415
-
-        try:
-            view = await ready.client.devboxes.retrieve(record.cloud_id)
-            if view.status == DevboxStatus.RUNNING:  # a server died
-                await end_agent(ready.client, record.cloud_id, record.execution_id)
-                await suspend(ready.client, record.cloud_id)
-                view = await ready.client.devboxes.retrieve(record.cloud_id)
-            elif view.status == DevboxStatus.SUSPENDING:
-                view = await ready.client.devboxes.wait(
-                    record.cloud_id, until=[DevboxStatus.SUSPENDED], wait_seconds=_BOOT_SECONDS
-                )
-            if view.status == DevboxStatus.SUSPENDED:
-                await ready.client.devboxes.resume(record.cloud_id)
-            if view.status not in (DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE):
-                await self._until_running(ready, record.cloud_id)
-                return
-        except NotFound as error:
-            raise _gone(record.id) from error
-        raise _gone(record.id, view.shutdown_reason or view.failure_reason or str(view.status))
 
     async def remove(self, devbox_id: str) -> None:  # noqa: D102 - see the port
         check_id(devbox_id)
@@ -409,9 +342,19 @@ class RunloopDriver(Driver):
 
     async def _snapshot(self, devbox_id: str, snapshot_id: str) -> None:
         ready = await self._ready()
-        if await anyio.to_thread.run_sync(self._records.snapshot, snapshot_id) is not None:
-            raise Conflict(f"There is a snapshot {snapshot_id} already.", hint="Choose another id.", retryable=False)
         record = await self._record(devbox_id)
+        if (known := await anyio.to_thread.run_sync(self._records.snapshot, snapshot_id)) is not None:
+            if known.whole or snapshot_id in self._being_made:
+                raise _taken_snapshot(snapshot_id)
+            await ready.snapshots.remove(snapshot_id)  # of a server that died over it
+        self._being_made.add(snapshot_id)
+        try:
+            await self._keep(ready, record, snapshot_id)
+        finally:
+            self._being_made.discard(snapshot_id)
+
+    async def _keep(self, ready: _Connected, record: DevboxRecord, snapshot_id: str) -> None:
+        devbox_id = record.id
         box = self._boxes.get(devbox_id)
         async with contextlib.AsyncExitStack() as still:
             if box is None or not box.alive:
@@ -484,9 +427,8 @@ def _taken(devbox_id: str) -> Conflict:
     return Conflict(f"There is a devbox {devbox_id} already.", hint="Resume it, or choose another id.", retryable=False)
 
 
-def _gone(devbox_id: str, why: str = "") -> NotFound:
-    told = f": Runloop has shut it down ({why})" if why else ""
-    return NotFound(f"The disk of the devbox {devbox_id} is gone{told}.", hint="Make a new devbox.")
+def _taken_snapshot(snapshot_id: str) -> Conflict:
+    return Conflict(f"There is a snapshot {snapshot_id} already.", hint="Choose another id.", retryable=False)
 
 
 async def _stop_and_settle(box: "RunloopDevbox") -> None:

@@ -4,9 +4,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 
-from runloop_mcp.api.errors import NotFound
+from runloop_mcp.api.errors import ApiError, NotFound
 from runloop_mcp.api.models.devbox import DevboxListParams, DevboxStatus, DevboxView
 from runloop_mcp.client.runloop_client import RunloopClient
 from runloop_mcp.devbox.docker.locks import Locks
@@ -49,7 +50,7 @@ class Inventory:
         """Everything that is kept."""
         kept = await anyio.to_thread.run_sync(self._recorded)
         kept += [
-            Kept(KeptKind.LEFTOVER, view.id, view.create_time_ms, in_use=False) async for view in self.without_record()
+            Kept(KeptKind.LEFTOVER, view.id, view.create_time_ms, in_use=False) for view in await self.without_record()
         ]
         return kept
 
@@ -65,23 +66,33 @@ class Inventory:
         kept += [Kept(KeptKind.FILES, key, changed, in_use=False) for key, changed in self._records.all_files()]
         return kept
 
-    async def without_record(self) -> AsyncIterator[DevboxView]:
+    async def without_record(self) -> list[DevboxView]:
         """Devboxes at Runloop that are this state directory's, of which it knows nothing: nobody will ask for them."""
-        seen: set[str] = set()  # one may change its status between two looks
-        for status in _UP:
-            async for view in self._with_status(status):
-                ours = view.metadata.get(STATE) == self._state and view.id not in seen
-                seen.add(view.id)
-                if ours and not await self._is_known(view):
-                    yield view
+        found: dict[str, DevboxView] = {}  # by id: one may change its status between two looks
+
+        failures: list[ApiError] = []
+
+        async def look(status: DevboxStatus) -> None:
+            try:
+                async for view in self._with_status(status):
+                    if view.metadata.get(STATE) == self._state:
+                        found[view.id] = view
+            except ApiError as error:
+                failures.append(error)
+
+        async with anyio.create_task_group() as looking:
+            for status in _UP:
+                looking.start_soon(look, status)
+        if failures:
+            raise failures[0]
+        return [view for view in found.values() if not await self._is_known(view)]
 
     async def _with_status(self, status: DevboxStatus) -> AsyncIterator[DevboxView]:
         params = DevboxListParams(limit=_PAGE, status=status)
         while True:
             page = await self._client.devboxes.list(params)
             for view in page.items:
-                if view.status == status:
-                    yield view
+                yield view
             if not page.has_more or not page.items:
                 return
             params = params.model_copy(update={"starting_after": page.items[-1].id})
@@ -98,7 +109,7 @@ class Inventory:
 
     async def shut_down_lost(self) -> None:
         """Shuts down the devboxes of servers that died before they could note what they had asked for."""
-        async for view in self.without_record():
+        for view in await self.without_record():
             with contextlib.suppress(NotFound):
                 await self._client.devboxes.shutdown(view.id, force=True)
 

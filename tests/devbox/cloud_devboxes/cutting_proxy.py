@@ -1,4 +1,7 @@
-"""A proxy that cuts connections in the middle of answers, so that requests are carried out and nobody hears of it."""
+"""A proxy that cuts connections in the middle of answers, so that requests are carried out and nobody hears of it.
+
+Input that is sent again for that arrives again: the ids that a service may know repeated requests by are taken away.
+"""
 
 import asyncio
 import contextlib
@@ -60,5 +63,7 @@ async def cutting(upstream: str, after: Sequence[int]) -> AsyncIterator[tuple[st
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(_CHUNK):
+            if b"/send_std_in" in data:  # as for a service that does not know a repeated request by its id
+                data = data.replace(b"x-request-id", b"x-request-no")
             writer.write(data)
             await writer.drain()

@@ -77,6 +77,15 @@ if not lacks(api, "agents"):
     agent = api.agents.create(name=f"agent-{tag}", source=source, **versions)
     told["agent"] = [agent.name, agent.source.type, agent.source.git.repository]
     told["agents"] = agent.id in [each.id for each in api.agents.list(limit=1)]
+    program = api.objects.create(name=f"{tag}-agent", content_type="binary")
+    httpx.put(program.upload_url, content=b"#!/bin/sh\necho at work\n", trust_env=False).raise_for_status()
+    api.objects.complete(program.id)
+    of_object = {"type": "object", "object": {"object_id": program.id, "agent_setup": ["touch set-up"]}}
+    mounted = api.agents.create(name=f"mounted-{tag}", source=of_object, **versions)
+    mount = {"type": "agent_mount", "agent_id": mounted.id, "agent_name": None, "agent_path": "/home/user/agent"}
+    box = api.devboxes.create_and_await_running(mounts=[mount])
+    told["agent mounted"] = api.devboxes.execute(box.id, command="./agent; ls").stdout
+    api.devboxes.shutdown(box.id)
     told["same agent"] = api.agents.retrieve(agent.id).id == agent.id
     if not lacks(api, "agents.delete"):
         told["counted"] = api.agents.devbox_counts() is not None
