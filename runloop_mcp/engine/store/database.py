@@ -1,6 +1,7 @@
 """The database: one thread that writes, one that reads, each with a connection of its own; small writes need none."""
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -20,11 +21,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
 _CLOSE_SECONDS = 30
 """How long closing waits for work that has begun; longer than the busy time-out."""
 
 _SMALL_PAGE = 20
 """Rows that are read on the event loop's own thread: what clients ask for who do not say how many."""
+
+_COMMITS_PER_CHECKPOINT = 200
+"""After so many writes on the event loop's own thread the journal is folded into the file, by the writing thread."""
+
+_CHECKPOINT_BUSY_MS = 100
 
 _left_behind: list[object] = []
 """Connections of the process that this one was forked from: SQLite forbids even closing them here."""
@@ -65,6 +73,17 @@ class _Job(Generic[T]):
             self.future.set_result(outcome)
 
 
+class _Checkpoint:
+    """A checkpoint on its way to the writing thread, for which nobody waits."""
+
+    def run(self, worker: "_Worker") -> None:
+        try:
+            worker.session.checkpoint()
+        except Exception:
+            # The boundary of the thread: the journal only grows meanwhile, and a write that fails tells why.
+            logger.warning("The journal of the state database could not be folded into it", exc_info=True)
+
+
 class _Session:
     """A connection of one thread, opened at the first transaction."""
 
@@ -101,6 +120,18 @@ class _Session:
                     connection.execute("PRAGMA synchronous = NORMAL")
             return value
 
+    def checkpoint(self) -> None:
+        """Folds the journal into the file and begins it anew; where somebody is in the way, the next one does.
+
+        Whoever writes waits meanwhile: beside writers that come all the time a journal never is folded whole.
+        """
+        if self._connection is not None:
+            self._connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_BUSY_MS}").close()
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {round(self._busy_timeout_seconds * 1000)}").close()
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -116,7 +147,7 @@ class _Worker:
 
     def __init__(self, session: _Session, *, name: str) -> None:
         self.session = session
-        self._jobs: SimpleQueue[_Job[object] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job[object] | _Checkpoint | None] = SimpleQueue()
         self._ended = threading.Event()
         # A daemon: a server that is told to go does not wait for the disk; what it acknowledged is kept all the same.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -142,6 +173,10 @@ class _Worker:
                 self.session.close()
             finally:
                 self._ended.set()
+
+    def checkpoint(self) -> None:
+        """Has the thread fold the journal into the file."""
+        self._jobs.put(_Checkpoint())
 
     def finish(self) -> None:
         """Tells the thread to end after the jobs that it has."""
@@ -171,6 +206,7 @@ class Database:
         self._here: _Session | None = None
         self._glance: _Session | None = None
         self._closed = False
+        self._commits_here = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -271,7 +307,12 @@ class Database:
             raise Conflict("The state database is not open yet.", retry_after=1)
         if self._here is None:
             self._here = _Session(self.path, read_only=False, busy_timeout_seconds=0, checkpoints=False)
-        return self._here.transaction(work, durable=False)
+        value = self._here.transaction(work, durable=False)
+        self._commits_here += 1
+        if self._commits_here % _COMMITS_PER_CHECKPOINT == 0:
+            # Without this a journal would grow for as long as nothing but commands is written.
+            self._writer.checkpoint()
+        return value
 
     async def aclose(self) -> None:
         """Finishes the work that was asked for and closes the file. Can be called repeatedly."""

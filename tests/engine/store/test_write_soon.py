@@ -56,3 +56,17 @@ async def test_a_small_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(InvalidRequest):
             await database.write_soon(half)
         assert await database.read(_keys) == []
+
+
+async def test_the_journal_does_not_grow_with_small_writes_alone(tmp_path: Path) -> None:
+    """It is folded into the file now and then, though nothing else is written."""
+    async with Database(tmp_path / "store.db") as database:
+        await database.open()
+        journal, sizes = tmp_path / "store.db-wal", []
+        for part in range(6):
+            for number in range(200):
+                await database.write_soon(lambda connection, key=f"{part}-{number}": _insert(connection, key))
+            await database.write(lambda _: None)  # by the thread that folds it, so that this is behind it
+            sizes.append(journal.stat().st_size)
+        # Used again from its beginning, and not made longer, part after part.
+        assert sizes[5] < sizes[0] * 2

@@ -28,7 +28,8 @@ def place_of(root: str, member: tarfile.TarInfo, name: str) -> str:
 
 def link(root: str, member: tarfile.TarInfo, path: str) -> None:
     """Makes a symbolic link that stays within the directory."""
-    target = os.path.normpath(os.path.join(os.path.dirname(path), member.linkname))
+    # From where it really lies: its parent may be named through another link, from which `..` leads elsewhere.
+    target = os.path.normpath(os.path.join(os.path.realpath(os.path.dirname(path)), member.linkname))
     if os.path.isabs(member.linkname) or not (target + "/").startswith(root.rstrip("/") + "/"):
         refuse(member, "is a link that leads out of the directory")
     os.symlink(member.linkname, path)
