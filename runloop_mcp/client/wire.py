@@ -97,6 +97,8 @@ class Wire:
         self._key, self._refusal = _checked_key(key, needed=not _on_this_machine(self.base_url))
         self._pace = Pace()
         self._http: httpx.AsyncClient
+        self._streams: httpx.AsyncClient | None = None
+        """For what lasts: over HTTP/2 a hundred streams would leave one connection no room for anything else."""
 
     def __repr__(self) -> str:
         return f"Wire({self.base_url!r})"
@@ -110,19 +112,24 @@ class Wire:
         # These would write headers into a log that tells everything, and the key with them.
         for name in ("hpack", "h2", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._http = httpx.AsyncClient(
-            http2=True,
+        self._http = self._pool(http2=True)
+        await self._http.__aenter__()
+        return self
+
+    def _pool(self, *, http2: bool) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            http2=http2,
             headers={"User-Agent": f"runloop-mcp/{__version__}"},
             timeout=httpx.Timeout(self.deadlines.read, connect=self.deadlines.connect, pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30),
             trust_env=not _on_this_machine(self.base_url),
         )
-        await self._http.__aenter__()
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._streams is not None:
+            await self._streams.aclose()
         await self._http.__aexit__(kind, error, trace)
 
     async def send(self, ask: Ask) -> httpx.Response:
@@ -170,10 +177,12 @@ class Wire:
         await self._pace.turn()
         timeout = httpx.Timeout(silence_seconds, connect=self.deadlines.connect, pool=None)
         headers = {**self._headers(ask), "Accept": "text/event-stream"}
-        request = self._http.build_request(
+        if self._streams is None:
+            self._streams = self._pool(http2=False)
+        request = self._streams.build_request(
             ask.method, self.base_url + ask.path, params=_params(ask), headers=headers, timeout=timeout
         )
-        response = await self._http.send(request, stream=True)
+        response = await self._streams.send(request, stream=True)
         try:
             if not response.is_success:
                 await response.aread()

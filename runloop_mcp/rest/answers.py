@@ -1,7 +1,6 @@
 """Answers of the wire, as bytes that can be sent, and sent again."""
 
 import json
-from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -32,11 +31,6 @@ class Answer:
     def is_success(self) -> bool:
         """Whether it tells that the request was carried out."""
         return self.status < 400
-
-    @property
-    def is_error(self) -> bool:
-        """Whether it refuses the request."""
-        return self.status >= HTTPStatus.BAD_REQUEST
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
         """Sends it, as an ASGI application."""

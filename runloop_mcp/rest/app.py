@@ -19,12 +19,11 @@ from runloop_mcp.api.access import LOCAL_OPERATOR, PRINCIPAL, Principal, Role
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import ApiError, Forbidden, InvalidRequest
 from runloop_mcp.api.models.base import Page
-from runloop_mcp.rest.answers import Answer, AnyAnswer, json_answer
+from runloop_mcp.rest.answers import AnyAnswer, json_answer
 from runloop_mcp.rest.bodies import ClientLeft, parse_body, read_body
 from runloop_mcp.rest.call import Call
 from runloop_mcp.rest.catalogue import ROUTES
 from runloop_mcp.rest.failures import failed, unexpected, unknown_route
-from runloop_mcp.rest.incoming import Incoming
 from runloop_mcp.rest.pages import wire_page
 from runloop_mcp.rest.queries import read_query
 from runloop_mcp.rest.request_ids import LONGEST_ID, RequestIds, Work
@@ -87,16 +86,13 @@ class RestFace:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
-        incoming = Incoming(receive)
         try:
-            answer = await self._answer(scope, incoming.receive, send)
+            answer = await self._answer(scope, receive, send)
         except ClientLeft:
             return
         except ApiError as error:
             answer = failed(error)
-        if isinstance(answer, Answer) and answer.is_error and not incoming.is_whole:
-            await incoming.read_away()
-        await answer(scope, incoming.receive, send)
+        await answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> AnyAnswer:
         """The answer to a request.

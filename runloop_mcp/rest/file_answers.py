@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import anyio
 from anyio import to_thread
@@ -14,26 +14,28 @@ _CHUNK: Final = 256 * 1024
 
 
 class FileAnswer(StreamingResponse):
-    """A file in a folder of its own, which is removed once it is sent, or can't be.
+    """A file that is open and has no name any more: it is gone once it is sent, or can't be, or the server is killed.
 
     Args:
-        folder: The folder.
-        file: The file in it.
+        file: The file; closed with the answer.
+        name: What it is called.
         size: How many bytes it has.
         media_type: What it is.
     """
 
-    def __init__(self, folder: "tempfile.TemporaryDirectory[str]", file: Path, size: int, *, media_type: str) -> None:
-        headers = {"content-length": str(size), "content-disposition": f'attachment; filename="{file.name}"'}
+    def __init__(self, file: IO[bytes], name: str, size: int, *, media_type: str) -> None:
+        headers = {"content-length": str(size), "content-disposition": f'attachment; filename="{name}"'}
         super().__init__(_chunks(file), media_type=media_type, headers=headers)
-        self._folder = folder
+        self._file = file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await _remove(self._folder)
+            # In a thread, as that is when the disk takes back what it holds.
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(self._file.close)
 
 
 async def file_answer(name: str, write: Callable[[Path], Awaitable[int]], *, media_type: str) -> FileAnswer:
@@ -47,18 +49,13 @@ async def file_answer(name: str, write: Callable[[Path], Awaitable[int]], *, med
     folder = await to_thread.run_sync(lambda: tempfile.TemporaryDirectory(prefix="runloop-mcp-"))
     file = Path(folder.name, name)
     try:
-        return FileAnswer(folder, file, await write(file), media_type=media_type)
-    except BaseException:
-        await _remove(folder)
-        raise
+        size = await write(file)
+        return FileAnswer(await to_thread.run_sync(file.open, "rb"), name, size, media_type=media_type)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(folder.cleanup)
 
 
-async def _remove(folder: "tempfile.TemporaryDirectory[str]") -> None:
-    with anyio.CancelScope(shield=True):
-        await to_thread.run_sync(folder.cleanup)
-
-
-async def _chunks(file: Path) -> AsyncIterator[bytes]:
-    async with await anyio.open_file(file, "rb") as opened:
-        while chunk := await opened.read(_CHUNK):
-            yield chunk
+async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
+    while chunk := await to_thread.run_sync(file.read, _CHUNK):
+        yield chunk

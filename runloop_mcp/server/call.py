@@ -34,11 +34,13 @@ class Call:
     """The devboxes of runs, as callers named them, that calls of this server have worked on."""
 
     def idempotency_key(self, given: str | None) -> str | None:
-        """The key that makes a repeated call happen once: the caller's, else the client's own for this call."""
-        if given:
-            return given
+        """The key that makes a repeated call happen once: the caller's, else the client's own for this call.
+
+        Keys are each principal's own: several can work on one devbox.
+        """
         use = self.meta.get(TOOL_USE_ID)
-        return f"tool-use:{sendable(use)}" if isinstance(use, str) and use else None
+        key = given or (f"tool-use:{sendable(use)}" if isinstance(use, str) and use else None)
+        return None if key is None else f"{self.principal.id}/{key}"
 
 
 @dataclass(frozen=True, slots=True)

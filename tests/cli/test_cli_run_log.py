@@ -114,7 +114,7 @@ def test_export_of_results(runloop: Command, run_id: str, tmp_path: Path) -> Non
     result = json.loads(line)
     assert (result["run_id"], result["scenario"], result["state"]) == (run_id, "hello", "completed")
     assert (result["score"], result["attempt"], result["model"]) == (1.0, 1, "m-1")
-    assert (result["principal"], result["scoring_mode"]) == ("local", "clean")
+    assert (result["principal"], result["scoring_mode"]) == ("local", "fork")
     assert result["isolation"].startswith("sandbox")
     assert result["environment_hash"]
     assert result["start_time_ms"] <= result["end_time_ms"] == result["start_time_ms"] + result["duration_ms"]

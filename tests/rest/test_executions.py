@@ -9,6 +9,7 @@ import pytest
 from rest_devboxes import begun, ended, executed, running_devbox
 from rest_server import Served
 
+from runloop_mcp.api.access import Principal
 from runloop_mcp.rest.routes import executions
 
 
@@ -39,6 +40,18 @@ def test_a_command_id_runs_its_command_once(client: httpx.Client, devbox: str) -
     assert len({view["execution_id"] for view in views}) == 1
     other = client.post(f"/v1/devboxes/{devbox}/execute", json=sent | {"command": "true"})
     assert (other.status_code, other.headers["x-should-retry"]) == (400, "false")
+
+
+def test_a_command_id_is_the_caller_s_own(served: Served, devbox: str) -> None:
+    """A command runs though another caller gave his the same id, or one that looks like a key that is kept."""
+    told: list[str] = []
+    for caller in ("key:one", "key:two"):
+        with served.another_face(Principal(caller)) as url:
+            for command_id in ("1", "key:one/1", "key:one:command:1"):
+                sent = {"command": "echo also >> ~/callers; wc -l < ~/callers", "command_id": command_id}
+                answer = httpx.post(f"{url}/v1/devboxes/{devbox}/execute", json=sent, timeout=60)
+                told.append(answer.json()["stdout"].strip())
+    assert told == ["1", "2", "3", "4", "5", "6"]
 
 
 def test_an_old_sdk_gives_one_command_id_to_all_commands(client: httpx.Client, devbox: str) -> None:

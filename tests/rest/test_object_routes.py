@@ -3,6 +3,8 @@
 import io
 import socket
 import tarfile
+import tempfile
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -42,6 +44,22 @@ def test_an_object_is_uploaded_and_downloaded_without_a_key(client: httpx.Client
     got = httpx.get(address)
     assert got.content == contents
     assert got.headers["content-type"] == "application/octet-stream"
+
+
+def test_a_download_takes_no_disk_and_leaves_nothing(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large contents are not copied for a client, and a server that is killed while it sends them leaves no file."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    contents = b"large" * 10_000_000
+    made = uploaded(served.client, contents, content_type="binary")
+    address = served.client.get(f"/v1/objects/{made['id']}/download").json()["download_url"]
+    with httpx.stream("GET", address) as got:
+        # Most of it is still to be sent.
+        assert list(tmp_path.iterdir()) == []
+        assert b"".join(got.iter_raw()) == contents
+    served.portal.call(served.backend.objects.read, made["id"], tmp_path / "had")
+    assert (tmp_path / "had").stat().st_nlink == 2
 
 
 def test_contents_may_come_in_pieces_of_no_known_length(client: httpx.Client) -> None:

@@ -81,3 +81,16 @@ async def test_a_solver_sees_its_own_runs_only(tmp_path: Path, serve: Serve) -> 
         listed = (await solver.call("list_runs")).structured
         assert ([run["run_id"] for run in listed["runs"]], listed["total"]) == ([own], 1)
         assert "no such run" in await solver.refused("get_score", run_id=other)
+
+
+async def test_an_idempotency_key_is_its_principal_s_own(tmp_path: Path, serve: Serve) -> None:
+    """A command runs though another principal has used its key on the same devbox; its repetition does not."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    command = "echo ran >> ~/times; wc -l < ~/times"
+    async with serve(pack) as operator:
+        run = await operator.run_of("answer")
+        await operator.call("exec_on_devbox", run_id=run, command=command, idempotency_key="one")
+    async with serve(pack, principal=Principal("agent", Role.SOLVER, run_id=run)) as solver:
+        for _ in range(2):
+            told = await solver.call("exec_on_devbox", run_id=run, command=command, idempotency_key="one")
+            assert "\n2\n" in told.text

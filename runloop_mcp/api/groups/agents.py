@@ -87,6 +87,8 @@ class Objects(ABC):
     async def read(self, object_id: str, target: Path) -> int:
         """Writes the contents to a file, which is replaced where there is one.
 
+        It may share its disk with the object: whoever wants to change it makes a copy.
+
         Returns:
             How many bytes they have.
 

@@ -1,11 +1,12 @@
 """The `Objects` port of the embedded engine."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from sqlite3 import Connection
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from runloop_mcp.api.errors import InvalidRequest, InvalidState
 from runloop_mcp.api.groups.agents import Objects
@@ -26,6 +27,9 @@ from runloop_mcp.engine.store.objects import ObjectRow
 
 _COPIED_AT_ONCE = 1024 * 1024
 
+_COPIES_AT_ONCE = 4
+"""Copies take threads for long, and everything else needs some for a moment."""
+
 
 class EngineObjects(Objects):
     """Objects of the embedded engine.
@@ -38,6 +42,7 @@ class EngineObjects(Objects):
     def __init__(self, database: Database, contents: ObjectContents) -> None:
         self._database = database
         self._contents = contents
+        self._copying = CapacityLimiter(_COPIES_AT_ONCE)
 
     async def create(self, params: ObjectCreateParams, *, idempotency_key: str | None = None) -> ObjectView:
         """See `Objects.create`."""
@@ -107,7 +112,7 @@ class EngineObjects(Objects):
         row = await self._row(object_id)
         refuse_unless_readable(row)
         try:
-            return await to_thread.run_sync(_copy, self._contents.path(object_id), target)
+            return await to_thread.run_sync(_put, self._contents.path(object_id), target, limiter=self._copying)
         except FileNotFoundError:
             # Deleted between the look and the copy, or by hand.
             refuse_unless_readable(await self._row(object_id))
@@ -164,6 +169,15 @@ def _refuse_unless_uploading(row: ObjectRow) -> None:
         )
     if row.state is not ObjectState.UPLOADING:
         raise InvalidState(f"The object {row.id} is deleted.", hint="Make a new object.")
+
+
+def _put(source: Path, target: Path) -> int:
+    """The contents, which never change any more, under another name; copied only where they can't share the disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        return _copy(source, target)
+    return target.stat().st_size
 
 
 def _copy(source: Path, target: Path) -> int:

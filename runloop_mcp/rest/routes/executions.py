@@ -94,9 +94,11 @@ def _key(call: Call, command_id: str | None) -> str | None:
     SDKs for Python before version 2 (1.4.0 for one) may give the same command id to all commands of a process: there
     only the request's id tells a repetition from a new command.
     """
+    # A caller's own: nobody gets the execution of another who gave his command the same id.
+    named = None if command_id is None else f"{call.principal.id}:command:{command_id}"
     headers = call.request.headers
     is_old = headers.get("x-stainless-lang") == "python" and headers.get("x-stainless-package-version", "")[:2] in _OLD
-    return (call.idempotency_key or command_id) if is_old else (command_id or call.idempotency_key)
+    return (call.idempotency_key or named) if is_old else (named or call.idempotency_key)
 
 
 async def execute_async(call: Call, devbox_id: str, body: ExecuteAsyncBody) -> ExecutionView:

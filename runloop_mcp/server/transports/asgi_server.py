@@ -76,6 +76,7 @@ class _Connections:
     """The connections that are open."""
 
     def __init__(self, app: OpenRequests) -> None:
+        self._requests = app
         self._app = ASGIWrapper(app)  # type: ignore[arg-type]  # hypercorn types ASGI's messages, Starlette not
         self._config = _config()
         self._open: set[Connection] = set()
@@ -83,13 +84,26 @@ class _Connections:
         self._ending = False
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tasks: anyio.abc.TaskGroup) -> None:
-        if len(self._open) >= CONNECTION_LIMIT or self._ending:
+        if self._ending or (len(self._open) >= CONNECTION_LIMIT and not self._make_room()):
             writer.transport.abort()
             return
         state: dict[str, object] = {ABORT: writer.transport.abort}
         connection = Connection(self._app, self._config, state, IDLE_SECONDS, reader, writer)
         self._open.add(connection)
         tasks.start_soon(self._run, connection)
+
+    def _make_room(self) -> bool:
+        """Close a connection without a request, or whose client neither sends nor reads; whether there was one.
+
+        Clients that open connections and say nothing need no key, and must not keep others out.
+        """
+        idle = [connection for connection in self._open if connection.is_idle]
+        if not idle:
+            return self._requests.make_room()
+        least = min(idle, key=lambda connection: connection.worth)
+        self._open.discard(least)
+        least.abort()
+        return True
 
     async def _run(self, connection: Connection) -> None:
         try:

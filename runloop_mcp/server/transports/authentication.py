@@ -19,6 +19,9 @@ _OPEN: Final = frozenset({"/healthz", "/openapi.json"})
 
 _SCHEME: Final = b"bearer"
 
+_RETRY_AFTER_SECONDS: Final = 1.0
+"""What is said where the file of keys can't be read for the moment, and nobody knows how long."""
+
 
 class Authentication:
     """ASGI middleware that passes requests on with the principal that made them.
@@ -43,7 +46,8 @@ class Authentication:
             principal = await self._principal(scope)
         except ApiError as error:
             headers = [(b"www-authenticate", _challenge(scope))] if isinstance(error, Unauthorized) else []
-            await refuse(send, error.status, error.code, str(error), headers)
+            after = (error.retry_after or _RETRY_AFTER_SECONDS) if error.retryable else None
+            await refuse(send, error.status, error.code, str(error), headers, retry_after=after)
             return
         state = {**scope.get("state", {}), PRINCIPAL: principal}
         token = CALLER.set(principal)

@@ -5,6 +5,7 @@ a connection whose client is gone until its idle time is over. This one does nei
 """
 
 import asyncio
+import math
 import socket
 from contextlib import suppress
 from typing import Final
@@ -53,6 +54,7 @@ class Connection:
         self._context = WorkerContext(None)
         self._unsent: list[bytes] = []
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._had_request = False
 
     async def run(self) -> None:
         """Serve until the client leaves, is idle for too long, or `end` was called and it is idle."""
@@ -81,6 +83,16 @@ class Connection:
         self._writer.close()
         with suppress(OSError):
             await self._writer.wait_closed()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is in progress."""
+        return self._idle_timer is not None
+
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """How much is lost where it is closed while it is idle: least where it never had a request, and is old."""
+        return self._had_request, self._idle_timer.when() if self._idle_timer is not None else math.inf
 
     async def end(self) -> None:
         """Take no further requests, and close as soon as none is in progress."""
@@ -127,6 +139,7 @@ class Connection:
     def _set_idle(self, idle: bool) -> None:
         if self._idle_timer is not None:
             self._idle_timer.cancel()
+        self._had_request = self._had_request or not idle
         self._idle_timer = self._loop.call_later(self._idle_seconds, self._close) if idle else None
 
     def _address(self, which: str) -> _Address | None:

@@ -1,6 +1,7 @@
 """Answers that the server gives by itself, before any face has seen the request: in the form of the wire's errors."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,13 @@ if TYPE_CHECKING:
 
 
 async def refuse(
-    send: "Send", status: int, code: str, message: str, headers: Sequence[tuple[bytes, bytes]] = ()
+    send: "Send",
+    status: int,
+    code: str,
+    message: str,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    *,
+    retry_after: float | None = None,
 ) -> None:
     """Answers a request with an error.
 
@@ -19,8 +26,16 @@ async def refuse(
         code: The kind of error, for programs.
         message: What happened and what to do next, for people.
         headers: Further headers.
+        retry_after: Seconds after which the same request may succeed; None: it will not.
     """
     body = json.dumps({"code": code, "message": message}).encode()
-    own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    own = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-should-retry", b"false" if retry_after is None else b"true"),
+    ]
+    if retry_after is not None:
+        own.append((b"retry-after-ms", str(math.ceil(retry_after * 1000)).encode()))
+        own.append((b"retry-after", str(math.ceil(retry_after)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
     await send({"type": "http.response.body", "body": body})

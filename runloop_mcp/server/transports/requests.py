@@ -1,5 +1,6 @@
 """The requests that an HTTP server has open, each with bounds, all of which can be ended."""
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -21,6 +22,13 @@ SLOWEST_BYTES_PER_SECOND: Final = 64_000
 
 SEND_SECONDS: Final = 60.0
 """How long a client may take to read a piece of a response."""
+
+PATIENCE_SECONDS: Final = 1.0
+"""How long a client may owe us something when there is no room for others."""
+
+_UNREAD_SECONDS: Final = 10.0
+_MOST_UNREAD_BYTES: Final = 64 * 2**20
+"""How much of a body that nobody wants is read: a client that is still sending reads no answer, and would lose it."""
 
 _LAST_WORDS_SECONDS: Final = 0.3
 """How long the server tries to tell a client that its request ended."""
@@ -54,8 +62,8 @@ class OpenRequests:
             # Nothing here speaks WebSocket, and the lifespan is entered by whoever serves the application.
             await send({"type": "websocket.close"})
             return
-        request = _Request(receive, send, is_stream=_is_stream(scope))
-        if self._ending or len(self._open) >= OPEN_LIMIT:
+        request = _Request(scope, receive, send)
+        if self._ending or (len(self._open) >= OPEN_LIMIT and not self.make_room()):
             await request.refuse(503, "The server is ending." if self._ending else "Too many requests are open.")
             return
         self._open.add(request)
@@ -66,8 +74,20 @@ class OpenRequests:
         finally:
             self._open.discard(request)
             self._changed.set()
-            if request.is_stalled and (abort := scope.get("state", {}).get(ABORT)):
-                abort()
+            if request.is_stalled:
+                request.abort()
+
+    def make_room(self) -> bool:
+        """Drop the connection of the client that has owed us something for the longest; whether there was one.
+
+        Who neither sends nor reads must not keep others out, and needs no key to try.
+        """
+        slowest = min(self._open, key=_Request.owes_since, default=None)
+        if slowest is None or slowest.owes_since() > anyio.current_time() - PATIENCE_SECONDS:
+            return False
+        self._open.discard(slowest)
+        slowest.drop()
+        return True
 
     async def watch(self) -> None:
         """End requests whose clients are too slow, until cancelled.
@@ -107,16 +127,19 @@ class _Request:
     """One request: the client's side of it.
 
     Args:
+        scope: What is asked for.
         receive: From the server below.
         send: Likewise.
-        is_stream: Whether its response has no end of its own.
     """
 
-    def __init__(self, receive: "Receive", send: "Send", *, is_stream: bool) -> None:
+    def __init__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         self.run = anyio.CancelScope()
-        self.is_stream = is_stream
+        self.is_stream = _is_stream(scope)
+        """Whether its response has no end of its own."""
         self.is_stalled = False
         """Whether the client did not read."""
+        self._state = scope.get("state", {})
+        self._may_have_body = _may_have_body(scope)
         self._receive = receive
         self._send = send
         # Since when the client owes us something: the request, or the taking of a piece of the response.
@@ -138,6 +161,22 @@ class _Request:
         if self._is_late or self.is_stalled:
             self.run.cancel()
 
+    def owes_since(self) -> float:
+        """Since when the client has owed us something; infinity where it owes nothing."""
+        reading = self._reading_since if self._awaits_body else None
+        return min(math.inf if since is None else since for since in (reading, self._sending_since))
+
+    def drop(self) -> None:
+        """End it, and the connection that it came on."""
+        self.is_stalled = True
+        self.run.cancel()
+        self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection that it came on."""
+        if abort := self._state.get(ABORT):
+            abort()
+
     def leave(self) -> None:
         """Make the application of a stream believe that its client went away."""
         self._has_left = True
@@ -149,8 +188,10 @@ class _Request:
         if not self._has_body:
             self._reading_since = self._reading_since or anyio.current_time()
             self._awaits_body = True
-            message = self._note(await self._receive())
-            self._awaits_body = False
+            try:
+                message = self._note(await self._receive())
+            finally:
+                self._awaits_body = False
             credit = len(message.get("body", b"")) / SLOWEST_BYTES_PER_SECOND
             self._reading_since = min(self._reading_since + credit, anyio.current_time())
             return message
@@ -176,10 +217,28 @@ class _Request:
             # The SDK's SSE endpoint answers once more when its stream has ended.
             return
         self._is_started = True
-        self._is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+        is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if is_last and self._may_have_body and not self._has_body:
+            await self._pass_on({**message, "more_body": True})
+            await self._read_away()
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
+        self._is_complete = is_last
+        await self._pass_on(message)
+
+    async def _pass_on(self, message: "Message") -> None:
         self._sending_since = anyio.current_time()
         await self._send(message)
         self._sending_since = None
+
+    async def _read_away(self) -> None:
+        """Take what nobody wants of the body, within bounds, before the response ends.
+
+        Over HTTP/2, parts of a body that come after that end the whole connection.
+        """
+        size = 0
+        with anyio.move_on_after(_UNREAD_SECONDS):
+            while not self._has_body and size <= _MOST_UNREAD_BYTES:
+                size += len((await self.receive()).get("body", b""))
 
     async def finish(self) -> None:
         """End the response of an application that could not."""
@@ -197,7 +256,14 @@ class _Request:
     async def refuse(self, status: int, message: str) -> None:
         """Answer with an error of the server's own."""
         with anyio.move_on_after(_LAST_WORDS_SECONDS):
-            await refuse(self._send, status, "unavailable", message)
+            await refuse(self._send, status, "unavailable", message, retry_after=PATIENCE_SECONDS)
+
+
+def _may_have_body(scope: "Scope") -> bool:
+    """Whether it is worth looking for a body."""
+    return scope["method"] not in {"GET", "HEAD"} or any(
+        name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"]
+    )
 
 
 def _is_stream(scope: "Scope") -> bool:

@@ -55,7 +55,7 @@ async def test_a_connection_that_breaks_loses_and_repeats_nothing(tmp_path: Path
     """Answers are cut in the middle, requests sent again and streams read on; in and out every byte comes once."""
     data = random.Random(1).randbytes(100_000)  # noqa: S311 - contents, no secret
     async with (
-        cutting(far_end.address(), [3000, 700, 200_000, 2000, 150]) as (url, cuts),
+        cutting(far_end.address(), [3000, 700, 120_000, 900, 150]) as (url, cuts),
         entered(RunloopDriver(tmp_path, url, KEY, policy=QUICK)) as driver,
     ):
         workshop = Workshop(driver)
@@ -69,7 +69,7 @@ async def test_a_connection_that_breaks_loses_and_repeats_nothing(tmp_path: Path
         copy = await workshop.create(work_snapshot=await workshop.snapshot(devbox))
         assert (await copy.read_file("file")).data == data
         await workshop.clear()
-    assert len(cuts) > 10
+    assert len(cuts) > 5
 
 
 async def test_the_output_passes_from_one_execution_to_the_next(

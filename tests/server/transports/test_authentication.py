@@ -92,7 +92,7 @@ CHALLENGE = 'Bearer realm="runloop-mcp"'
     ],
 )
 async def test_nothing_is_served_without_a_key(tmp_path: Path, headers: list[tuple[str, str]], challenge: str) -> None:
-    """Whatever the path, a request without exactly one good key gets the wire's 401 and learns how to get one."""
+    """A request without exactly one good key gets the wire's 401 learns how to get one, and not to retry."""
     async with serving(tmp_path) as served, served.client() as client:
         key = await served.key("laptop")
         sent = [(name, value.replace("KEY", key)) for name, value in headers]
@@ -101,6 +101,7 @@ async def test_nothing_is_served_without_a_key(tmp_path: Path, headers: list[tup
                 body = b"x" * 1000 if method == "POST" else None
                 answer = await client.request(method, path, headers=sent, content=body)
                 assert (answer.status_code, answer.headers["www-authenticate"]) == (401, challenge)
+                assert answer.headers["x-should-retry"] == "false"
                 assert answer.json().keys() == {"code", "message"}
                 assert "runloop-mcp keys create" in answer.json()["message"]
                 assert key not in answer.text
