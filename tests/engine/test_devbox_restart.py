@@ -196,7 +196,7 @@ async def test_who_only_looks_at_a_devbox_does_not_let_it_go_under_who_boots_it(
         async def keep_alive(turns: int) -> None:
             for _ in range(turns):
                 await anyio.lowlevel.checkpoint()
-            with contextlib.suppress(Conflict):  # between two of them its lock may just be let go
+            with contextlib.suppress(Conflict):
                 await first.devboxes.keep_alive(made.id)
 
         await first.devboxes.retrieve(made.id)

@@ -255,8 +255,12 @@ class DevboxKeeper:
 
         Released under a boot, it would be booted a second time beside the first, on one disk.
         """
-        if not held.is_ready() and held.boot is None and held.snapshots == 0 and not held.stopping:
-            await self.release(held, forget=False)
+        used = held.is_ready() or held.boot is not None or held.snapshots > 0 or held.stopping
+        if not used and self._held.get(held.id) is held:
+            # In one go: who comes between the two would find its lock held, by nobody.
+            del self._held[held.id]
+            held.lock.release(forget=False)
+            held.released.set()
 
     async def stop_all(self) -> None:
         """Stops everything; disks stay, and the locks are kept until `release_all`."""
