@@ -326,3 +326,12 @@ async def test_a_job_that_can_not_be_carried_out_is_refused(open_backend: OpenBa
             with pytest.raises(InvalidRequest, match=named):
                 await backend.benchmark_jobs.create(BenchmarkJobCreateParams.model_validate({"spec": spec}))
         assert (await backend.benchmark_jobs.list(BenchmarkJobListParams())).items == []
+
+
+@pytest.mark.parametrize("attempts", [10_001, 10**12])
+async def test_a_job_of_more_trials_than_can_be_is_refused(open_backend: OpenBackend, attempts: int) -> None:
+    """By their number, before any of them is made: so many could not even be counted one by one."""
+    async with open_backend() as backend:
+        ids = await scenarios(backend, 1)
+        with pytest.raises(InvalidRequest, match=f"would have {attempts} trials"):
+            await begun(backend, agent(SOLVES), scenario_ids=ids, orchestrator_config={"n_attempts": attempts})

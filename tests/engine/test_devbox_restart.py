@@ -1,5 +1,6 @@
 """The end of a server under devboxes that belong to no run: the next one carries them on."""
 
+import contextlib
 import json
 import signal
 import sqlite3
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from runloop_mcp.api.errors import Conflict, InvalidState
@@ -179,6 +181,32 @@ async def test_a_devbox_is_held_by_one_live_server(state: Path) -> None:
             with pytest.raises(Conflict, match="another runloop-mcp server"):
                 await call
         assert await _said(first, made.id, "echo mine") == "mine\n"
+
+
+async def test_who_only_looks_at_a_devbox_does_not_let_it_go_under_who_boots_it(state: Path) -> None:
+    """Kept alive while a command boots it again, it stays held: nobody else can boot it a second time."""
+    async with _engine(state) as engine:
+        made = await _made(engine)
+    async with _engine(state) as first, _engine(state) as second:
+        said: list[str | None] = []
+
+        async def use() -> None:
+            said.append(await _said(first, made.id, "echo up"))
+
+        async def keep_alive(turns: int) -> None:
+            for _ in range(turns):
+                await anyio.lowlevel.checkpoint()
+            with contextlib.suppress(Conflict):  # between two of them its lock may just be let go
+                await first.devboxes.keep_alive(made.id)
+
+        await first.devboxes.retrieve(made.id)
+        async with anyio.create_task_group() as group:
+            group.start_soon(use)
+            for turns in range(100):
+                group.start_soon(keep_alive, turns)
+        assert said == ["up\n"]
+        with pytest.raises(Conflict, match="another runloop-mcp server"):
+            await second.devboxes.keep_alive(made.id)
 
 
 async def test_output_that_another_server_follows_is_waited_for(state: Path) -> None:

@@ -230,8 +230,7 @@ class Commands:
         except Conflict:
             return  # its server lives, and follows them
         await self._engine.executions.forget_lost(devbox_id)
-        if not held.is_ready() and held.boot is None:
-            await self._engine.keeper.release(held, forget=False)
+        await self._engine.keeper.let_go(held)
 
 
 def _with_budget(view: ExecutionView, ready: Usable) -> ExecutionView:

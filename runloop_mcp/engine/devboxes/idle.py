@@ -103,7 +103,7 @@ class IdleDevboxes:
             if held.boot is not None:
                 continue  # a call has come for it
             if rule is None:
-                await keeper.release(held, forget=False)
+                await keeper.let_go(held)
                 continue
             await self._engine.executions.forget_lost(devbox_id)
             await self._end(held, rule)

@@ -250,6 +250,14 @@ class DevboxKeeper:
                 await to_thread.run_sync(lambda: held.lock.release(forget=forget))
         held.released.set()
 
+    async def let_go(self, held: Held) -> None:
+        """Releases a devbox that was only looked at, unless somebody has come for it meanwhile.
+
+        Released under a boot, it would be booted a second time beside the first, on one disk.
+        """
+        if not held.is_ready() and held.boot is None and held.snapshots == 0 and not held.stopping:
+            await self.release(held, forget=False)
+
     async def stop_all(self) -> None:
         """Stops everything; disks stay, and the locks are kept until `release_all`."""
         async with anyio.create_task_group() as group:

@@ -210,7 +210,7 @@ class EngineDevboxes(Devboxes):
         idle: dict[str, int] = {}
         if held is None:
             # Nobody has booted it since its server ended, and this need not.
-            await self._engine.keeper.release(await self._engine.keeper.hold(devbox_id), forget=False)
+            await self._engine.keeper.let_go(await self._engine.keeper.hold(devbox_id))
             if (rule := row.data.launch_parameters.idle_rule()) is not None:
                 idle = {devbox_id: now_ms() + rule.idle_time_seconds * 1000}
         else:

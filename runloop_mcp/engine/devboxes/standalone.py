@@ -143,15 +143,13 @@ class StandaloneDevboxes:
 
     async def _expire(self, row: DevboxRow) -> None:
         engine = self._engine
-        held_before = engine.keeper.get(row.id) is not None
         held = await engine.keeper.hold(row.id)
         if held.suspending:
             return
         current = await engine.database.read(lambda connection: devboxes.get(connection, row.id))
         if current.expires_ms is None or current.expires_ms > now_ms():
             # It was kept alive between the look and now.
-            if not held_before:
-                await engine.keeper.release(held, forget=False)
+            await engine.keeper.let_go(held)
             return
         await self.end(held, "keep_alive_timeout", after_snapshots=True)
 

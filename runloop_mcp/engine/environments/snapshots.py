@@ -116,8 +116,7 @@ class EngineSnapshots(Snapshots):
     async def _let_go(self, held: Held) -> None:
         held.snapshots -= 1
         self._engine.changes.notify(held.id)
-        if held.snapshots == 0 and not held.is_ready() and held.boot is None:
-            await self._engine.keeper.release(held, forget=False)
+        await self._engine.keeper.let_go(held)
 
     async def _take(self, held: Held, row: SnapshotRow) -> None:
         engine = self._engine

@@ -107,17 +107,19 @@ class EngineBenchmarkJobs(BenchmarkJobs):
 
 
 def _insert(connection: Connection, job_id: str, resolved: Resolved, principal: Principal) -> None:
+    attempts = (resolved.orchestrator and resolved.orchestrator.n_attempts) or 1
+    number = len(resolved.agents) * len(resolved.scenarios) * attempts
+    if number > _MOST_TRIALS:  # before they are made: a thousand million of them would take all memory
+        raise InvalidRequest(
+            f"The job would have {number} trials, and may have {_MOST_TRIALS}.",
+            hint="Name fewer agents, scenarios or attempts, or make several jobs of it.",
+        )
     trials = [
         (agent, scenario_id)
         for agent in range(len(resolved.agents))
         for scenario_id in resolved.scenarios
-        for _ in range((resolved.orchestrator and resolved.orchestrator.n_attempts) or 1)
+        for _ in range(attempts)
     ]
-    if len(trials) > _MOST_TRIALS:
-        raise InvalidRequest(
-            f"The job would have {len(trials)} trials, and may have {_MOST_TRIALS}.",
-            hint="Name fewer agents, scenarios or attempts, or make several jobs of it.",
-        )
     now = now_ms()
     run_ids = []
     for agent in resolved.agents:

@@ -278,14 +278,12 @@ class EngineRuns(Runs):
                 self._engine.keeper.begin_boot(held)
 
     async def _expire(self, row: RunRow) -> None:
-        held_before = self._engine.keeper.get(row.devbox_id) is not None
         held = await self._engine.keeper.hold(row.devbox_id)
         try:
             moved = await self._move(row.id, Move.EXPIRE)
         except InvalidState:
             # It moved on between the look and the move.
-            if not held_before:
-                await self._engine.keeper.release(held, forget=False)
+            await self._engine.keeper.let_go(held)
             return
         await self._end_devbox(held, moved.state)
 
