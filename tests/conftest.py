@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -24,6 +25,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declares the marker and chooses how many examples property tests try."""
     config.addinivalue_line("markers", "proof: takes part only with --full-size, as in `make proof`")
     settings.load_profile("full-size" if config.getoption("full_size") else "small")
+    # A shell that starts the tests in the background has them ignore interrupts, and their processes would do so too.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

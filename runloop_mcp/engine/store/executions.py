@@ -103,8 +103,8 @@ class ExecutionData:
         return cls(
             KeptDetails(**details),
             KeptCall(**call) if call is not None else None,
-            KeptOutput(**kept["stdout"]),
-            KeptOutput(**kept["stderr"]),
+            KeptOutput(**kept.get("stdout", {})),
+            KeptOutput(**kept.get("stderr", {})),
             kept.get("last_n"),
             kept.get("shell_name"),
         )
