@@ -20,6 +20,7 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import ApiError, Forbidden, InvalidRequest
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.rest.answers import AnyAnswer, json_answer
+from runloop_mcp.rest.attendance import while_there
 from runloop_mcp.rest.bodies import ClientLeft, parse_body, read_body
 from runloop_mcp.rest.call import Call
 from runloop_mcp.rest.catalogue import ROUTES
@@ -111,9 +112,13 @@ class RestFace:
         call = Call(self._backend, principal, key, Request(scope, receive, send), self._addresses)
         work: Work = partial(self._carry_out, route, values, call, body)
         if request_id is None or self._request_ids is None:
-            return await work()
+            # What changes something goes on without its client, as far as it gets.
+            waits = route.is_held and not route.is_deduplicated
+            return await (while_there(receive, work) if waits else work())
         content = b"%d %b %b" % (len(body), body, scope["query_string"])
-        return await self._request_ids.once((principal.id, route.method, scope["path"], request_id), content, work)
+        once = partial(self._request_ids.once, (principal.id, route.method, scope["path"], request_id), content, work)
+        # That leaves the wait alone: what is carried out once has a task of its own.
+        return await (while_there(receive, once) if route.is_held else once())
 
     async def _carry_out(self, route: Route, values: list[str], call: Call, body: bytes) -> AnyAnswer:
         """Calls the handler. The answer to what fails is an answer too."""

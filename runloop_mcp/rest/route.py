@@ -43,6 +43,7 @@ class Route:
         example: A body that is good, where its schema can't say all that makes it so.
         form: JSON schema of a body that is no JSON, by media type; the handler reads it from `call.request`.
         is_deduplicated: Whether a retry gets the first one's answer. Not for what only reads, or is as good done twice.
+        is_held: Whether the answer may be held for long: nobody waits on for a client that has left.
         is_keyless: Whether it is served without a key, because the handler checks a signature in the address.
             Its path begins with `/v1/signed/`.
     """
@@ -57,6 +58,7 @@ class Route:
     example: Mapping[str, Any] | None = None
     form: Mapping[str, Mapping[str, Any]] | None = None
     is_deduplicated: bool = True
+    is_held: bool = False
     is_keyless: bool = False
     path_parameters: tuple[str, ...] = field(init=False)
     query: type[BaseModel] | None = field(init=False)

@@ -1,13 +1,16 @@
 """Requests that are sent again: what they began happens once, whatever became of the first answer."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
 import pytest
+from rest_devboxes import executed, running_devbox
 from rest_requests import SCENARIO, created
 from rest_server import Served
 
@@ -162,3 +165,28 @@ async def test_principals_paths_and_methods_have_ids_of_their_own() -> None:
         for scope in (("a", "POST", "/x", "1"), ("b", "POST", "/x", "1"), ("a", "POST", "/y", "1")):
             await ids.once(scope, b"", work)
     assert work.done == 3
+
+
+@pytest.mark.parametrize("request_id", ["", "x-request-id: left-alone\r\n"])
+def test_nobody_waits_on_for_a_client_that_left(served: Served, request_id: str) -> None:
+    """Its connection is free at once, though the answer would be held; what it began goes on."""
+    devbox = running_devbox(served.client)
+    path, body = (
+        (f"/v1/devboxes/{devbox}/execute", b'{"command": "touch ~/begun; until [ -e ~/go ]; do sleep 0.01; done"}')
+        if request_id
+        else (f"/v1/devboxes/{devbox}/wait_for_status", b'{"statuses": ["shutdown"]}')
+    )
+    address = urlsplit(served.url)
+    with socket.create_connection((address.hostname, address.port), timeout=15) as client:
+        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n{request_id}\r\n"
+        client.sendall(head.encode() + body)
+        if request_id:
+            executed(served.client, devbox, "until [ -e ~/begun ]; do sleep 0.01; done")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+    if request_id:
+        headers = {"x-request-id": "left-alone"}
+        executed(served.client, devbox, "touch ~/go")
+        again = served.client.post(path, content=body, headers=headers).json()
+        assert (again["status"], again["exit_status"]) == ("completed", 0)
+    assert served.client.post(f"/v1/devboxes/{devbox}/shutdown").status_code == 200

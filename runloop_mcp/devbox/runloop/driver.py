@@ -177,7 +177,8 @@ class RunloopDriver(Driver):
 
     async def probe(self) -> Capability:  # noqa: D102 - see the port
         async with self._probing:
-            if self._capability is None:
+            # What was missing may be there now, such as the network.
+            if self._capability is None or not self._capability.available:
                 from .probe import examine  # noqa: PLC0415 - only who asks pays for it
 
                 self._capability = await examine(self)
@@ -231,7 +232,10 @@ class RunloopDriver(Driver):
             return await self._make(ready, devbox_id, spec, lock)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await self._delete(ready, devbox_id)
+                try:
+                    await self._delete(ready, devbox_id)
+                except ApiError as error:  # its record stays, and whoever collects what is left tries again
+                    _log.warning("%s", error.message)
             raise
 
     async def _make(self, ready: _Connected, devbox_id: str, spec: DevboxSpec, lock: int) -> "RunloopDevbox":
@@ -320,9 +324,12 @@ class RunloopDriver(Driver):
         """Shuts a devbox down, and forgets it."""
         record = await anyio.to_thread.run_sync(self._records.devbox, devbox_id)
         with anyio.CancelScope(shield=True), anyio.move_on_after(_SHUTDOWN_SECONDS):
-            if record is not None and record.cloud_id:
+            if record is not None:
                 try:
-                    await ready.client.devboxes.shutdown(record.cloud_id, force=True)
+                    # One without a name was asked for, and the answer may have got lost: it may be there all the same.
+                    called = [record.cloud_id] if record.cloud_id else await ready.inventory.called(devbox_id)
+                    for cloud_id in called:
+                        await ready.client.devboxes.shutdown(cloud_id, force=True)
                 except NotFound:
                     pass
                 except ApiError as error:

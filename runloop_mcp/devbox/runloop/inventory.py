@@ -68,6 +68,14 @@ class Inventory:
 
     async def without_record(self) -> list[DevboxView]:
         """Devboxes at Runloop that are this state directory's, of which it knows nothing: nobody will ask for them."""
+        return [view for view in await self._up() if not await self._is_known(view)]
+
+    async def called(self, devbox_id: str) -> list[str]:
+        """What the API calls the devboxes that were asked for under an id of this state directory."""
+        return [view.id for view in await self._up() if view.metadata.get(ID) == devbox_id]
+
+    async def _up(self) -> list[DevboxView]:
+        """The devboxes at Runloop that are this state directory's, and have not ended."""
         found: dict[str, DevboxView] = {}  # by id: one may change its status between two looks
 
         failures: list[ApiError] = []
@@ -85,7 +93,7 @@ class Inventory:
                 looking.start_soon(look, status)
         if failures:
             raise failures[0]
-        return [view for view in found.values() if not await self._is_known(view)]
+        return [*found.values()]
 
     async def _with_status(self, status: DevboxStatus) -> AsyncIterator[DevboxView]:
         params = DevboxListParams(limit=_PAGE, status=status)

@@ -117,7 +117,7 @@ async def usage(call: Call, devbox_id: str) -> DevboxUsage:
 ROUTES: Final = (
     get("/v1/devboxes", _TAG, list_, items="devboxes"),
     post("/v1/devboxes", _TAG, create, errors=_NO_BASE),
-    post("/v1/devboxes/create_and_await_running", _TAG, create_and_await_running, errors=_NO_BASE),
+    post("/v1/devboxes/create_and_await_running", _TAG, create_and_await_running, errors=_NO_BASE, is_held=True),
     get("/v1/devboxes/{devbox_id}", _TAG, retrieve, errors=_NOT_FOUND),
     post("/v1/devboxes/{devbox_id}", _TAG, update, errors=_NOT_FOUND),
     post(
@@ -126,6 +126,7 @@ ROUTES: Final = (
         wait_for_status,
         errors={**_NOT_FOUND, 408: "The time ran out first."},
         is_deduplicated=False,
+        is_held=True,
     ),
     post("/v1/devboxes/{devbox_id}/suspend", _TAG, suspend, errors=_NOT_FOUND),
     post("/v1/devboxes/{devbox_id}/resume", _TAG, resume, errors=_NOT_FOUND),

@@ -218,13 +218,14 @@ async def _whole(call: Call, view: ExecutionView, stream: OutputStream) -> str:
 _EXECUTION: Final = "/v1/devboxes/{devbox_id}/executions/{execution_id}"
 
 ROUTES: Final = (
-    post("/v1/devboxes/{devbox_id}/execute", _TAG, execute, errors=_NO_DEVBOX),
+    post("/v1/devboxes/{devbox_id}/execute", _TAG, execute, errors=_NO_DEVBOX, is_held=True),
     post("/v1/devboxes/{devbox_id}/execute_async", _TAG, execute_async, errors=_NO_DEVBOX),
     post(
         "/v1/devboxes/{devbox_id}/execute_sync",
         _TAG,
         execute_sync,
         errors={**_NO_DEVBOX, 408: "The command took too long and was ended."},
+        is_held=True,
     ),
     get(_EXECUTION, _TAG, retrieve, errors=_NOT_FOUND),
     post(
@@ -233,6 +234,7 @@ ROUTES: Final = (
         wait_for_status,
         errors={**_NOT_FOUND, 408: "The time ran out first."},
         is_deduplicated=False,
+        is_held=True,
     ),
     post(f"{_EXECUTION}/kill", _TAG, kill, errors=_NOT_FOUND),
     post(f"{_EXECUTION}/send_std_in", _TAG, send_std_in, errors=_NOT_FOUND),

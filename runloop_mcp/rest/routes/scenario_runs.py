@@ -102,8 +102,8 @@ _BUSY: Final = "Its devbox is still booting, queued or held by another server."
 ROUTES: Final = (
     get("/v1/scenarios/runs", _TAG, list_, items="runs"),
     get(_ONE, _TAG, retrieve, errors={404: _NONE}),
-    post(f"{_ONE}/score", _TAG, score, errors={404: _NONE, 409: _BUSY}),
-    post(f"{_ONE}/complete", _TAG, complete, errors={404: _NONE, 409: "It is still being scored."}),
+    post(f"{_ONE}/score", _TAG, score, errors={404: _NONE, 409: _BUSY}, is_held=True),
+    post(f"{_ONE}/complete", _TAG, complete, errors={404: _NONE, 409: "It is still being scored."}, is_held=True),
     post(f"{_ONE}/cancel", _TAG, cancel, errors={404: _NONE}),
     post(f"{_ONE}/download_logs", _TAG, download_logs, content=ZIP, errors={404: _NONE}),
 )

@@ -53,5 +53,5 @@ ROUTES: Final = (
     post("/v1/scenarios/scorers", _TAG, create),
     get(_ONE, _TAG, retrieve, errors=_NONE),
     post(_ONE, _TAG, update, errors=_NONE),
-    post(f"{_ONE}/validate", _TAG, validate, errors={**_NONE, 503: "No devbox can run here."}),
+    post(f"{_ONE}/validate", _TAG, validate, errors={**_NONE, 503: "No devbox can run here."}, is_held=True),
 )

@@ -56,7 +56,7 @@ async def status(call: Call, snapshot_id: str) -> SnapshotStatusView:
 
 
 ROUTES: Final = (
-    post("/v1/devboxes/{devbox_id}/snapshot_disk", _TAG, snapshot_disk, errors=_NO_DEVBOX),
+    post("/v1/devboxes/{devbox_id}/snapshot_disk", _TAG, snapshot_disk, errors=_NO_DEVBOX, is_held=True),
     post("/v1/devboxes/{devbox_id}/snapshot_disk_async", _TAG, snapshot_disk_async, errors=_NO_DEVBOX),
     get("/v1/devboxes/disk_snapshots", _TAG, list_, items="snapshots"),
     get("/v1/devboxes/disk_snapshots/list_public", _TAG, list_public, items="snapshots"),

@@ -14,7 +14,8 @@ from cutting_proxy import cutting
 from pydantic import SecretStr
 
 from runloop_mcp.api.errors import ApiError, NotFound, Unauthorized, Unavailable
-from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxListParams, DevboxStatus
+from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxListParams, DevboxStatus, DevboxView
+from runloop_mcp.client.devboxes import DevboxCalls
 from runloop_mcp.client.retries import RetryPolicy
 from runloop_mcp.client.runloop_client import RunloopClient
 from runloop_mcp.devbox.port import DevboxSpec, KeptKind, Limits
@@ -122,6 +123,34 @@ async def test_what_no_record_knows_is_shut_down(workshop: Workshop, tmp_path: P
     assert (await client.devboxes.retrieve(lost.id)).status == DevboxStatus.SHUTDOWN
     assert (await client.devboxes.retrieve(others.id)).status != DevboxStatus.SHUTDOWN
     await client.devboxes.shutdown(others.id)
+
+
+async def test_a_devbox_whose_answer_got_lost_is_shut_down(
+    workshop: Workshop, client: RunloopClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was made, and nobody learned its name: it is found by its metadata, so that nothing is paid for."""
+    made = []
+    create = DevboxCalls.create
+
+    async def unanswered(calls: DevboxCalls, params: DevboxCreateParams) -> DevboxView:
+        made.append((await create(calls, params)).id)
+        raise Unavailable("No answer came.", hint="")
+
+    monkeypatch.setattr(DevboxCalls, "create", unanswered)
+    with pytest.raises(Unavailable, match="No answer came"):
+        await workshop.create()
+    assert [(await client.devboxes.retrieve(each)).status for each in made] == [DevboxStatus.SHUTDOWN]
+    assert not await workshop.driver.kept()
+
+
+async def test_an_api_that_comes_back_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was started while nobody answered has devboxes once somebody does, without a new start."""
+    async with entered(RunloopDriver(tmp_path, far_end.address(), KEY)) as driver:
+        with monkeypatch.context() as away:
+            away.setattr(driver, "base_url", "http://127.0.0.1:9")
+            away.setattr(driver, "_policy", RetryPolicy(most_attempts=1))
+            assert not (await driver.probe()).available
+        assert (await driver.probe()).available
 
 
 async def test_a_snapshot_that_a_server_died_over_is_made_again(workshop: Workshop, tmp_path: Path) -> None:

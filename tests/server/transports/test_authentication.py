@@ -92,7 +92,7 @@ CHALLENGE = 'Bearer realm="runloop-mcp"'
     ],
 )
 async def test_nothing_is_served_without_a_key(tmp_path: Path, headers: list[tuple[str, str]], challenge: str) -> None:
-    """A request without exactly one good key gets the wire's 401 learns how to get one, and not to retry."""
+    """A request without exactly one good key gets the wire's 401, learns how to get one, and not to retry."""
     async with serving(tmp_path) as served, served.client() as client:
         key = await served.key("laptop")
         sent = [(name, value.replace("KEY", key)) for name, value in headers]
