@@ -202,6 +202,7 @@ async def test_idle_time_overrides_the_keep_alive_time(open_backend: OpenBackend
         assert await _said(backend, staying.id, "cat file") == "hello\n"
 
 
+@pytest.mark.proof
 async def test_a_suspended_devbox_keeps_its_disk_and_its_time(open_backend: OpenBackend) -> None:
     """Its keep-alive time stands still meanwhile and begins anew when it is resumed; it can be shut down asleep."""
     async with open_backend() as backend:
@@ -372,6 +373,7 @@ async def test_a_log_leaves_out_what_it_could_not_cover(open_backend: OpenBacken
         ]
 
 
+@pytest.mark.proof
 async def test_usage_counts_the_time_that_a_devbox_was_up(open_backend: OpenBackend) -> None:
     """By what its size grants it; nothing is added while it is suspended, and nothing after its end."""
     async with open_backend() as backend:

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import pytest
+
 Command = Callable[..., CompletedProcess[str]]
 
 KEY = "rk-nobody-may-see-this"
@@ -81,6 +83,7 @@ def test_commands_work_over_the_api(runloop: Command, environment: dict[str, str
     assert "******" in config.stdout
 
 
+@pytest.mark.proof
 def test_an_agent_reaches_its_run_without_the_key(
     runloop: Command, environment: dict[str, str], tmp_path: Path
 ) -> None:

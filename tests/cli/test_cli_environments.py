@@ -58,6 +58,7 @@ def test_environments_are_built_kept_and_deleted(runloop: Command, tmp_path: Pat
     assert (deleted.returncode, deleted.stderr) == (0, f"Deleted {made['id']}.\n")
 
 
+@pytest.mark.proof
 def test_a_build_that_fails_is_told(runloop: Command) -> None:
     """What the command printed and why it failed are shown, and the exit code is 1; then there is nothing to keep."""
     failed = runloop("blueprints", "build", "tools", "--run", "echo tried; exit 4")

@@ -93,6 +93,7 @@ def test_agents_solve_fail_give_up_and_run_out_of_time(tmp_path: Path, runloop: 
     assert evaluated.stderr.count("\n4/4 ") == 1
 
 
+@pytest.mark.proof
 def test_an_interrupted_evaluation_is_carried_on(tmp_path: Path, runloop: Command, environment: dict[str, str]) -> None:
     """Its agents end with it; what has a result keeps it, and what was interrupted is made anew, and counts once."""
     pack, seen, goes_on = _pack(tmp_path / "pack", "answer"), tmp_path / "seen", tmp_path / "goes-on"

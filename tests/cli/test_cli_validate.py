@@ -107,6 +107,7 @@ def test_each_fault_has_its_verdict_and_reason(runloop: Command, tmp_path: Path)
     assert "scenario.yaml" in found["unreadable"]["reason"]
 
 
+@pytest.mark.proof
 def test_scenario_that_takes_too_long(runloop: Command, tmp_path: Path) -> None:
     """The time for one scenario is bounded; what it started is ended."""
     _scenario(tmp_path / "pack", "endless", command="sleep 1000")
@@ -226,6 +227,7 @@ def test_unknown_cheat_is_named_beside_those_that_there_are(runloop: Command) ->
     assert "exclude each other" in runloop("validate", "--no-cheats", "--cheat", "search", "three-depots").stderr
 
 
+@pytest.mark.proof
 def test_validation_goes_on_where_it_was_broken_off(runloop: Command, tmp_path: Path) -> None:
     """Verdicts in the file hold until the scenario, a file of its environment or what is asked for changes."""
     pack, kept = tmp_path / "pack", tmp_path / "verdicts.jsonl"

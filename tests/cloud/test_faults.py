@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import pytest
 from fault_proxy import Fault, FaultProxy, proxying
 from lifecycles import carry_out, serving_rest
 from pydantic import SecretStr
@@ -28,6 +29,7 @@ async def test_every_lifecycle_comes_to_its_end_once(tmp_path: Path, with_tools:
     assert summary.asked <= summary.most_asked, said
 
 
+@pytest.mark.proof
 async def test_what_is_read_and_written_is_whole(tmp_path: Path, with_tools: Callable[[Path], Path]) -> None:
     """Files, output by range, archives and objects arrive byte for byte, though every third answer is broken."""
     with_tools(tmp_path / "sandbox")

@@ -13,7 +13,7 @@ _FILES = sorted(
     path for path in HERE.rglob("test_*.py") if path != Path(__file__) and not path.is_relative_to(_WITHOUT_SANDBOX)
 )
 _ATTACKS = sorted({f"{HERE / file}::{function}" for attack in ATTACKS for file, function in attack.tests})
-_BESIDE_ATTACKS = ("snapshots", "observing", "guarded")
+_BESIDE_ATTACKS = ("observing", "guarded")
 """What of the contract depends on who runs it, and no attack is about."""
 PARTS = 2
 """How many sessions they are spread over: one for each would start pytest too often."""

@@ -172,6 +172,7 @@ async def test_a_command_on_a_queued_devbox_waits_for_its_turn(tmp_path: Path, s
         assert said == ["here\n"]
 
 
+@pytest.mark.proof
 async def test_a_command_that_has_waited_long_is_told_the_place(
     tmp_path: Path, sandbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

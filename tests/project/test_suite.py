@@ -21,8 +21,12 @@ def _run(folder: Path, source: str, *options: str) -> subprocess.CompletedProces
     ("source", "workers"),
     [
         ("import pytest\ndef test_skips(): pytest.skip('no weather')", "2"),
-        ("import pytest\n@pytest.mark.skip(reason='no weather')\ndef test_skips(): pass", "0"),
-        ("import pytest\npytest.skip('no weather', allow_module_level=True)", "0"),
+        pytest.param(
+            "import pytest\n@pytest.mark.skip(reason='no weather')\ndef test_skips(): pass",
+            "0",
+            marks=pytest.mark.proof,
+        ),
+        pytest.param("import pytest\npytest.skip('no weather', allow_module_level=True)", "0", marks=pytest.mark.proof),
     ],
 )
 def test_a_skipped_test_fails_the_suite_and_is_named(tmp_path: Path, source: str, workers: str) -> None:

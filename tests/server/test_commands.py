@@ -157,6 +157,7 @@ async def test_a_canceled_call_ends_its_command(tmp_path: Path, serve: Serve, er
             assert "\ngone\n" in (await agent.call("exec_on_devbox", run_id=run_id, command=gone)).text
 
 
+@pytest.mark.proof
 async def test_a_long_command_reports_progress_and_returns_in_time(tmp_path: Path, serve: Serve) -> None:
     """Within 20 s the call returns with how to go on, and tells in between that it is still at it."""
     async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:

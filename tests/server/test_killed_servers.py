@@ -252,6 +252,7 @@ async def kill(arena: Arena, players: list[Player], chance: random.Random) -> No
     arena.server = following
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(1800)
 async def test_nothing_acknowledged_is_lost_by_kill_9_at_any_moment(arena: Arena, full_size: bool) -> None:
     """States, scores, files and outputs are there, no process is left, and every run is carried on to its score."""

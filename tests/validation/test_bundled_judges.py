@@ -188,6 +188,7 @@ def test_logs_of_the_investigation_are_what_happened() -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(240)
 async def test_looking_into_the_judge_and_pretending_earn_nothing_and_partial_work_its_part(
     open_pack: OpenPack,

@@ -101,6 +101,7 @@ async def test_what_a_solver_may_in_a_container(containers: Workshop) -> None:
     assert devbox.alive
 
 
+@pytest.mark.proof
 async def test_an_image_is_kept_as_a_snapshot_that_devboxes_begin_as(containers: Workshop) -> None:
     """What a blueprint with a Dockerfile is built on: system, home and working directory, also for a clean score."""
     driver, base = _driver(containers), containers.snapshot_id()

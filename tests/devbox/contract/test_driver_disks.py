@@ -234,6 +234,7 @@ async def test_a_running_devbox_is_not_resumed(devbox: Devbox, driver: Driver) -
     assert await succeed(devbox, "echo alive") == "alive"
 
 
+@pytest.mark.proof
 async def test_a_devbox_is_held_by_one_driver(
     driver_case: DriverCase, driver_state: Path, devbox: Devbox, driver: Driver
 ) -> None:
