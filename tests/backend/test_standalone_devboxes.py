@@ -187,6 +187,7 @@ async def test_the_keep_alive_time_ends_a_devbox(open_backend: OpenBackend) -> N
         assert ended.shutdown_reason == "keep_alive_timeout"
 
 
+@pytest.mark.proof
 async def test_idle_time_overrides_the_keep_alive_time(open_backend: OpenBackend) -> None:
     """What nobody uses is shut down, or suspended and resumed at the next call; the keep-alive time counts no more."""
     async with open_backend() as backend:

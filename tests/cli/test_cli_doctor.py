@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import pytest
+
 Command = Callable[..., CompletedProcess[str]]
 
 
@@ -33,6 +35,7 @@ def test_state_that_cannot_be_kept(runloop: Command, tmp_path: Path) -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.proof
 def test_program_that_is_missing_is_a_note(runloop: Command, tmp_path: Path) -> None:
     """A missing optional program is named with how to get it, and is no failure."""
     for name in ("git", "make"):
@@ -45,6 +48,7 @@ def test_program_that_is_missing_is_a_note(runloop: Command, tmp_path: Path) -> 
     assert "apt-get install sqlite3" in findings["sqlite3"]["remedy"]
 
 
+@pytest.mark.proof
 def test_folder_that_does_not_load_is_a_note(runloop: Command, tmp_path: Path) -> None:
     """A scenario folder with a mistake is named, with its file."""
     folder = tmp_path / "pack" / "broken"

@@ -59,6 +59,7 @@ def test_folder_that_is_not_there(runloop: Command, tmp_path: Path) -> None:
     _complains(runloop("scenarios", "list", "--scenarios", str(tmp_path / "gone")), 1, "--scenarios", "gone")
 
 
+@pytest.mark.proof
 def test_state_that_cannot_be_kept(runloop: Command, tmp_path: Path) -> None:
     """A state directory that can't be made is named, with the way to name another."""
     (tmp_path / "state").write_text("a file")
@@ -88,6 +89,7 @@ def test_scenario_that_is_not_there(runloop: Command) -> None:
     _complains(runloop("scenarios", "show", "overnigth-gap"), 1, "overnight-gap")
 
 
+@pytest.mark.proof
 def test_folders_that_hold_no_scenario(runloop: Command, tmp_path: Path) -> None:
     """A folder that was meant as a scenario is answered with what it lacks; a pack with how to name what is in it."""
     (tmp_path / "pack" / "one").mkdir(parents=True)
@@ -109,6 +111,7 @@ def test_scenario_that_does_not_load(runloop: Command, tmp_path: Path) -> None:
     assert "can't be loaded: broken" in listed.stderr
 
 
+@pytest.mark.proof
 def test_name_that_two_scenarios_have(runloop: Command, tmp_path: Path) -> None:
     """Where a name means two scenarios nothing is guessed: the ids are named, and the list shows them."""
     bundled = Path(runloop_mcp.__file__).parent / "scenarios" / "spare-parts"
@@ -126,6 +129,7 @@ def test_run_that_is_not_there(runloop: Command) -> None:
     _complains(runloop("runs", "show", "scr_000000000000000000000"), 1, "scr_000000000000000000000")
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("arguments", [("scenarios", "list", "--json"), ("demo", "--fast")])
 def test_reader_that_has_gone(environment: dict[str, str], arguments: tuple[str, ...]) -> None:
     """When whoever reads the output stops reading, the command ends without a word."""

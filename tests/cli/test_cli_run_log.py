@@ -83,6 +83,7 @@ def test_log_of_what_there_is_not(runloop: Command, tmp_path: Path) -> None:
     assert both.returncode == 2
 
 
+@pytest.mark.proof
 def test_rescoring_and_what_was_beside_the_answer(runloop: Command, run_id: str, tmp_path: Path) -> None:
     """By the same contract and another, kept beside the score: in the run and in the results."""
     other = {"name": "shouts", "weight": 1, "scorer": {"type": "command_scorer", "command": "grep HELLO said"}}

@@ -43,6 +43,7 @@ def test_says_what_to_do_next(runloop: Command, tmp_path: Path) -> None:
     assert f"serve --scenarios {tmp_path}\n" in shown
 
 
+@pytest.mark.proof
 def test_nothing_is_overwritten(runloop: Command, tmp_path: Path) -> None:
     """What stands in the way stays as it is, and is named: a folder of that name, a schema, a file for a directory."""
     (tmp_path / "there").mkdir()

@@ -193,6 +193,7 @@ def test_doubtful_verdicts_are_warned_of(runloop: Command, tmp_path: Path) -> No
     assert f"Warning: doubtful, {warning}" in shown.stderr.splitlines()
 
 
+@pytest.mark.proof
 def test_cheats_are_told_in_json_and_in_words(runloop: Command, tmp_path: Path) -> None:
     """What fooled a scenario stands in its reason and in `fooled_by`; the table counts, and so does the last line."""
     _scenario(tmp_path / "pack", "fooled", command="grep -qx PASS report.txt", reference="echo PASS > report.txt")

@@ -95,6 +95,7 @@ def test_what_is_not_warned_of(scorer: dict[str, Any]) -> None:
     assert _warnings(scorer) == []
 
 
+@pytest.mark.proof
 def test_bundled_scenarios_give_no_cause() -> None:
     """None of the scenarios that come with the program is warned of."""
     for document in sorted(bundled_pack().glob("*/scenario.yaml")):

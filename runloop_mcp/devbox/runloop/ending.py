@@ -7,14 +7,16 @@ import os
 
 import anyio
 
-from runloop_mcp.api.errors import ApiError
+from runloop_mcp.api.errors import ApiError, Unavailable
 from runloop_mcp.api.models.devbox import DevboxStatus, StdinSignal
 from runloop_mcp.client.runloop_client import RunloopClient
 
 _log = logging.getLogger(__name__)
 
-_AGENT_SECONDS = 8.0
-_SUSPEND_SECONDS = 120.0
+_AGENT_SECONDS = 5.0
+_ASK_SECONDS = 10.0
+"""A server that is told to end waits no longer than this for an API that says nothing."""
+_SUSPEND_SECONDS = 30.0
 
 
 class DevboxEnd:
@@ -46,7 +48,8 @@ class DevboxEnd:
     async def _end(self) -> None:
         try:
             if not self.going:
-                await end_agent(self._client, self._cloud_id, self.execution_id)
+                with anyio.move_on_after(_AGENT_SECONDS):  # it ends with the devbox, too
+                    await end_agent(self._client, self._cloud_id, self.execution_id)
             if not self.going:
                 await suspend(self._client, self._cloud_id)
         except ApiError as error:
@@ -71,7 +74,10 @@ async def suspend(client: RunloopClient, cloud_id: str) -> None:
     """Has a devbox cost no processor and keep its disk.
 
     Raises:
-        ApiError: It does not get there.
+        ApiError: It does not get there, or nobody answers.
     """
-    await client.devboxes.suspend(cloud_id)
+    with anyio.move_on_after(_ASK_SECONDS) as asking:
+        await client.devboxes.suspend(cloud_id)
+    if asking.cancelled_caught:
+        raise Unavailable("The Runloop API does not answer.", retryable=True)
     await client.devboxes.wait(cloud_id, until=[DevboxStatus.SUSPENDED], wait_seconds=_SUSPEND_SECONDS)

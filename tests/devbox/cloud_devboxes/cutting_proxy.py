@@ -14,12 +14,15 @@ _CHUNK = 1 << 16
 
 
 @asynccontextmanager
-async def cutting(upstream: str, after: Sequence[int]) -> AsyncIterator[tuple[str, list[int]]]:
+async def cutting(
+    upstream: str, after: Sequence[int], silent: asyncio.Event | None = None
+) -> AsyncIterator[tuple[str, list[int]]]:
     """The proxy's address, and what it has cut so far.
 
     Args:
         upstream: The address of the server.
         after: After how many bytes of answers connections are cut, in turn.
+        silent: Once it is set, nothing that is sent gets through any more, and no connection is closed.
     """
     target = urlsplit(upstream)
     turns = cycle(after)
@@ -32,7 +35,7 @@ async def cutting(upstream: str, after: Sequence[int]) -> AsyncIterator[tuple[st
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         up_reader, up_writer = await asyncio.open_connection(target.hostname, target.port)
-        upward = asyncio.create_task(_pass_on(reader, up_writer))
+        upward = asyncio.create_task(_pass_on(reader, up_writer, silent))
         try:
             left = next(turns)
             while data := await up_reader.read(min(left, _CHUNK)):
@@ -60,9 +63,11 @@ async def cutting(upstream: str, after: Sequence[int]) -> AsyncIterator[tuple[st
         await server.wait_closed()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event | None) -> None:
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(_CHUNK):
+            if silent is not None and silent.is_set():
+                continue
             if b"/send_std_in" in data:  # as for a service that does not know a repeated request by its id
                 data = data.replace(b"x-request-id", b"x-request-no")
             writer.write(data)

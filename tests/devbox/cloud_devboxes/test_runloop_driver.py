@@ -1,5 +1,6 @@
 """What the driver of Runloop devboxes does beyond its port: with the API as it fails, with money, and with secrets."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -71,6 +72,18 @@ async def test_a_connection_that_breaks_loses_and_repeats_nothing(tmp_path: Path
         assert (await copy.read_file("file")).data == data
         await workshop.clear()
     assert len(cuts) > 5
+
+
+@pytest.mark.proof
+async def test_an_api_that_says_nothing_holds_up_no_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that ends while the API hangs says which devbox it could not suspend, and is gone soon after."""
+    silent = asyncio.Event()
+    async with cutting(far_end.address(), [1 << 30], silent) as (url, _):
+        with anyio.fail_after(PATIENCE_SECONDS + 30):
+            async with entered(RunloopDriver(tmp_path, url, KEY)) as driver:
+                await succeed(await Workshop(driver).create(), "echo works")
+                silent.set()
+    assert "could not be suspended" in caplog.text
 
 
 async def test_the_output_passes_from_one_execution_to_the_next(

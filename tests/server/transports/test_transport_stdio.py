@@ -160,6 +160,7 @@ def test_a_signal_ends_the_server_in_order(tmp_path: Path, number: signal.Signal
         assert child.has("ended")
 
 
+@pytest.mark.proof
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     """Who asks twice does not wait for cleaning up; a client's SIGTERM after its SIGINT is no second asking."""
     (tmp_path / "linger").touch()
