@@ -34,6 +34,7 @@ def mount(**fields: object) -> dict[str, object]:
     return {"type": "agent_mount", **fields}
 
 
+@pytest.mark.proof
 @pytest.mark.needs("reaches_this_machine")
 async def test_a_package_of_pip_is_installed_once(open_backend: OpenBackend) -> None:
     """Its program is on the PATH of commands and of shells; its set-up commands have run; a second devbox is quick."""
@@ -64,6 +65,7 @@ async def test_a_package_of_pip_is_installed_once(open_backend: OpenBackend) -> 
         assert await said(backend, second.id, "solver") == "solver of pip\n"
 
 
+@pytest.mark.proof
 @pytest.mark.needs("reaches_this_machine")
 @pytest.mark.skipif(shutil.which("npm", path="/usr/bin:/usr/local/bin") is None, reason="devboxes have no npm")
 async def test_a_package_of_npm_is_installed(open_backend: OpenBackend) -> None:

@@ -61,6 +61,7 @@ def test_nothing_is_overwritten(runloop: Command, tmp_path: Path) -> None:
     assert "is no directory" in a_file.stderr
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", ["Upper", "../up", ".hidden", "a/b", "scorers", ""])
 def test_names_that_no_folder_should_have(runloop: Command, tmp_path: Path, name: str) -> None:
     """Such a name is refused with what is valid, and nothing is made."""
@@ -70,6 +71,7 @@ def test_names_that_no_folder_should_have(runloop: Command, tmp_path: Path, name
     assert not (tmp_path / "pack").exists()
 
 
+@pytest.mark.proof
 def test_schema_is_printed(runloop: Command, tmp_path: Path) -> None:
     """The schema for editors is what a new scenario's first line points at."""
     runloop("scenarios", "new", "first", "--dir", str(tmp_path))

@@ -51,6 +51,7 @@ def _verdicts(result: CompletedProcess[str]) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in json.loads(result.stdout)["scenarios"]}
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_bundled_scenarios_are_valid_each_time(runloop: Command, full_size: bool) -> None:
     """They score below 1.0 untouched and exactly 1.0 with their reference: at full size all of them, three times."""

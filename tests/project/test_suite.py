@@ -37,6 +37,7 @@ def test_a_skipped_test_fails_the_suite_and_is_named(tmp_path: Path, source: str
     assert any(line.startswith(("FAILED test_it.py", "ERROR test_it.py")) for line in result.stdout.splitlines())
 
 
+@pytest.mark.proof
 def test_proof_runs_only_at_full_size(tmp_path: Path) -> None:
     """A test marked `proof` is left out without being skipped, and takes part with --full-size."""
     source = "import pytest\n@pytest.mark.proof\ndef test_long(full_size): assert full_size\ndef test_short(): pass"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_agent import Tools, scenario_folder
@@ -69,6 +70,7 @@ async def _play(tools: Tools) -> str:
     return "\n".join([*told, *(answer.text + json.dumps(answer.structured) for answer in answers)])
 
 
+@pytest.mark.proof
 async def test_a_planted_secret_is_nowhere_but_where_it_was_put(tmp_path: Path, devboxes: Path) -> None:
     """Not in any reply, log or list, nor in any file of the state directory but its own and the solver's output."""
     pack = tmp_path / "pack"

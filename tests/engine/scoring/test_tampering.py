@@ -150,6 +150,7 @@ WORKERS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("mode", ScoringMode)
 async def test_nothing_that_a_solver_planted_starts_by_itself_in_a_scorer(mode: ScoringMode, state: Path) -> None:
     """Start-up files, modules, hooks, programs on the path and variables: none of it takes part, whatever the mode."""
@@ -173,6 +174,7 @@ async def test_a_process_of_the_solvers_does_not_reach_a_clean_score(state: Path
         assert await box.run("touch check.sh; until [ -s check.sh ]; do :; done") == 0  # it was at work
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("working_directory", ["/opt", "/srv"])
 async def test_code_that_one_scorer_runs_forges_no_tool_for_the_next(state: Path, working_directory: str) -> None:
     """Tools stay what they are wherever the solver's files lie, in the scoring devbox too."""
@@ -197,6 +199,7 @@ async def test_a_solvers_home_starts_no_python_module_in_a_fork(state: Path) -> 
         assert only(await box.score(user_site.scorer, mode=ScoringMode.FORK)).score == 0.0
 
 
+@pytest.mark.proof
 async def test_scorers_get_the_runs_harmless_variables(state: Path) -> None:
     """What is tested may need the run's variables; those that steer programs are gone or as they should be."""
     chosen = {
