@@ -15,9 +15,9 @@ from runloop_mcp.api.models.storage_object import (
     ObjectState,
     ObjectView,
 )
+from runloop_mcp.client.ask import Ask, place
 from runloop_mcp.client.bodies import body_of, query_of
 from runloop_mcp.client.calls import Calls
-from runloop_mcp.client.wire import Ask, place
 
 _AGENTS: Final = "/v1/agents"
 _AGENT: Final = "/v1/agents/{}"

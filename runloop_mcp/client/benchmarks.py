@@ -18,9 +18,9 @@ from runloop_mcp.api.models.benchmark import (
 from runloop_mcp.api.models.benchmark_job import BenchmarkJobCreateParams, BenchmarkJobListParams, BenchmarkJobView
 from runloop_mcp.api.models.run import ScenarioRunView
 from runloop_mcp.api.models.scenario import ScenarioView
+from runloop_mcp.client.ask import Ask, place
 from runloop_mcp.client.bodies import body_of, query_of
 from runloop_mcp.client.calls import Calls
-from runloop_mcp.client.wire import Ask, place
 
 _ALL: Final = "/v1/benchmarks"
 _ONE: Final = "/v1/benchmarks/{}"

@@ -10,10 +10,10 @@ from runloop_mcp.api.models.blueprint import (
     BlueprintParams,
     BlueprintView,
 )
+from runloop_mcp.client.ask import Ask, place
 from runloop_mcp.client.bodies import body_of, query_of
 from runloop_mcp.client.calls import Calls
 from runloop_mcp.client.long_polls import looked_at
-from runloop_mcp.client.wire import Ask, place
 
 _ALL: Final = "/v1/blueprints"
 _ONE: Final = "/v1/blueprints/{}"

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from runloop_mcp.api.models.base import Page, WireModel
+from runloop_mcp.client.ask import Ask
 from runloop_mcp.client.bodies import page_of, view_of
-from runloop_mcp.client.wire import Ask, Wire
+from runloop_mcp.client.wire import Wire
 
 Model = TypeVar("Model", bound=WireModel)
 

@@ -16,10 +16,10 @@ from runloop_mcp.api.models.devbox import (
     DevboxView,
 )
 from runloop_mcp.api.models.devbox_record import DevboxLogs, DevboxUsage
+from runloop_mcp.client.ask import Ask, place
 from runloop_mcp.client.bodies import body_of, query_of
 from runloop_mcp.client.calls import Calls
 from runloop_mcp.client.long_polls import poll
-from runloop_mcp.client.wire import Ask, place
 
 _ALL: Final = "/v1/devboxes"
 _ONE: Final = "/v1/devboxes/{}"

@@ -8,12 +8,13 @@ import anyio
 import httpx
 
 from runloop_mcp.api.models.devbox import ExecutionStatus, ExecutionView, OutputStream, StdinSignal
+from runloop_mcp.client.ask import Ask, place
 from runloop_mcp.client.calls import Calls
 from runloop_mcp.client.event_stream import events
 from runloop_mcp.client.failures import unreachable
 from runloop_mcp.client.long_polls import poll
 from runloop_mcp.client.retries import asked_seconds, may_retry
-from runloop_mcp.client.wire import Ask, Refused, place
+from runloop_mcp.client.wire import Refused
 
 _ONE: Final = "/v1/devboxes/{}/executions/{}"
 LONGEST_WAIT: Final = 25.0

@@ -8,9 +8,10 @@ import anyio
 import httpx
 
 from runloop_mcp.api.errors import ApiError
+from runloop_mcp.client.ask import Ask
 from runloop_mcp.client.bodies import view_of
 from runloop_mcp.client.retries import may_retry
-from runloop_mcp.client.wire import Ask, Wire
+from runloop_mcp.client.wire import Wire
 
 View = TypeVar("View")
 

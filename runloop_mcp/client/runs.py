@@ -6,10 +6,10 @@ from typing import Final
 
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
+from runloop_mcp.client.ask import Ask, place
 from runloop_mcp.client.bodies import query_of
 from runloop_mcp.client.calls import Calls
 from runloop_mcp.client.long_polls import poll
-from runloop_mcp.client.wire import Ask, place
 
 _ALL: Final = "/v1/scenarios/runs"
 _ONE: Final = "/v1/scenarios/runs/{}"

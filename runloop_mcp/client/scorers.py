@@ -11,9 +11,9 @@ from runloop_mcp.api.models.scorer import (
     ScorerValidation,
     ScorerView,
 )
+from runloop_mcp.client.ask import place
 from runloop_mcp.client.bodies import body_of, query_of
 from runloop_mcp.client.calls import Calls
-from runloop_mcp.client.wire import place
 
 _ALL: Final = "/v1/scenarios/scorers"
 _ONE: Final = "/v1/scenarios/scorers/{}"

@@ -4,9 +4,9 @@ from typing import Final
 
 from runloop_mcp.api.models.base import Page, PageParams
 from runloop_mcp.api.models.secret import SecretCreateParams, SecretUpdateParams, SecretView
+from runloop_mcp.client.ask import place
 from runloop_mcp.client.bodies import body_of, query_of
 from runloop_mcp.client.calls import Calls
-from runloop_mcp.client.wire import place
 
 _ALL: Final = "/v1/secrets"
 _BY_NAME: Final = "/v1/secrets/{}"

@@ -1,32 +1,31 @@
 """Requests to the Runloop API: sent again until they are answered, and never carried out twice for that."""
 
 import logging
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from ipaddress import ip_address
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import quote, urlsplit
-from uuid import uuid4
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
 from pydantic import SecretStr
 
 from runloop_mcp import __version__
-from runloop_mcp.api.errors import ApiError, InvalidRequest, Unauthorized
+from runloop_mcp.api.errors import ApiError
+from runloop_mcp.client.ask import Ask
 from runloop_mcp.client.bodies import encoded
+from runloop_mcp.client.endpoint import Endpoint
 from runloop_mcp.client.failures import error_of, unreachable
 from runloop_mcp.client.pace import Pace
 from runloop_mcp.client.retries import CONFLICT, TOO_MANY, RetryPolicy, asked_seconds, may_retry
+from runloop_mcp.client.whole_files import write_whole
 
 _log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
-Failure = TypeVar("Failure", bound=ApiError)
 
 _CHUNK: Final = 1 << 16
 _NO_ANSWER = (httpx.TransportError, TimeoutError)
@@ -44,30 +43,6 @@ class Deadlines:
     """Likewise for commands, files and snapshots."""
     hold: float = 20
     """How long a server may hold back the answer to `score` and `complete`, beside that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One request."""
-
-    method: str
-    path: str
-    body: Mapping[str, Any] | None = None
-    query: Mapping[str, Any] = field(default_factory=dict)
-    request_id: str | None = None
-    """What the server knows repeated requests by; one is made up where a request that changes something has none, and
-    none is sent where this is empty, as the body names the request."""
-    read_seconds: float | None = None
-    """Until the answer has come; None: as usual."""
-    long: bool = False
-    """Whether it may take minutes."""
-    upload: Callable[[], Any] | None = None
-    """Makes the files of a form anew for each attempt, as `httpx` takes them; `body` then holds its other fields."""
-
-    @property
-    def about(self) -> str:
-        """What errors call it."""
-        return f"{self.method} {self.path}"
 
 
 class Wire:
@@ -93,20 +68,19 @@ class Wire:
     ) -> None:
         self.policy = policy or RetryPolicy()
         self.deadlines = deadlines or Deadlines()
-        self.base_url = _checked(base_url)
-        self._key, self._refusal = _checked_key(key, needed=not _on_this_machine(self.base_url))
+        self._endpoint = Endpoint(base_url, key)
         self._pace = Pace()
         self._http: httpx.AsyncClient
         self._streams: httpx.AsyncClient | None = None
         """For what lasts: over HTTP/2 a hundred streams would leave one connection no room for anything else."""
 
     def __repr__(self) -> str:
-        return f"Wire({self.base_url!r})"
+        return f"Wire({self._endpoint.base_url!r})"
 
     @property
     def host(self) -> str:
         """What errors call the server."""
-        return urlsplit(self.base_url).netloc
+        return self._endpoint.host
 
     async def __aenter__(self) -> Self:
         # These would write headers into a log that tells everything, and the key with them.
@@ -122,7 +96,7 @@ class Wire:
             headers={"User-Agent": f"runloop-mcp/{__version__}"},
             timeout=httpx.Timeout(self.deadlines.read, connect=self.deadlines.connect, pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30),
-            trust_env=not _on_this_machine(self.base_url),
+            trust_env=not self._endpoint.is_on_this_machine,
         )
 
     async def __aexit__(
@@ -138,7 +112,7 @@ class Wire:
         Raises:
             ApiError: It is none, or no answer came.
         """
-        headers = self._headers(ask)
+        headers = self._endpoint.headers(ask)
         return await self._until_answered(ask, lambda: self._attempt(ask, headers))
 
     async def download(self, ask: Ask, target: Path) -> int:
@@ -150,7 +124,7 @@ class Wire:
         Raises:
             ApiError: There was no such answer, or the file can't be written.
         """
-        headers = self._headers(ask)
+        headers = self._endpoint.headers(ask)
         return await self._until_answered(ask, lambda: self._download(ask, headers, target))
 
     async def read_range(self, ask: Ask, offset: int, limit: int | None) -> tuple[bytes, int]:
@@ -159,7 +133,7 @@ class Wire:
         Raises:
             ApiError: There was no such answer.
         """
-        headers = self._headers(ask)
+        headers = self._endpoint.headers(ask)
         return await self._until_answered(ask, lambda: self._read_range(ask, headers, offset, limit))
 
     @asynccontextmanager
@@ -174,23 +148,21 @@ class Wire:
             httpx.TransportError: It broke, or was silent for too long.
             Refused: It is no success.
         """
-        await self._pace.turn()
         timeout = httpx.Timeout(silence_seconds, connect=self.deadlines.connect, pool=None)
-        headers = {**self._headers(ask), "Accept": "text/event-stream"}
+        headers = {**self._endpoint.headers(ask), "Accept": "text/event-stream"}
         if self._streams is None:
             self._streams = self._pool(http2=False)
         request = self._streams.build_request(
-            ask.method, self.base_url + ask.path, params=_params(ask), headers=headers, timeout=timeout
+            ask.method, self._endpoint.absolute(ask.path), params=ask.params, headers=headers, timeout=timeout
         )
-        response = await self._streams.send(request, stream=True)
-        try:
-            if not response.is_success:
-                await response.aread()
-                raise Refused(response)
+        async with AsyncExitStack() as stack:
+            async with self._turn():
+                response = await self._streams.send(request, stream=True)
+                stack.push_async_callback(_closed, response)
+                if not response.is_success:
+                    await response.aread()
+                    raise Refused(response)
             yield response
-        finally:
-            with anyio.CancelScope(shield=True):
-                await response.aclose()
 
     async def put_without_key(self, url: str, content: Callable[[], AsyncIterator[bytes]], *, size: int) -> None:
         """Puts so many bytes to an address that needs no key, such as an object's.
@@ -202,7 +174,7 @@ class Wire:
 
         async def attempt() -> httpx.Response:
             response = await self._http.put(
-                self._absolute(url),
+                self._endpoint.absolute(url),
                 content=content(),
                 headers={"Content-Length": str(size)},
                 timeout=self._timeout(ask),
@@ -220,7 +192,7 @@ class Wire:
             ApiError: It was refused, no answer came, or the file can't be written.
         """
         ask = Ask("GET", urlsplit(url).path, long=True)
-        return await self._until_answered(ask, lambda: self._download(ask, {}, target, self._absolute(url)))
+        return await self._until_answered(ask, lambda: self._download(ask, {}, target, self._endpoint.absolute(url)))
 
     async def send_once(self, ask: Ask) -> httpx.Response:
         """Whatever a request is answered with, in one attempt.
@@ -228,17 +200,17 @@ class Wire:
         Raises:
             Unavailable: No answer came.
         """
-        headers = self._headers(ask)
+        headers = self._endpoint.headers(ask)
         try:
-            return await self._in_turn(lambda: self._attempt(ask, headers))
+            return await self._in_turn(ask, lambda: self._attempt(ask, headers))
         except Refused as refused:
             return refused.response
         except _NO_ANSWER as failure:
-            raise self._covered(unreachable(failure, self.host)) from None
+            raise self._endpoint.covered(unreachable(failure, self.host)) from None
 
     def error_of(self, response: httpx.Response, ask: Ask) -> ApiError:
         """What an answer means that is no success."""
-        return self._covered(error_of(response, ask.about))
+        return self._endpoint.covered(error_of(response, ask.about))
 
     async def _until_answered(self, ask: Ask, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
         """What an attempt gives, made again while that may help and patience lasts."""
@@ -250,7 +222,7 @@ class Wire:
             patience = self.policy.long_patience_seconds if ask.long else self.policy.patience_seconds
             error: ApiError
             try:
-                return await self._in_turn(attempt)
+                return await self._in_turn(ask, attempt)
             except Refused as refused:
                 response = refused.response
                 asked = asked_seconds(response.headers)
@@ -260,24 +232,31 @@ class Wire:
                 if not may_retry(response.status_code, response.headers):
                     raise error from None
             except _NO_ANSWER as failure:
-                error = self._covered(unreachable(failure, self.host))
+                error = self._endpoint.covered(unreachable(failure, self.host))
             wait = self.policy.wait(count) if asked is None else asked
             if count >= self.policy.most_attempts or anyio.current_time() + wait - began > patience:
                 raise error
             _log.debug("%s is asked again in %.2f s (attempt %d): %s", ask.about, wait, count, error.message)
             await anyio.sleep(wait)
 
-    async def _in_turn(self, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _in_turn(self, ask: Ask, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
         """What one attempt gives, made when its turn has come."""
+        async with self._turn():
+            # Each part of an answer may come in time, and all of it never: this holds for the whole.
+            with anyio.fail_after(self._read_seconds(ask) + self.deadlines.connect):
+                return await attempt()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One attempt's turn: what becomes of it slows all others down, or lets them go faster."""
         await self._pace.turn()
         try:
-            answer = await attempt()
+            yield
         except Refused as refused:
             if refused.response.status_code == TOO_MANY:
                 self._pace.slow_down(asked_seconds(refused.response.headers))
             raise
         self._pace.went_well()
-        return answer
 
     async def _attempt(self, ask: Ask, headers: Mapping[str, str]) -> httpx.Response:
         options: dict[str, Any] = {}
@@ -285,23 +264,21 @@ class Wire:
             options = {"files": ask.upload(), "data": dict(ask.body or {})}
         elif ask.body is not None:
             options = {"content": encoded(ask.body)}
-        # Each part of an answer may come in time, and all of it never: this holds for the whole.
-        with anyio.fail_after(self._read_seconds(ask) + self.deadlines.connect):
-            response = await self._http.request(
-                ask.method,
-                self.base_url + ask.path,
-                params=_params(ask),
-                headers=headers,
-                timeout=self._timeout(ask),
-                **options,
-            )
+        response = await self._http.request(
+            ask.method,
+            self._endpoint.absolute(ask.path),
+            params=ask.params,
+            headers=headers,
+            timeout=self._timeout(ask),
+            **options,
+        )
         if not response.is_success:
             raise Refused(response)
         return response
 
     async def _download(self, ask: Ask, headers: Mapping[str, str], target: Path, url: str | None = None) -> int:
         async with self._opened(ask, headers, url) as response:
-            return await _write(response, target)
+            return await write_whole(target, response.aiter_bytes(_CHUNK))
 
     async def _read_range(
         self, ask: Ask, headers: Mapping[str, str], offset: int, limit: int | None
@@ -324,8 +301,8 @@ class Wire:
         """An answer that is a success, to be read."""
         async with self._http.stream(
             ask.method,
-            url or self.base_url + ask.path,
-            params=_params(ask),
+            url or self._endpoint.absolute(ask.path),
+            params=ask.params,
             content=None if ask.body is None else encoded(ask.body),
             headers=headers,
             timeout=self._timeout(ask),
@@ -341,37 +318,6 @@ class Wire:
     def _read_seconds(self, ask: Ask) -> float:
         return ask.read_seconds or (self.deadlines.long_read if ask.long else self.deadlines.read)
 
-    def _headers(self, ask: Ask) -> dict[str, str]:
-        """What is sent with a request.
-
-        Raises:
-            Unauthorized: There is no key that could be.
-        """
-        if self._refusal is not None:
-            raise Unauthorized(self._refusal.message, hint=self._refusal.hint)
-        headers = {"Accept": "*/*" if ask.long else "application/json"}
-        if ask.long:
-            headers["Accept-Encoding"] = "identity"  # sizes are told, and devboxes' files rarely shrink
-        if self._key is not None:
-            headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
-        if ask.body is not None and ask.upload is None:
-            headers["Content-Type"] = "application/json"
-        if ask.method != "GET" and ask.request_id != "":
-            headers["x-request-id"] = ask.request_id or f"runloop-mcp-{uuid4()}"
-        return headers
-
-    def _absolute(self, url: str) -> str:
-        """An address that a server gave, which may be one on itself."""
-        return self.base_url + url if url.startswith("/") else url
-
-    def _covered(self, error: Failure) -> Failure:
-        """The error without the key, should a server or a library repeat it."""
-        if self._key is not None and (value := self._key.get_secret_value()):
-            error.message = error.message.replace(value, "…")
-            error.hint = error.hint.replace(value, "…")
-            error.args = (error.message,)
-        return error
-
 
 class Refused(Exception):
     """An answer that is no success, read."""
@@ -381,78 +327,6 @@ class Refused(Exception):
         self.response = response
 
 
-def place(template: str, *ids: str) -> str:
-    """A path with ids in it, which may hold anything: `place("/v1/devboxes/{}", devbox_id)`.
-
-    Raises:
-        InvalidRequest: An id is blank, or is no name of anything.
-    """
-    for each in ids:
-        if not each or each in {".", ".."} or not each.isprintable():
-            raise InvalidRequest("An id is empty, or holds characters that no id has.", hint="Take it from a list.")
-    return template.format(*(quote(each, safe="") for each in ids))
-
-
-async def _write(response: httpx.Response, target: Path) -> int:
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.{uuid4().hex[:8]}.part")
-    size = 0
-    try:
-        async with await anyio.open_file(unfinished, "wb") as file:
-            async for chunk in response.aiter_bytes(_CHUNK):
-                size += len(chunk)
-                await file.write(chunk)
-        await anyio.to_thread.run_sync(os.replace, unfinished, target)
-    except OSError as error:
-        raise InvalidRequest(
-            f"{target} can't be written: {error.strerror or error}.", hint="Name a file that can be written."
-        ) from error
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.Path(unfinished).unlink(missing_ok=True)
-    return size
-
-
-def _params(ask: Ask) -> dict[str, Any] | None:
-    """The query; None where there is none, as httpx takes an empty one for the wish to have none in the address."""
-    query = {
-        name: str(value).lower() if isinstance(value, bool) else value
-        for name, value in ask.query.items()
-        if value is not None
-    }
-    return query or None
-
-
-def _checked(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
-        raise InvalidRequest(
-            "RUNLOOP_BASE_URL is no address of an API.",
-            hint="One looks like https://api.runloop.ai, without a key in it.",
-        )
-    return base_url.rstrip("/")
-
-
-def _checked_key(key: SecretStr | None, *, needed: bool) -> tuple[SecretStr | None, Unauthorized | None]:
-    """The key, or why nothing can be asked: told to whoever asks, as a server has to be up to tell anything."""
-    if key is None:
-        refusal = Unauthorized(
-            "Runloop's cloud needs a key, and there is none.",
-            hint="Set RUNLOOP_API_KEY to a key of your account, or leave --backend out to run everything on this"
-            " machine.",
-        )
-        return None, refusal if needed else None
-    value = key.get_secret_value().strip()
-    if not value or not value.isascii() or not value.isprintable() or " " in value:
-        return None, Unauthorized(
-            "RUNLOOP_API_KEY holds no key: it is empty, or has characters that no key has.",
-            hint="Set it to a key as it was shown when it was made.",
-        )
-    return SecretStr(value), None
-
-
-def _on_this_machine(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+async def _closed(response: httpx.Response) -> None:
+    with anyio.CancelScope(shield=True):
+        await response.aclose()

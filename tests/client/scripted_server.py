@@ -34,6 +34,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     """Whether the connection ends in the middle of the body."""
+    dripping: bool = False
+    """Whether the body comes byte by byte, each soon enough and all of them never."""
     silent: bool = False
     """Whether nothing is sent at all until the client goes."""
 
@@ -119,6 +121,12 @@ async def _write(writer: asyncio.StreamWriter, answer: Answer) -> bool:
     headers = {"content-type": "application/json", "content-length": str(len(body)), **answer.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     writer.write(f"HTTP/1.1 {answer.status} Said\r\n{head}\r\n".encode())
-    writer.write(body[: len(body) // 2] if answer.cut else body)
+    if answer.dripping:
+        for position in range(len(body)):
+            writer.write(body[position : position + 1])
+            await writer.drain()
+            await asyncio.sleep(0.05)
+    else:
+        writer.write(body[: len(body) // 2] if answer.cut else body)
     await writer.drain()
     return not answer.cut

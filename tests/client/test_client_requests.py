@@ -19,9 +19,10 @@ from runloop_mcp.api.errors import (
     Unavailable,
 )
 from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxListParams
+from runloop_mcp.client.ask import Ask
 from runloop_mcp.client.retries import RetryPolicy
 from runloop_mcp.client.runloop_client import RunloopClient
-from runloop_mcp.client.wire import Deadlines
+from runloop_mcp.client.wire import Deadlines, Refused
 
 KEY = "rk_a-key-that-nobody-may-see"
 BOX = {"id": "dbx_1", "status": "running", "create_time_ms": 1}
@@ -127,6 +128,23 @@ async def test_one_refusal_for_being_too_many_slows_all_down() -> None:
         later = sorted(times[1:])
         assert later[0] - times[0] > 0.25
         assert later[-1] - later[0] > 0.05
+
+
+async def test_a_stream_refused_for_being_too_many_slows_all_down() -> None:
+    """Also what is no stream: the server does not tell them apart."""
+    times: dict[str, float] = {}
+
+    def script(asked: Asked) -> Answer:
+        times[asked.path.rsplit("/", 1)[1]] = anyio.current_time()
+        refused = asked.path.endswith("stream_stdout_updates")
+        return Answer(429, {}, {"retry-after-ms": "300"}) if refused else Answer(200, BOX)
+
+    async with serving(script=script) as server, client(server.url) as runloop:
+        with pytest.raises(Refused):
+            async with runloop.wire.stream(Ask("GET", "/stream_stdout_updates"), silence_seconds=1):
+                pass
+        await runloop.devboxes.retrieve("dbx_1")
+    assert times["dbx_1"] - times["stream_stdout_updates"] > 0.25
 
 
 async def test_the_key_is_told_to_the_server_alone(caplog: pytest.LogCaptureFixture) -> None:

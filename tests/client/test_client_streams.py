@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from scripted_server import Answer, Asked, serving
 
-from runloop_mcp.api.errors import NotFound
+from runloop_mcp.api.errors import NotFound, Unavailable
 from runloop_mcp.api.models.devbox import OutputStream
 from runloop_mcp.client.retries import RetryPolicy
 from runloop_mcp.client.runloop_client import RunloopClient
@@ -154,3 +154,17 @@ async def test_files_go_up_and_down_whole(tmp_path: Path) -> None:
             await runloop.devboxes.download("dbx_1", "a/b", target)
     assert target.read_bytes() == data
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "target"]
+
+
+async def test_a_body_that_drips_is_not_waited_for(tmp_path: Path) -> None:
+    """There is a deadline for the whole of an answer, be it read, written to a file or read in part."""
+    policy, deadlines = RetryPolicy(most_attempts=1), Deadlines(0.2, 0.2, 0.2)
+    slow = Answer(200, b"x" * 200, dripping=True)
+    async with serving(slow) as server, RunloopClient(server.url, None, policy=policy, deadlines=deadlines) as runloop:
+        with pytest.raises(Unavailable, match="in time"):
+            await runloop.devboxes.read_file("dbx_1", "a")
+        with pytest.raises(Unavailable, match="in time"):
+            await runloop.devboxes.download("dbx_1", "a", tmp_path / "target")
+        with pytest.raises(Unavailable, match="in time"):
+            await runloop.devboxes.read_range("dbx_1", "a", offset=100)
+    assert list(tmp_path.iterdir()) == []
