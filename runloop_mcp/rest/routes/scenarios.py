@@ -13,7 +13,7 @@ from runloop_mcp.api.models.scenario import (
 )
 from runloop_mcp.rest.call import Call
 from runloop_mcp.rest.route import get, post
-from runloop_mcp.rest.routes.run_views import RunWithScenario, with_scenario
+from runloop_mcp.rest.run_views import RunWithScenario, with_scenario
 
 _TAG: Final = "scenarios"
 _NONE: Final = "There is no such scenario."
