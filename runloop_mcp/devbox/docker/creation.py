@@ -42,13 +42,14 @@ class Creation:
         try:
             await self._ask(container, image, spec, labels, cap)
         except Refused as refused:
-            known = self.caps_disks or cap is None
-            if known or not any(words in refused.message.lower() for words in _OF_THE_CAP):
+            for_another_reason = cap is None or self.caps_disks
+            if for_another_reason or not any(words in refused.message.lower() for words in _OF_THE_CAP):
                 raise
             self.caps_disks = False
             await self._ask(container, image, spec, labels, None)
         else:
-            self.caps_disks = self.caps_disks or (True if cap is not None else None)
+            if cap is not None:
+                self.caps_disks = True
 
     async def _ask(
         self, container: str, image: str, spec: DevboxSpec, labels: Mapping[str, str], cap: int | None
