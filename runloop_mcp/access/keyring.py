@@ -10,9 +10,9 @@ from typing import Final
 import anyio
 from anyio import to_thread
 
-from runloop_mcp.access import signing
 from runloop_mcp.access.database import AccessDatabase, KeyRow, NameTaken
 from runloop_mcp.access.secret import digest_of, new_key
+from runloop_mcp.api import signed_tokens
 from runloop_mcp.api.access import Access, Keys, Principal
 from runloop_mcp.api.errors import ApiError, InvalidRequest, NotFound, Unauthorized
 from runloop_mcp.api.ids import IdPrefix, new_id
@@ -98,7 +98,7 @@ class Keyring(Access, Keys):
 
     def sign(self, purpose: str, *, seconds: float) -> str:
         """A token that is good for one purpose and so long."""
-        return signing.signed(self._secret, purpose, seconds=seconds)
+        return signed_tokens.signed(self._secret, purpose, seconds=seconds)
 
     def verify(self, purpose: str, token: str) -> None:
         """Says whether a token was signed for a purpose and is still good.
@@ -106,7 +106,7 @@ class Keyring(Access, Keys):
         Raises:
             Unauthorized: It is not.
         """
-        signing.verify(self._secret, purpose, token)
+        signed_tokens.verify(self._secret, purpose, token)
 
     async def create(self, name: str) -> NewKey:
         """Makes a key.

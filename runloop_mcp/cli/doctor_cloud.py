@@ -1,7 +1,6 @@
 """What works of Runloop's cloud, found by asking it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import anyio
@@ -17,6 +16,7 @@ from runloop_mcp.cloud.capability import WAYS_ON
 from runloop_mcp.devbox.port import Capability, Finding
 
 _SECONDS: Final = 30
+_SILENT: Final = "Try again later, or look at RUNLOOP_BASE_URL and the network between."
 _ONCE_MORE: Final = RetryPolicy(most_attempts=2)
 """Whoever looks for what is wrong wants to hear of it soon."""
 
@@ -30,10 +30,10 @@ async def cloud_capability(settings: Settings) -> Capability:
     client.wire.policy = _ONCE_MORE
     findings: list[Finding] = []
     async with client:
-        findings.append(await _tried("account", _account(client)))
+        findings.append(await _tried("account", _account, client))
         if findings[-1].ok:
-            findings.append(await _tried("devboxes", _devboxes(client)))
-            findings.append(await _tried("scenarios", _scenarios(client)))
+            findings.append(await _tried("devboxes", _devboxes, client))
+            findings.append(await _tried("scenarios", _scenarios, client))
     return _capability(findings)
 
 
@@ -42,48 +42,32 @@ def _capability(findings: list[Finding]) -> Capability:
     return Capability("runloop", "microvm" if able else "none", findings)
 
 
-async def _tried(name: str, ask: Callable[[], Awaitable[str]]) -> Finding:
-    try:
-        async with _deadline():
-            return Finding(name, ok=True, detail=await ask())
-    except ApiError as error:
-        return Finding(name, ok=False, detail=error.message, remedy=error.hint)
-
-
-@asynccontextmanager
-async def _deadline() -> AsyncIterator[None]:
+async def _tried(name: str, ask: Callable[[RunloopClient], Awaitable[str]], client: RunloopClient) -> Finding:
     try:
         with anyio.fail_after(_SECONDS):
-            yield
+            return Finding(name, ok=True, detail=await ask(client))
+    except ApiError as error:
+        return Finding(name, ok=False, detail=error.message, remedy=error.hint)
     except TimeoutError:
-        raise ApiError(f"It did not answer within {_SECONDS} s.") from None
+        return Finding(name, ok=False, detail=f"It did not answer within {_SECONDS} s.", remedy=_SILENT)
 
 
-def _account(client: RunloopClient) -> Callable[[], Awaitable[str]]:
-    async def ask() -> str:
-        try:
-            account = await client.accounts.me()
-        except NotFound:
-            return f"{client.wire.host} answers, and tells of no accounts"
-        return f"{account.name} at {client.wire.host}"
-
-    return ask
+async def _account(client: RunloopClient) -> str:
+    try:
+        account = await client.accounts.me()
+    except NotFound:
+        return f"{client.wire.host} answers, and tells of no accounts"
+    return f"{account.name} at {client.wire.host}"
 
 
-def _devboxes(client: RunloopClient) -> Callable[[], Awaitable[str]]:
-    async def ask() -> str:
-        await client.devboxes.list(DevboxListParams(limit=1))
-        return "served"
-
-    return ask
+async def _devboxes(client: RunloopClient) -> str:
+    await client.devboxes.list(DevboxListParams(limit=1))
+    return "served"
 
 
-def _scenarios(client: RunloopClient) -> Callable[[], Awaitable[str]]:
-    async def ask() -> str:
-        try:
-            page = await client.scenarios.list(ScenarioListParams(limit=1))
-        except (NotFound, Forbidden) as error:
-            raise ApiError(f"Not served to this key (status {error.status}).", hint=WAYS_ON) from error
-        return f"served; {page.total_count} there"
-
-    return ask
+async def _scenarios(client: RunloopClient) -> str:
+    try:
+        page = await client.scenarios.list(ScenarioListParams(limit=1))
+    except (NotFound, Forbidden) as error:
+        raise ApiError(f"Not served to this key (status {error.status}).", hint=WAYS_ON) from error
+    return f"served; {page.total_count} there"

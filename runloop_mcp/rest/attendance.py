@@ -1,4 +1,4 @@
-"""Answers that are held only as long as somebody waits for them."""
+"""Work for an answer that goes on only as long as somebody waits for it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -23,7 +23,7 @@ async def while_there(receive: Receive, work: Callable[[], Awaitable[AnyAnswer]]
     """
     answer: AnyAnswer | None = None
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
+        tasks.start_soon(cancel_when_gone, receive, tasks.cancel_scope)
         try:
             answer = await work()
         except ApiError as error:
@@ -34,7 +34,8 @@ async def while_there(receive: Receive, work: Callable[[], Awaitable[AnyAnswer]]
     return answer
 
 
-async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+async def cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    """Waits until the client of a request that is whole has left, and cancels what is done for it."""
     while (await receive())["type"] != "http.disconnect":
         pass
     scope.cancel()

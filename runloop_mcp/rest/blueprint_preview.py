@@ -33,10 +33,7 @@ def _lines(params: BlueprintParams) -> Iterator[str]:
 
 
 def _file(path: str, contents: str) -> Iterator[str]:
-    """A file with its contents, ended by a word that stands on none of its lines."""
-    end = "EOF"
-    while end in contents.splitlines():
-        end += "_"
+    end = _end_of(contents)
     yield f"COPY <<'{end}' {path}"
     yield contents.removesuffix("\n")
     yield end
@@ -45,10 +42,16 @@ def _file(path: str, contents: str) -> Iterator[str]:
 def _run(command: str) -> str:
     if "\n" not in command:
         return f"RUN {command}"
-    end = "EOF"
-    while end in command.splitlines():
-        end += "_"
+    end = _end_of(command)
     return f"RUN <<'{end}'\n{command}\n{end}"
+
+
+def _end_of(text: str) -> str:
+    """A word that stands on none of its lines."""
+    end = "EOF"
+    while end in text.splitlines():
+        end += "_"
+    return end
 
 
 def _clone(mount: CodeMount) -> str:

@@ -20,7 +20,7 @@ def read_query(model: type[BaseModel], query: bytes) -> BaseModel:
         InvalidRequest: A value is not valid; the message names it.
     """
     if not query:
-        return model() if not _required(model) else _validated(model, {})
+        return _validated(model, {})
     given: dict[str, Any] = {}
     metadata: dict[str, list[str]] = {}
     lists: dict[str, list[str]] = {}
@@ -57,7 +57,3 @@ def _validated(model: type[BaseModel], given: dict[str, Any]) -> BaseModel:
         return model.model_validate_strings(given)
     except ValidationError as error:
         raise InvalidRequest(complaint(error, given), hint="This is about the query of the request.") from error
-
-
-def _required(model: type[BaseModel]) -> bool:
-    return any(field.is_required() for field in model.model_fields.values())

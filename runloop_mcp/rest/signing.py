@@ -1,15 +1,12 @@
 """Addresses that work without a key, for a while, because a signature in them says so."""
 
-import hashlib
-import hmac
 import secrets
-import time
 from typing import Protocol
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from runloop_mcp.api.errors import Unauthorized
+from runloop_mcp.api import signed_tokens
 
 
 class Signer(Protocol):
@@ -30,20 +27,11 @@ class ProcessSigner(Signer):
 
     def sign(self, purpose: str, *, seconds: float) -> str:
         """See `Signer.sign`."""
-        expires = int(time.time() + seconds)
-        return f"{expires}.{self._signature(purpose, expires)}"
+        return signed_tokens.signed(self._secret, purpose, seconds=seconds)
 
     def verify(self, purpose: str, token: str) -> None:
         """See `Signer.verify`."""
-        expires, _, signature = token.partition(".")
-        is_good = expires.isascii() and expires.isdecimal() and len(expires) < len(str(2**63))
-        if not is_good or not hmac.compare_digest(signature.encode(), self._signature(purpose, int(expires)).encode()):
-            raise Unauthorized("The address was not signed by this server.", hint="Ask for a new address.")
-        if int(expires) < time.time():
-            raise Unauthorized("The address has expired.", hint="Ask for a new address.")
-
-    def _signature(self, purpose: str, expires: int) -> str:
-        return hmac.new(self._secret, f"{purpose}\n{expires}".encode(), hashlib.sha256).hexdigest()
+        signed_tokens.verify(self._secret, purpose, token)
 
 
 class SignedAddresses:

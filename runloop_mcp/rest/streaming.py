@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from runloop_mcp.api.errors import ApiError
 from runloop_mcp.api.groups.devboxes import Devboxes
 from runloop_mcp.api.models.devbox import OutputRange, OutputStream
+from runloop_mcp.rest.attendance import cancel_when_gone
 
 KEEP_ALIVE_SECONDS: Final = 10.0
 """How long nothing may be sent: clients give up a stream that is silent for 30 seconds."""
@@ -94,7 +95,7 @@ class OutputEvents(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         whole = False
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
+            tasks.start_soon(cancel_when_gone, receive, tasks.cancel_scope)
             try:
                 await self._send_all(send)
                 whole = True
@@ -126,12 +127,6 @@ class OutputEvents(Response):
 
 async def _send_body(send: Send, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
 
 
 def _event(found: OutputRange) -> bytes:

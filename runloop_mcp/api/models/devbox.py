@@ -1,6 +1,7 @@
 """Devboxes, and the commands that run on them."""
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -75,7 +76,8 @@ class DevboxUpdateParams(WireModel):
 class DevboxListParams(PageParams):
     """Which devboxes to list."""
 
-    status: DevboxStatus | None = None
+    status: DevboxStatus | Literal["scheduled"] | None = None
+    """`scheduled` comes before `queued`, at services that have it."""
 
 
 class DevboxView(WireModel):

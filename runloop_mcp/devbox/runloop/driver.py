@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_BOOT_SECONDS = 600.0
-_AGENT_SECONDS = 60.0
 _SHUTDOWN_SECONDS = 120.0
 _LEAVE_SECONDS = 60.0
 _EXTENDED_PER_LIFE = 4
@@ -136,7 +134,7 @@ class RunloopDriver(Driver):
         return not self._left
 
     async def _ready(self) -> _Connected:
-        """Speaks to the API, at the first time, and shuts down what servers that died have lost there.
+        """Speaks to the API, at the first time, and has what servers that died left there cost nothing.
 
         Raises:
             Unavailable: It does not answer, or the state folder can't be used.
@@ -154,7 +152,7 @@ class RunloopDriver(Driver):
                     with disk_failures("The state folder cannot be used"):
                         names = await anyio.to_thread.run_sync(Names.of, self._state)
                     ready = _Connected(client, names, self._records, Locks(self._state / "locks"), self._spawn)
-                    await ready.inventory.shut_down_lost()
+                    await ready.inventory.settle()
                 except BaseException:
                     await client.__aexit__(None, None, None)
                     raise

@@ -76,8 +76,17 @@ async def suspend(client: RunloopClient, cloud_id: str) -> None:
     Raises:
         ApiError: It does not get there, or nobody answers.
     """
+    await ask_to_suspend(client, cloud_id)
+    await client.devboxes.wait(cloud_id, until=[DevboxStatus.SUSPENDED], wait_seconds=_SUSPEND_SECONDS)
+
+
+async def ask_to_suspend(client: RunloopClient, cloud_id: str) -> None:
+    """Likewise, without waiting until it is so.
+
+    Raises:
+        ApiError: It is refused, or nobody answers.
+    """
     with anyio.move_on_after(_ASK_SECONDS) as asking:
         await client.devboxes.suspend(cloud_id)
     if asking.cancelled_caught:
         raise Unavailable("The Runloop API does not answer.", retryable=True)
-    await client.devboxes.wait(cloud_id, until=[DevboxStatus.SUSPENDED], wait_seconds=_SUSPEND_SECONDS)

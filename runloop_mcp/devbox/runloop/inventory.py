@@ -1,30 +1,40 @@
 """What a state directory has at Runloop and here, what of it is in use, and taking away what is not."""
 
 import contextlib
+import logging
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final, Literal
 
 import anyio
 import anyio.to_thread
 
-from runloop_mcp.api.errors import ApiError, NotFound
+from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, NotFound
 from runloop_mcp.api.models.devbox import DevboxListParams, DevboxStatus, DevboxView
 from runloop_mcp.client.runloop_client import RunloopClient
 from runloop_mcp.devbox.docker.locks import Locks
 from runloop_mcp.devbox.port import Kept, KeptKind
 
+from .ending import ask_to_suspend
 from .records import Records
 from .snapshots import Snapshots
+
+_log = logging.getLogger(__name__)
 
 STATE = "runloop-mcp.state"
 """Of a devbox's or snapshot's metadata: the state directory's id."""
 ID = "runloop-mcp.id"
 """Its id here."""
 
-_UP = (
-    DevboxStatus.QUEUED, DevboxStatus.PROVISIONING, DevboxStatus.INITIALIZING, DevboxStatus.RUNNING,
-    DevboxStatus.SUSPENDING, DevboxStatus.SUSPENDED, DevboxStatus.RESUMING,
+_SCHEDULED: Final = "scheduled"
+"""A status that not every service knows."""
+_Status = DevboxStatus | Literal["scheduled"]
+_UP: tuple[_Status, ...] = (
+    _SCHEDULED, DevboxStatus.QUEUED, DevboxStatus.PROVISIONING, DevboxStatus.INITIALIZING, DevboxStatus.RESUMING,
+    DevboxStatus.RUNNING, DevboxStatus.SUSPENDING, DevboxStatus.SUSPENDED,
 )  # fmt: skip
+"""The statuses of a devbox that has not ended, in the order in which it comes to them."""
 _PAGE = 500
 
 
@@ -77,25 +87,18 @@ class Inventory:
     async def _up(self) -> list[DevboxView]:
         """The devboxes at Runloop that are this state directory's, and have not ended."""
         found: dict[str, DevboxView] = {}  # by id: one may change its status between two looks
-
-        failures: list[ApiError] = []
-
-        async def look(status: DevboxStatus) -> None:
+        # One after another: a devbox that boots meanwhile would be missed by looks at once.
+        for status in _UP:
             try:
                 async for view in self._with_status(status):
                     if view.metadata.get(STATE) == self._state:
                         found[view.id] = view
-            except ApiError as error:
-                failures.append(error)
-
-        async with anyio.create_task_group() as looking:
-            for status in _UP:
-                looking.start_soon(look, status)
-        if failures:
-            raise failures[0]
+            except InvalidRequest:
+                if status != _SCHEDULED:
+                    raise
         return [*found.values()]
 
-    async def _with_status(self, status: DevboxStatus) -> AsyncIterator[DevboxView]:
+    async def _with_status(self, status: _Status) -> AsyncIterator[DevboxView]:
         params = DevboxListParams(limit=_PAGE, status=status)
         while True:
             page = await self._client.devboxes.list(params)
@@ -115,11 +118,31 @@ class Inventory:
 
         return await anyio.to_thread.run_sync(known)
 
-    async def shut_down_lost(self) -> None:
-        """Shuts down the devboxes of servers that died before they could note what they had asked for."""
-        for view in await self.without_record():
-            with contextlib.suppress(NotFound):
-                await self._client.devboxes.shutdown(view.id, force=True)
+    async def settle(self) -> None:
+        """Has servers that died cost nothing: suspends what they left running, shuts down what they never noted."""
+        async with anyio.create_task_group() as suspending:
+            for view in await self._up():
+                if not await self._is_known(view):
+                    with contextlib.suppress(NotFound):
+                        await self._client.devboxes.shutdown(view.id, force=True)
+                elif view.status == DevboxStatus.RUNNING:
+                    suspending.start_soon(self._suspend_if_left, view)
+
+    async def _suspend_if_left(self, view: DevboxView) -> None:
+        """Suspends a devbox that runs, unless a server that lives has it; whoever resumes it waits until it is so."""
+        name = view.metadata[ID]
+        try:
+            if await anyio.to_thread.run_sync(self._locks.is_held, name):
+                return
+            lock = await anyio.to_thread.run_sync(self._locks.hold, name)
+        except Conflict:
+            return
+        try:
+            await ask_to_suspend(self._client, view.id)
+        except ApiError as error:  # its keep-alive time bounds what it costs
+            _log.warning("The devbox %s, which a server left running, could not be suspended: %s", name, error.message)
+        finally:
+            os.close(lock)
 
     async def size(self, kept: Kept) -> int:
         """The bytes that something takes by itself, as far as anybody tells."""

@@ -69,8 +69,8 @@ class FolderIndex:
         path = Path(root, folder)
         async with self._lock:
             found = await run_sync(signature, path)
-            known = await self._database.read(lambda connection: rows.folder_signatures(connection, [root]))
-            if known[root].get(folder) != found:
+            known = await self._database.look(lambda connection: rows.folder_signature(connection, root, folder))
+            if known != found:
                 await self._read([(root, folder, found)])
 
     async def problems(self) -> list[FolderProblem]:

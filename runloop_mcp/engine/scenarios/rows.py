@@ -148,6 +148,13 @@ def folder_signatures(connection: sqlite3.Connection, roots: Iterable[str]) -> d
     return {root: dict(connection.execute(query, (root,)).fetchall()) for root in roots}
 
 
+def folder_signature(connection: sqlite3.Connection, root: str, folder: str) -> str | None:
+    """The signature that one folder had when it was last read."""
+    query = "SELECT signature FROM scenario_folders WHERE root = ? AND folder = ?"
+    row: tuple[str] | None = connection.execute(query, (root, folder)).fetchone()
+    return None if row is None else row[0]
+
+
 def save_folder(
     connection: sqlite3.Connection, root: str, folder: str, signature: str, found: ScenarioRow | Sequence[Any]
 ) -> None:

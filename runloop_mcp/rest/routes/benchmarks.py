@@ -1,6 +1,5 @@
 """Benchmarks: sets of scenarios."""
 
-from functools import partial
 from typing import Final, Literal
 
 from starlette.responses import Response
@@ -18,9 +17,10 @@ from runloop_mcp.api.models.benchmark import (
     BenchmarkView,
 )
 from runloop_mcp.api.models.scenario import ScenarioView
-from runloop_mcp.rest.archives import ZIP, zip_of
+from runloop_mcp.rest.archives import ZIP
 from runloop_mcp.rest.call import Call
 from runloop_mcp.rest.route import get, post
+from runloop_mcp.rest.routes import benchmark_runs
 
 _TAG: Final = "benchmarks"
 _NONE: Final = "There is no such benchmark."
@@ -45,9 +45,8 @@ class BenchmarkQuery(PublicBenchmarkQuery):
 
     def params(self) -> BenchmarkListParams:
         """Likewise, as the port takes it."""
-        given = {name: getattr(self, name) for name in BenchmarkQuery.model_fields}
         status = None if self.status == "all" else BenchmarkStatus(self.status)
-        return BenchmarkListParams.model_construct(**given | {"status": status})
+        return BenchmarkListParams.model_construct(**dict(self) | {"status": status})
 
 
 async def list_(call: Call, query: BenchmarkQuery) -> Page[BenchmarkView]:
@@ -57,15 +56,7 @@ async def list_(call: Call, query: BenchmarkQuery) -> Page[BenchmarkView]:
 
 async def list_public(call: Call, query: PublicBenchmarkQuery) -> Page[BenchmarkView]:
     """Lists the benchmarks that came with the program."""
-    return await call.backend.benchmarks.list(
-        BenchmarkListParams(
-            limit=query.limit,
-            starting_after=query.starting_after,
-            name=query.name,
-            search=query.search,
-            is_public=True,
-        )
-    )
+    return await call.backend.benchmarks.list(BenchmarkListParams.model_construct(**dict(query), is_public=True))
 
 
 async def create(call: Call, body: BenchmarkCreateParams) -> BenchmarkView:
@@ -126,7 +117,7 @@ async def start_run(call: Call, body: BenchmarkStartRunParams) -> BenchmarkRunVi
 
 async def download_run_logs(call: Call, benchmark_run_id: str) -> Response:
     """Downloads the logs of a run of a benchmark, as a zip archive."""
-    return await zip_of(f"{benchmark_run_id}.zip", partial(call.backend.benchmark_runs.download_logs, benchmark_run_id))
+    return await benchmark_runs.download_logs(call, benchmark_run_id)
 
 
 _ONE: Final = "/v1/benchmarks/{benchmark_id}"

@@ -64,8 +64,10 @@ _EVENTS: Final = {
     }
 }
 
+_USE_ASYNC: Final = "Use execute_async."
 
-_OLD: Final = ("0.", "1.")
+_SHARED_COMMAND_IDS: Final = ("0.", "1.")
+"""How the versions of SDKs for Python begin that may give all commands of a process the same command id."""
 
 
 class TookTooLong(ApiError):
@@ -86,19 +88,6 @@ async def execute(call: Call, devbox_id: str, query: LastLines, body: ExecuteBod
         wait_seconds=hold_seconds(body.optimistic_timeout, most=_LONGEST_WAIT_SECONDS),
         idempotency_key=_key(call, body.command_id),
     )
-
-
-def _key(call: Call, command_id: str | None) -> str | None:
-    """What the repetitions of one command share.
-
-    SDKs for Python before version 2 (1.4.0 for one) may give the same command id to all commands of a process: there
-    only the request's id tells a repetition from a new command.
-    """
-    # A caller's own: nobody gets the execution of another who gave his command the same id.
-    named = None if command_id is None else f"{call.principal.id}:command:{command_id}"
-    headers = call.request.headers
-    is_old = headers.get("x-stainless-lang") == "python" and headers.get("x-stainless-package-version", "")[:2] in _OLD
-    return (call.idempotency_key or named) if is_old else (named or call.idempotency_key)
 
 
 async def execute_async(call: Call, devbox_id: str, body: ExecuteAsyncBody) -> ExecutionView:
@@ -179,7 +168,18 @@ async def stream_stderr_updates(call: Call, devbox_id: str, execution_id: str, q
     return await stream_output(source, query.offset)
 
 
-_USE_ASYNC: Final = "Use execute_async."
+def _key(call: Call, command_id: str | None) -> str | None:
+    """What the repetitions of one command share.
+
+    Where command ids are shared, only the request's id tells a repetition from a new command.
+    """
+    # A caller's own: nobody gets the execution of another who gave his command the same id.
+    named = None if command_id is None else f"{call.principal.id}:command:{command_id}"
+    headers = call.request.headers
+    version = headers.get("x-stainless-package-version", "")
+    if headers.get("x-stainless-lang") == "python" and version.startswith(_SHARED_COMMAND_IDS):
+        return call.idempotency_key or named
+    return named or call.idempotency_key
 
 
 def _params(

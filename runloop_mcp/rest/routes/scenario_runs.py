@@ -11,7 +11,7 @@ from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
 from runloop_mcp.rest.archives import ZIP, zip_of
 from runloop_mcp.rest.call import Call
 from runloop_mcp.rest.route import get, post
-from runloop_mcp.rest.routes.run_views import RunWithScenario, with_scenario
+from runloop_mcp.rest.run_views import RunWithScenario, with_scenario
 
 HOLD_SECONDS: Final = 20.0
 """How long answers are held for scoring to end. Clients read for 30 seconds."""

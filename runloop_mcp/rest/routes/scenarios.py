@@ -13,7 +13,7 @@ from runloop_mcp.api.models.scenario import (
 )
 from runloop_mcp.rest.call import Call
 from runloop_mcp.rest.route import get, post
-from runloop_mcp.rest.routes.run_views import RunWithScenario, with_scenario
+from runloop_mcp.rest.run_views import RunWithScenario, with_scenario
 
 _TAG: Final = "scenarios"
 _NONE: Final = "There is no such scenario."
@@ -43,9 +43,8 @@ class ScenarioQuery(PublicScenarioQuery):
 
     def params(self) -> ScenarioListParams:
         """Likewise, as the port takes it."""
-        given = {name: getattr(self, name) for name in ScenarioQuery.model_fields}
         status = None if self.status == "all" else ScenarioStatus(self.status)
-        return ScenarioListParams.model_construct(**given | {"status": status})
+        return ScenarioListParams.model_construct(**dict(self) | {"status": status})
 
 
 async def list_(call: Call, query: ScenarioQuery) -> Page[ScenarioView]:
@@ -58,15 +57,7 @@ async def list_(call: Call, query: ScenarioQuery) -> Page[ScenarioView]:
 
 async def list_public(call: Call, query: PublicScenarioQuery) -> Page[ScenarioView]:
     """Lists the scenarios that came with the program."""
-    return await call.backend.scenarios.list(
-        ScenarioListParams(
-            limit=query.limit,
-            starting_after=query.starting_after,
-            name=query.name,
-            search=query.search,
-            is_public=True,
-        )
-    )
+    return await call.backend.scenarios.list(ScenarioListParams.model_construct(**dict(query), is_public=True))
 
 
 async def create(call: Call, body: ScenarioCreateParams) -> ScenarioView:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
@@ -18,9 +18,6 @@ from runloop_mcp.server.transports.authentication import Authentication
 from runloop_mcp.server.transports.bounded_calls import BoundedCalls
 from runloop_mcp.server.transports.exposure import LOOPBACK_NAMES, OnlyAsked, listen, names_for, url_of
 from runloop_mcp.server.transports.signals import Stop, stop_on_signals
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 CALL_SECONDS: Final = 300.0
 """The longest a call may run. Tools return within 20 seconds; this ends what went wrong."""
@@ -163,9 +160,8 @@ async def serve_app(
         listener = resources.enter_context(listen(host, port, authenticated=authenticated))
         stop = stop or resources.enter_context(stop_on_signals())
         url = url_of(listener)
-        asgi: ASGIApp = app
         async with app.router.lifespan_context(app):
-            await serve_asgi(asgi, listener, stop=stop, ready=None if ready is None else lambda: ready(url))
+            await serve_asgi(app, listener, stop=stop, ready=None if ready is None else lambda: ready(url))
 
 
 def _bound_calls(server: MCPServer, seconds: float) -> None:

@@ -4,7 +4,6 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import anyio
-import anyio.lowlevel
 
 from runloop_mcp.server.transports.refusal import refuse
 

@@ -2,15 +2,30 @@
 
 import asyncio
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import far_end
 import pytest
 import pytest_asyncio
-from boxes import PATIENCE_SECONDS, Workshop, daemon, entered, marked, python, run, start, succeed, unique
+from boxes import (
+    PATIENCE_SECONDS,
+    Workshop,
+    child_environment,
+    daemon,
+    entered,
+    marked,
+    python,
+    run,
+    start,
+    succeed,
+    unique,
+)
 from cutting_proxy import cutting
 from pydantic import SecretStr
 
@@ -136,6 +151,33 @@ async def test_what_no_record_knows_is_shut_down(workshop: Workshop, tmp_path: P
     assert (await client.devboxes.retrieve(lost.id)).status == DevboxStatus.SHUTDOWN
     assert (await client.devboxes.retrieve(others.id)).status != DevboxStatus.SHUTDOWN
     await client.devboxes.shutdown(others.id)
+
+
+async def test_what_a_killed_server_left_running_is_suspended(tmp_path: Path, client: RunloopClient) -> None:
+    """The next server that speaks to the API sees to that before anybody asks for the devbox; what it holds runs on."""
+    left = unique("left")
+    (tmp_path / "runloop.address").write_text(far_end.address())
+    program = Path(__file__).parent.parent / "other_server.py"
+    with subprocess.Popen(
+        [sys.executable, program, "runloop", str(tmp_path), left, "echo up"],
+        stdout=subprocess.PIPE,
+        env=child_environment(),
+    ) as server:
+        assert server.stdout is not None
+        try:
+            assert await anyio.to_thread.run_sync(server.stdout.readline) == b"up\n"
+            known = await cloud_id(client, left)
+            async with entered(RunloopDriver(tmp_path, far_end.address(), KEY)) as beside:
+                assert [each.in_use for each in await beside.kept() if each.id == left] == [True]
+            assert (await client.devboxes.retrieve(known)).status == DevboxStatus.RUNNING
+        finally:
+            server.kill()
+    async with entered(RunloopDriver(tmp_path, far_end.address(), KEY)) as next_server:
+        assert [each.in_use for each in await next_server.kept() if each.id == left] == [False]
+        view = await client.devboxes.wait(known, until=[DevboxStatus.SUSPENDED], wait_seconds=PATIENCE_SECONDS)
+        assert view.status == DevboxStatus.SUSPENDED
+        assert await succeed(await next_server.resume(left), "cat note") == "kept"
+        await next_server.remove(left)
 
 
 async def test_a_devbox_whose_answer_got_lost_is_shut_down(

@@ -1,4 +1,4 @@
-"""Tokens that are good for one purpose and for so long, whichever server on the state directory signed them."""
+"""Tokens that are good for one purpose and for so long, for whoever has the secret that signed them."""
 
 import base64
 import hmac
