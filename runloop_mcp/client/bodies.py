@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from runloop_mcp.api.errors import InvalidRequest
-from runloop_mcp.api.models.base import Page, PageParams, WireModel
+from runloop_mcp.api.models.base import ANSWERED, Page, PageParams, WireModel
 from runloop_mcp.client.failures import not_understood
 
 View = TypeVar("View")
@@ -90,7 +90,7 @@ def value_of(model: type[View], value: object, about: str) -> View:
         value = {name: held for name, held in value.items() if held is not None}
     hashable: Any = model
     try:
-        validated: View = _adapter(hashable).validate_python(value)
+        validated: View = _adapter(hashable).validate_python(value, context=ANSWERED)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"])) or "the answer"

@@ -4,7 +4,7 @@ import logging
 
 import anyio
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from scripted_server import Answer, Asked, serving
 
 from runloop_mcp.api.errors import (
@@ -19,6 +19,8 @@ from runloop_mcp.api.errors import (
     Unavailable,
 )
 from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxListParams
+from runloop_mcp.api.models.scenario import ScenarioListParams
+from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.client.ask import Ask
 from runloop_mcp.client.retries import RetryPolicy
 from runloop_mcp.client.runloop_client import RunloopClient
@@ -179,6 +181,18 @@ async def test_answers_of_later_versions_are_understood() -> None:
         listed = await runloop.devboxes.list(DevboxListParams(limit=3))
         assert (listed.total_count, listed.has_more) == (1, False)
         assert server.asked[1].query.startswith("limit=3")
+
+
+async def test_a_scorer_of_a_later_version_is_shown_as_it_is() -> None:
+    """One scenario that has it does not take the others of its page along."""
+    scorer = {"type": "oracle_scorer", "question": "?"}
+    contract = {"scoring_function_parameters": [{"name": "asks", "weight": 1.0, "scorer": scorer}]}
+    newer = {"id": "scn_1", "name": "n", "input_context": {"problem_statement": "p"}, "scoring_contract": contract}
+    async with serving(Answer(200, {"scenarios": [newer]})) as server, client(server.url) as runloop:
+        page = await runloop.scenarios.list(ScenarioListParams())
+    assert page.items[0].model_dump()["scoring_contract"] == contract
+    with pytest.raises(ValidationError, match="oracle_scorer"):
+        ScoringContract.model_validate(contract)
 
 
 async def test_ids_cannot_reach_other_places() -> None:

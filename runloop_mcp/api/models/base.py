@@ -17,6 +17,9 @@ class WireModel(BaseModel):
 NOT_BLANK: Final[dict[str, Any]] = {"pattern": r"\S"}
 """What JSON schemas say of a text that can't be blank; whoever keeps it refuses one that is, in words of its own."""
 
+ANSWERED: Final = "answered"
+"""The context in which values are validated that another server answered with: its types may be newer than ours."""
+
 T = TypeVar("T")
 
 

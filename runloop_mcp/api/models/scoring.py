@@ -6,9 +6,9 @@ The six scorer types differ in their fields and are told apart by `type`.
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 
-from runloop_mcp.api.models.base import WireModel
+from runloop_mcp.api.models.base import ANSWERED, WireModel
 
 
 class CommandScorer(WireModel):
@@ -76,6 +76,13 @@ Scorer = Annotated[
     Field(discriminator="type"),
 ]
 
+
+class OtherScorer(WireModel):
+    """A scorer of a type that is not known here, as another server tells it; nothing here takes or runs one."""
+
+    type: str
+
+
 SCORER_TYPES = (
     "ast_grep_scorer",
     "bash_script_scorer",
@@ -86,11 +93,18 @@ SCORER_TYPES = (
 )
 
 
+def _known_or_told(value: Any, known: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """A scorer; of any type where it is read from what another server answered."""
+    if info.context is ANSWERED and isinstance(value, dict) and value.get("type") not in SCORER_TYPES:
+        return OtherScorer.model_validate(value)
+    return known(value)
+
+
 class ScoringFunction(WireModel):
     """A scorer with a name and a weight."""
 
     name: str = Field(pattern=r"^[a-zA-Z0-9_-]+$")
-    scorer: Scorer
+    scorer: Annotated[SerializeAsAny[Scorer], WrapValidator(_known_or_told)]
     weight: float = Field(gt=0, le=1)
 
 
