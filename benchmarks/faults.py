@@ -11,7 +11,7 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "cloud"))
 
-from lifecycles import carry_out
+from lifecycles import Summary, carry_out
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
     return 0 if right else 1
 
 
-async def _run(folder: Path, count: int):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a class of the tests
+async def _run(folder: Path, count: int) -> Summary:
     return await carry_out(folder, count=count, at_once=8)
 
 

@@ -1,7 +1,4 @@
-"""Servers over HTTP, and the shortest possible client to them.
-
-python benchmarks/rest_peer.py        is the floor: a bare Starlette application on the product's own HTTP server
-"""
+"""Servers over HTTP, and the shortest possible client to them."""
 
 import json
 import os
@@ -14,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
-BARE = [sys.executable, str(Path(__file__).resolve())]
+BARE = [sys.executable, str(Path(__file__).resolve().with_name("bare_http.py"))]
 """The command that serves one route that takes JSON, keeps it and answers with it, and one that reads it."""
 
 
@@ -88,33 +85,3 @@ class HttpPeer:
             self._process.kill()
             self._process.wait()
             cast("IO[str]", self._process.stderr).close()
-
-
-def _serve() -> None:
-    import anyio  # noqa: PLC0415 - the client half of this file runs without them
-    from starlette.applications import Starlette  # noqa: PLC0415 - likewise
-    from starlette.requests import Request  # noqa: PLC0415 - likewise
-    from starlette.responses import JSONResponse  # noqa: PLC0415 - likewise
-    from starlette.routing import Route  # noqa: PLC0415 - likewise
-
-    from runloop_mcp.server.transports.http import serve_app  # noqa: PLC0415 - likewise
-
-    kept: dict[str, object] = {}
-
-    async def read(request: Request) -> JSONResponse:
-        return JSONResponse(kept[request.path_params["bare_id"]])
-
-    async def write(request: Request) -> JSONResponse:
-        kept[request.path_params["bare_id"]] = given = await request.json()
-        return JSONResponse(given)
-
-    routes = [Route("/v1/bare/{bare_id}", read), Route("/v1/bare/{bare_id}", write, methods=["POST"])]
-
-    async def serve() -> None:
-        await serve_app(Starlette(routes=routes), port=0, ready=lambda url: print(url, file=sys.stderr, flush=True))
-
-    anyio.run(serve)
-
-
-if __name__ == "__main__":
-    _serve()

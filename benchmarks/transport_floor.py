@@ -10,6 +10,7 @@ Other benchmarks import `bare_server`, `StdioPeer`, `cold_start_ms` and `call_ms
 """
 
 import asyncio
+import io
 import json
 import os
 import statistics
@@ -56,7 +57,7 @@ class StdioPeer:
         )
         self._stdin = cast("IO[bytes]", self._process.stdin)
         # Buffered, or reading a line would cost a system call for each of its bytes.
-        self._stdout = open(cast("IO[bytes]", self._process.stdout).fileno(), "rb", closefd=False)  # noqa: SIM115 - `close` does
+        self._stdout = io.BufferedReader(cast("io.FileIO", self._process.stdout))
         self._last_id = 0
 
     @property
@@ -107,7 +108,6 @@ class StdioPeer:
             self._process.kill()
             self._process.wait()
             self._stdout.close()
-            cast("IO[bytes]", self._process.stdout).close()
 
     def _send(self, message: Mapping[str, Any]) -> None:
         self._stdin.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
@@ -197,7 +197,7 @@ def _serve(transport: str) -> None:
     if transport == "stock":
         anyio.run(server.run_stdio_async)
         return
-    from runloop_mcp.server.transports.stdio import serve_stdio  # noqa: PLC0415 - likewise
+    from runloop_mcp.server.transports.stdio import serve_stdio  # noqa: PLC0415 - the stock server's start does not pay for ours
 
     anyio.run(serve_stdio, server)
 

@@ -49,11 +49,11 @@ def _end(process: "subprocess.Popen[bytes]", folder: Path) -> None:
 async def serve(folder: str) -> None:
     """Serves until a signal comes."""
     from runloop_mcp.devbox.sandbox.driver import SandboxDriver  # noqa: PLC0415 - in that process alone
-    from runloop_mcp.engine.backend import EmbeddedEngine  # noqa: PLC0415
-    from runloop_mcp.engine.settings import EngineSettings  # noqa: PLC0415
-    from runloop_mcp.rest.app import rest_app  # noqa: PLC0415
-    from runloop_mcp.server.transports.http import serve_app  # noqa: PLC0415
-    from runloop_mcp.server.transports.signals import stop_on_signals  # noqa: PLC0415
+    from runloop_mcp.engine.backend import EmbeddedEngine  # noqa: PLC0415 - likewise
+    from runloop_mcp.engine.settings import EngineSettings  # noqa: PLC0415 - likewise
+    from runloop_mcp.rest.app import rest_app  # noqa: PLC0415 - likewise
+    from runloop_mcp.server.transports.http import serve_app  # noqa: PLC0415 - likewise
+    from runloop_mcp.server.transports.signals import stop_on_signals  # noqa: PLC0415 - likewise
 
     state = Path(folder)
     settings = EngineSettings(max_devboxes=_AT_ONCE)

@@ -14,12 +14,12 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import scenario_for_solver
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.cli.eval_record import RECORD, TIMEOUT_SECONDS, begun_or_new
-from runloop_mcp.cli.eval_screen import counted, show, watching
+from runloop_mcp.cli.eval_screen import show, watching
 from runloop_mcp.cli.failures import INTERRUPTED
 from runloop_mcp.cli.options import backend_options_but_scenarios, json_option
 from runloop_mcp.cli.selection import chosen, selection
 from runloop_mcp.cli.settings import Settings, load_settings
-from runloop_mcp.cli.terminal import own_command, print_json, say
+from runloop_mcp.cli.terminal import counted, own_command, print_json, say
 from runloop_mcp.cli.wiring import keeping_state_in, shared_backend
 from runloop_mcp.evaluation.attempt import Terms
 from runloop_mcp.evaluation.evaluation import attempts_left, evaluate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runloop_mcp.cli.terminal import console, print_table, say
+from runloop_mcp.cli.terminal import console, counted, print_table, say
 from runloop_mcp.evaluation.attempt import Attempt
 from runloop_mcp.evaluation.evaluation import Watcher
 from runloop_mcp.evaluation.results import AttemptKey, AttemptResult
@@ -86,11 +86,6 @@ class _Live:
         self._done += 1
         self._drawn.console.print(_line(attempt, result), markup=False, style=_style(result))
         self._drawn.update(self._all, completed=self._done, step=f"{self._done}/{self._attempts}")
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, as in "1 attempt" or "3 attempts"."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _line(attempt: Attempt, result: AttemptResult) -> str:

@@ -83,3 +83,8 @@ def print_table(
     for row in rows:
         table.add_row(*(Text(cell, style=(styles or {}).get(cell, "")) for cell in row))
     drawn.print(table)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, as in "1 attempt" or "3 attempts"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from runloop_mcp.api.models.scenario import ScenarioView
-from runloop_mcp.cli.terminal import console, print_table, say
+from runloop_mcp.cli.terminal import console, counted, print_table, say
 from runloop_mcp.validation.verdicts import Attempt, Outcome, Validation, Verdict
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _cheats(validation: Validation) -> str:
 
 def _counted(attempts: list[Attempt], scenarios: int) -> str:
     number = Counter(attempt.outcome for attempt in attempts)
-    said = f"{len({each.cheat for each in attempts})} cheats, {scenarios} scenarios"
+    said = f"{counted(len({each.cheat for each in attempts}), 'cheat')}, {counted(scenarios, 'scenario')}"
     parts = [
         f"{number[Outcome.WON]} won",
         f"{number[Outcome.RAISED]} earned a part",

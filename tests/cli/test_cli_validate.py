@@ -217,7 +217,7 @@ def test_cheats_are_told_in_json_and_in_words(runloop: Command, tmp_path: Path) 
     shown = runloop("validate", *asked, folders[0])
     assert "It is fooled by planted-result" in " ".join(shown.stdout.split())
     last = shown.stderr.splitlines()[-1]
-    assert last.startswith("3 cheats, 1 scenarios: 1 won, 0 earned a part, 1 earned nothing, 1 could not be done")
+    assert last.startswith("3 cheats, 1 scenario: 1 won, 0 earned a part, 1 earned nothing, 1 could not be done")
 
 
 def test_unknown_cheat_is_named_beside_those_that_there_are(runloop: Command) -> None:

@@ -92,7 +92,7 @@ async def test_a_job_outlives_servers_that_are_killed(state: Path) -> None:
         assert job_id.startswith("bmj_")
     async with engine_on(state) as engine:
         with anyio.fail_after(60):
-            while (job := await engine.benchmark_jobs.retrieve(job_id)).in_progress_runs:  # noqa: ASYNC110
+            while (job := await engine.benchmark_jobs.retrieve(job_id)).in_progress_runs:  # noqa: ASYNC110 - jobs have no wait
                 await anyio.sleep(0.05)
         (outcome,) = job.benchmark_outcomes or []
         assert (outcome.n_completed, outcome.average_score) == (ATTEMPTS, 1.0)

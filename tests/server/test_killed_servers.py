@@ -119,10 +119,17 @@ class Player:
         ledger.sure(_ANSWER, "42\n")
 
     async def leave_running(self, server: Server, ledger: Ledger) -> None:
-        """Starts a command that does not end by itself."""
-        command = "echo begun; exec sleep 97"
+        """Starts a command that does not end by itself, and reads what it has said."""
+        # It speaks when it is on record as begun already, so that the record of its start does not have its output.
+        command = "sleep 0.2; echo $((40 + 2)) begun; exec sleep 97"
         told = await insist(server, "exec_on_devbox", run_id=ledger.run_id, command=command, background=True)
-        ledger.left_running.add(re.findall(r"exe_\w+", told)[0])
+        execution_id = re.findall(r"exe_\w+", told)[0]
+        ledger.left_running.add(execution_id)
+        place = {"run_id": ledger.run_id, "execution_id": execution_id, "offset": 0, "limit": 100}
+        with anyio.fail_after(60):
+            while "42 begun" not in await insist(server, "get_execution", **place):  # noqa: ASYNC110 - the other end can't wake us
+                await anyio.sleep(0.02)
+        ledger.executions[execution_id] = "42 begun"
 
     async def score(self, server: Server, ledger: Ledger) -> None:
         """Scores the run, and waits for its score."""

@@ -18,6 +18,7 @@ from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.devboxes import output
 from runloop_mcp.engine.devboxes.executions import Request, Running, idempotency_scope, stream_of
+from runloop_mcp.engine.devboxes.keeper import Held
 from runloop_mcp.engine.devboxes.usable import Usable, usable
 from runloop_mcp.engine.runs.view import time_left_seconds
 from runloop_mcp.engine.store import executions, idempotency
@@ -80,8 +81,7 @@ class Commands:
                 running.killed = True
                 await running.process.kill()
             raise
-        view = await self._engine.executions.view(running.snapshot(), held.mask)
-        return _with_budget(view, ready)
+        return _with_budget(await self._shown(running, held), ready)
 
     async def _start(
         self, ready: Usable, params: ExecuteParams, key: str | None, arguments: str, call: ToolCall | None
@@ -110,7 +110,9 @@ class Commands:
         """See `Devboxes.execution`."""
         row = await self._until_completed(devbox_id, execution_id, seconds=wait_seconds)
         mask = await self._engine.mask_of_devbox(devbox_id)
-        return await self._engine.executions.view(row, mask, last_n=last_n)
+        view = await self._engine.executions.view(row, mask, last_n=last_n)
+        await self._keep_shown(devbox_id, execution_id)
+        return view
 
     async def kill(self, devbox_id: str, execution_id: str) -> ExecutionView:
         """See `Devboxes.kill`."""
@@ -122,7 +124,9 @@ class Commands:
             with anyio.move_on_after(_KILL_SECONDS):
                 await running.done.wait()
             row = running.snapshot()
-        return await self._engine.executions.view(row, await self._engine.mask_of_devbox(devbox_id))
+        view = await self._engine.executions.view(row, await self._engine.mask_of_devbox(devbox_id))
+        await self._keep_shown(devbox_id, execution_id)
+        return view
 
     async def send_stdin(
         self, devbox_id: str, execution_id: str, *, text: str | None = None, signal: StdinSignal | None = None
@@ -146,7 +150,7 @@ class Commands:
             await running.process.end_stdin()
         elif signal is StdinSignal.INTERRUPT:
             await running.process.interrupt()
-        return await self._engine.executions.view(running.snapshot(), held.mask)
+        return await self._shown(running, held)
 
     async def read_output(
         self,
@@ -177,6 +181,7 @@ class Commands:
             )
             left = deadline - anyio.current_time()
             if found.next_offset > found.offset or found.complete or given_up or left <= 0:
+                await self._keep_shown(devbox_id, execution_id)
                 return found
             if running is not None:
                 await running.output(stream).grown(seen, seconds=left)
@@ -191,7 +196,20 @@ class Commands:
         row = await self.row(devbox_id, execution_id)
         path = self._engine.executions.path(devbox_id, execution_id, stream)
         mask = await self._engine.mask_of_devbox(devbox_id)
-        return await output.search(stream_of(row, stream), path, pattern, limit=limit, mask=mask)
+        found = await output.search(stream_of(row, stream), path, pattern, limit=limit, mask=mask)
+        await self._keep_shown(devbox_id, execution_id)
+        return found
+
+    async def _shown(self, running: Running, held: Held) -> ExecutionView:
+        view = await self._engine.executions.view(running.snapshot(), held.mask)
+        await running.keep_shown()
+        return view
+
+    async def _keep_shown(self, devbox_id: str, execution_id: str) -> None:
+        """Sees that what a reader is about to be given of an execution outlives this server."""
+        running = self._running(devbox_id, execution_id)
+        if running is not None:
+            await running.keep_shown()
 
     async def _until_completed(self, devbox_id: str, execution_id: str, *, seconds: float) -> ExecutionRow:
         return await self._engine.changes.wait(

@@ -75,6 +75,12 @@ class Running:
             self.row.data.stderr = self.stderr.kept()
         return self.row
 
+    async def keep_shown(self) -> None:
+        """Sees that what readers have been given so far can still be read when this server is killed."""
+        if self.row.status is not ExecutionStatus.COMPLETED:
+            await self.stdout.outlive_server()
+            await self.stderr.outlive_server()
+
     def output(self, stream: OutputStream) -> Output:
         """One of its streams."""
         return self.stdout if stream is OutputStream.STDOUT else self.stderr

@@ -1,5 +1,6 @@
 """The output of an execution: kept whole up to a quota, as bytes, and made valid text at the edge."""
 
+import asyncio
 import base64
 import os
 from pathlib import Path
@@ -28,6 +29,8 @@ class Output:
         self._file: int | None = None
         self._failure: str | None = None
         self._closed = False
+        self._writing = asyncio.Lock()
+        """Held while a thread is at the file."""
         self._news: anyio.Event | None = None
         """Made by whoever waits, so that a stream that nobody waits for costs nothing."""
         self.total = 0
@@ -41,22 +44,54 @@ class Output:
         self.dropped += len(data) - len(kept)
         if not kept:
             return
-        if self._file is None and self.total + len(kept) <= self._inline:
+        if self._file is None and self.total + len(kept) <= self._inline and not self._writing.locked():
             self._memory += kept
             self.total += len(kept)
         else:
-            written = await to_thread.run_sync(self._append, kept)
+            async with self._writing:
+                written = await to_thread.run_sync(self._append, kept)
             self.total += written
             self.dropped += len(kept) - written
         self._tell()
 
+    async def outlive_server(self) -> None:
+        """Puts what is in memory into the file, where a server finds it that comes after this one was killed.
+
+        Never raises: where the host's disk does not take it, it stays in memory.
+        """
+        if not self._memory or not self._needs_file():
+            return
+        async with self._writing:
+            # Whoever had the lock may have begun the file, or the stream may have ended meanwhile.
+            if not self._needs_file():
+                return
+            try:
+                file = await to_thread.run_sync(self._begin_file)
+            except OSError:
+                return
+            if self._needs_file():
+                self._file = file
+            else:
+                os.close(file)  # the stream has ended, and is kept with its execution
+
+    def _needs_file(self) -> bool:
+        return self._file is None and not self._closed
+
+    def _begin_file(self) -> int:
+        """A new file with what is in memory."""
+        Path(self._path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            _write_all(file, bytes(self._memory))
+        except OSError:
+            os.close(file)
+            raise
+        return file
+
     def _append(self, data: bytes) -> int:
         try:
             if self._file is None:
-                Path(self._path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-                _write_all(self._file, bytes(self._memory))
-                self._memory.clear()
+                self._file = self._begin_file()
             _write_all(self._file, data)
         except OSError as error:
             self._failure = f"Output was lost: {error.strerror}."

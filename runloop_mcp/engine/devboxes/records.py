@@ -64,6 +64,9 @@ async def logs_of(
         _Told(each, "entrypoint" if each.id in entrypoints else "exec", await reader.said(each))
         for each in _as_they_stand(engine, devbox_id, found, execution_id, shell_name)
     ]
+    held = engine.keeper.get(devbox_id)
+    for running in [*held.running.values()] if held is not None else []:
+        await running.keep_shown()
     # In a thread: it may be a great many lines.
     return await to_thread.run_sync(_put_together, lines, told)
 

@@ -41,10 +41,6 @@ from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.store import devbox_logs, devboxes, events
 from runloop_mcp.engine.store.devboxes import DevboxRow
 
-_BOOT_SECONDS = 20.0
-_KILL_SECONDS = 10.0
-
-
 _SNAPSHOT_SECONDS = 20.0
 """How long a forced shutdown waits for snapshots to be given up."""
 

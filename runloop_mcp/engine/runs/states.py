@@ -39,6 +39,17 @@ _MOVES: dict[Move, tuple[frozenset[RunState], RunState]] = {
     Move.FAIL: (frozenset({RunState.RUNNING}), RunState.FAILED),
 }
 
+_DONE: dict[Move, str] = {
+    Move.SCORE: "scored",
+    Move.FINISH: "finished",
+    Move.INTERRUPT: "interrupted",
+    Move.COMPLETE: "completed",
+    Move.CANCEL: "canceled",
+    Move.EXPIRE: "ended for its time",
+    Move.FAIL: "failed",
+}
+"""Each move as errors tell it: a run that is scored can't be canceled."""
+
 ENDED = frozenset({RunState.COMPLETED, RunState.CANCELED, RunState.TIMEOUT, RunState.FAILED})
 """States that nothing leaves."""
 
@@ -64,7 +75,7 @@ def next_state(state: RunState, move: Move) -> RunState:
     """
     sources, target = _MOVES[move]
     if state not in sources:
-        raise InvalidState(f"The run is {state}, so it can't {move}.", hint=_NEXT_CALLS[state])
+        raise InvalidState(f"The run is {state}, so it can't be {_DONE[move]}.", hint=_NEXT_CALLS[state])
     return target
 
 

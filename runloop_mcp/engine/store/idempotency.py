@@ -4,14 +4,28 @@ import hashlib
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final
 
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.base import WireModel
 
+_NOT_IN_EARLIER: Final[dict[str, Any]] = {
+    "shell_directory": True,
+    "run_profile": {"launch_parameters": True, "mounts": True},
+}
+"""Fields that were added while keys were still kept with every field; no key of that time was used with them."""
+
 
 def fingerprint(params: WireModel) -> str:
-    """Names the arguments, so that a key that comes back with others is noticed."""
-    return hashlib.sha256(params.model_dump_json(by_alias=True).encode()).hexdigest()
+    """Names the arguments, so that a key that comes back with others is noticed.
+
+    Returns:
+        Two hashes, of which the first is to be told from others. It leaves defaults out, so that a field that is added
+        later changes nothing for keys that are kept now. The second is what earlier servers kept, with every field.
+    """
+    now = params.model_dump_json(by_alias=True, exclude_defaults=True)
+    earlier = params.model_dump_json(by_alias=True, exclude=_NOT_IN_EARLIER)
+    return " ".join(hashlib.sha256(text.encode()).hexdigest() for text in (now, earlier))
 
 
 def find(connection: sqlite3.Connection, scope: str, key: str, arguments: str) -> str | None:
@@ -35,7 +49,7 @@ def refuse_other_arguments(first: str, arguments: str) -> None:
     Raises:
         InvalidRequest: They differ.
     """
-    if first != arguments:
+    if first.split(" ", maxsplit=1)[0] not in arguments.split():
         raise InvalidRequest(
             "This idempotency key was used with other arguments.",
             hint="Use a new key for a new request; the same key only to repeat the very same one.",
