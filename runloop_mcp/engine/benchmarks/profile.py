@@ -20,9 +20,8 @@ def profile_of(connection: Connection, params: StartRunParams) -> RunProfile:
     own = params.run_profile or RunProfile()
     if params.benchmark_run_id is None:
         return own
-    # Few runs belong to a benchmark's.
-    from runloop_mcp.api.models.benchmark import BenchmarkRunState  # noqa: PLC0415
-    from runloop_mcp.engine.store import benchmark_runs  # noqa: PLC0415
+    from runloop_mcp.api.models.benchmark import BenchmarkRunState  # noqa: PLC0415 - few runs need it
+    from runloop_mcp.engine.store import benchmark_runs  # noqa: PLC0415 - likewise
 
     row = benchmark_runs.get(connection, params.benchmark_run_id)
     if row.state is not BenchmarkRunState.RUNNING:

@@ -304,7 +304,7 @@ def page(connection: sqlite3.Connection, params: RunListParams) -> tuple[list[Ru
         escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values.append(f"%{escaped}%")
     where = " WHERE " + " AND ".join(clauses) if clauses else ""
-    (total,) = connection.execute(f"SELECT count(*) FROM runs{where}", values).fetchone()  # noqa: S608
+    (total,) = connection.execute(f"SELECT count(*) FROM runs{where}", values).fetchone()  # noqa: S608 - values are bound
     if params.starting_after is not None:
         after = connection.execute("SELECT sequence FROM runs WHERE id = ?", (params.starting_after,)).fetchone()
         if after is None:
