@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
 import cloud_selection
 import far_end
 import runloop_selection
 from pydantic import SecretStr
+from rest_face import serving_rest
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.client.retries import RetryPolicy
@@ -18,9 +18,6 @@ from runloop_mcp.cloud.backend import CloudBackend
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
-from runloop_mcp.rest.app import rest_app
-from runloop_mcp.server.transports.http import serve_app
-from runloop_mcp.server.transports.signals import Stop
 
 OpenBackend = Callable[[], AbstractAsyncContextManager[Backend]]
 """Opens a backend; a second one opened in the same test works on the same state."""
@@ -67,29 +64,6 @@ def _cloud(folder: Path) -> OpenWith:
             yield backend
 
     return open_with
-
-
-@asynccontextmanager
-async def serving_rest(backend: Backend) -> AsyncIterator[str]:
-    """The address of the REST face over a backend, which is open as long."""
-    stop, ready = Stop(), anyio.Event()
-    addresses: list[str] = []
-
-    def announce(url: str) -> None:
-        addresses.append(url)
-        ready.set()
-
-    async with backend, anyio.create_task_group() as tasks:
-
-        async def serve() -> None:
-            await serve_app(rest_app(backend), port=0, ready=announce, stop=stop)
-
-        tasks.start_soon(serve)
-        await ready.wait()
-        try:
-            yield addresses[0]
-        finally:
-            stop.ask("the test")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def mount(object_id: str, path: str) -> dict[str, object]:
 def tar(*members: tuple[str, bytes | str | int], mode: str = "w") -> bytes:
     """An archive of files (bytes), symbolic links (text) and other things (their type)."""
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode=mode) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=packed, mode=mode) as archive:  # type: ignore[call-overload] # a mode that is no literal
         for name, content in members:
             member = tarfile.TarInfo(name)
             if isinstance(content, bytes):

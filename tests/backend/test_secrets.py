@@ -11,7 +11,7 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import ApiError, InvalidRequest, NotFound
 from runloop_mcp.api.models.base import PageParams
 from runloop_mcp.api.models.devbox import ExecuteParams, ExecutionStatus, OutputStream
-from runloop_mcp.api.models.run import ScenarioRunView
+from runloop_mcp.api.models.run import RunState, ScenarioRunView
 from runloop_mcp.api.models.secret import SecretUpdateParams
 
 VALUE = "hush-4711-hush"
@@ -20,7 +20,7 @@ PROVIDED = {"KEY": "DEPLOY_KEY"}
 
 async def _with_secret(backend: Backend, **scenario: object) -> ScenarioRunView:
     await keep_secret(backend, "DEPLOY_KEY", VALUE)
-    return await started(backend, greeting(**scenario), secrets=PROVIDED)  # type: ignore[arg-type]
+    return await started(backend, greeting(**scenario), secrets=PROVIDED)  # type: ignore[arg-type] # fields of many types
 
 
 async def test_a_secret_is_kept_found_changed_and_deleted(open_backend: OpenBackend) -> None:
@@ -168,7 +168,7 @@ async def test_a_failed_launch_names_the_secret_in_place_of_its_value(open_backe
     async with open_backend() as backend:
         run = await _with_secret(backend, launch_commands=['echo "no entry with $KEY"; exit 3'])
         box = await backend.devboxes.retrieve(run.devbox_id)
-        run = await backend.runs.wait(run.id, leaving={"running"}, wait_seconds=20)  # type: ignore[arg-type]
+        run = await backend.runs.wait(run.id, leaving={RunState.RUNNING}, wait_seconds=20)
         with pytest.raises(ApiError) as caught:
             await run_command(backend, run, "true")
         told = run.model_dump_json() + box.model_dump_json() + str(caught.value)

@@ -42,7 +42,7 @@ def main() -> int:
         subprocess.Popen(["setsid", "sleep", "4242.5"])
     if how in {"solve", "cancel"}:
         anyio.run(solve, *(["cancel_run"] if how == "cancel" else []))
-    print(f"{how}: {os.environ.get('RUNLOOP_MODEL')}, attempt {os.environ['RUNLOOP_ATTEMPT']}")  # noqa: T201
+    print(f"{how}: {os.environ.get('RUNLOOP_MODEL')}, attempt {os.environ['RUNLOOP_ATTEMPT']}")  # noqa: T201 - its output
     return 3 if how == "fail" else 0
 
 

@@ -2,14 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
 from fault_proxy import Fault, FaultProxy, proxying
 from pydantic import SecretStr
+from rest_face import serving_rest
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams
@@ -21,9 +20,6 @@ from runloop_mcp.client.wire import Deadlines
 from runloop_mcp.cloud.backend import CloudBackend
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
-from runloop_mcp.rest.app import rest_app
-from runloop_mcp.server.transports.http import serve_app
-from runloop_mcp.server.transports.signals import Stop
 
 CALLS_OF_A_LIFECYCLE = 6
 """Start, wait for the devbox, execute, score, show, complete."""
@@ -139,26 +135,3 @@ def _scenario() -> ScenarioCreateParams:
         input_context=InputContext(problem_statement="Write one number into the file answers."),
         scoring_contract=ScoringContract.model_validate(functions),
     )
-
-
-@asynccontextmanager
-async def serving_rest(backend: Backend) -> AsyncIterator[str]:
-    """The address of the REST face over a backend, which is open as long."""
-    stop, ready = Stop(), anyio.Event()
-    addresses: list[str] = []
-
-    def announce(url: str) -> None:
-        addresses.append(url)
-        ready.set()
-
-    async with backend, anyio.create_task_group() as tasks:
-
-        async def serve() -> None:
-            await serve_app(rest_app(backend), port=0, ready=announce, stop=stop)
-
-        tasks.start_soon(serve)
-        await ready.wait()
-        try:
-            yield addresses[0]
-        finally:
-            stop.ask("the test")

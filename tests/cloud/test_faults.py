@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from fault_proxy import Fault, FaultProxy, proxying
-from lifecycles import carry_out, serving_rest
+from lifecycles import carry_out
 from pydantic import SecretStr
+from rest_face import serving_rest
 
 from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxStatus, ExecuteParams, OutputStream
 from runloop_mcp.api.models.storage_object import ContentType, ObjectCreateParams

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from fault_proxy import FaultProxy, proxying
-from lifecycles import serving_rest
 from mcp.client import Client
 from mcp_types import TextContent
 from pydantic import SecretStr
+from rest_face import serving_rest
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import Unavailable

@@ -265,7 +265,7 @@ async def test_nothing_acknowledged_is_lost_by_kill_9_at_any_moment(arena: Arena
     """States, scores, files and outputs are there, no process is left, and every run is carried on to its score."""
     async with adopting_orphans(), arena:
         arena.server = await arena.new_server()
-        players = [Player(await arena.scenario_id(), random.Random(number)) for number in range(_PLAYERS)]  # noqa: S311
+        players = [Player(await arena.scenario_id(), random.Random(number)) for number in range(_PLAYERS)]  # noqa: S311 - no secret
         chance = random.Random(4711)  # noqa: S311 - no secret
         async with anyio.create_task_group() as playing:
             for player in players:

@@ -4,16 +4,16 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
-import anyio.abc
 import anyio.to_thread
 
 from runloop_mcp.api.errors import Conflict, NotFound, Unavailable
+from runloop_mcp.devbox.background import Background
 from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, ImageSource, Kept, OutputSink
 from runloop_mcp.devbox.sandbox.arguments import environment_bytes
 from runloop_mcp.devbox.sandbox.disk_failure import disk_failures
@@ -81,35 +81,21 @@ class DockerDriver(Driver):
         self._capability: Capability | None = None
         self._programs = Programs(self._state / "programs")
         self._disk_watch = DiskWatch(itertools.count().__next__)  # the engine may be elsewhere, and so its disk
-        self._tasks: anyio.abc.TaskGroup | None = None
-        self._left = False
+        self._background = Background()
 
     async def __aenter__(self) -> Self:
-        self._tasks = anyio.create_task_group()
-        await self._tasks.__aenter__()
+        await self._background.enter()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._tasks is not None  # noqa: S101 - entered before it is left
         with anyio.CancelScope(shield=True):
-            async with anyio.create_task_group() as stopping:
-                for box in list(self._boxes.values()):
-                    stopping.start_soon(_stop_and_settle, box)
-            self._left = True
+            await self._background.stop(self._boxes.values())
             if self._connected is not None:
                 await self._connected.engine.close()
                 self._connected = None
-        self._tasks.cancel_scope.cancel()
-        await self._tasks.__aexit__(None, None, None)
-
-    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-        if self._tasks is None:
-            raise RuntimeError("enter the driver before use")
-        if not self._left:
-            self._tasks.start_soon(work)
-        return not self._left
+        await self._background.leave()
 
     async def _ready(self) -> _Connected:
         """Speaks to the engine, at the first time.
@@ -128,7 +114,7 @@ class DockerDriver(Driver):
                     await engine.close()
                     raise connect_failure(error) from error
                 self._connected = _Connected(engine, host, called, self._state, self.image)
-                self._spawn(self._disk_watch.run)
+                self._background.spawn(self._disk_watch.run)
             return self._connected
 
     async def probe(self) -> Capability:  # noqa: D102 - see the port
@@ -317,7 +303,7 @@ class DockerDriver(Driver):
             await end.end()
             raise boot_failure(error, b"") from error
         variables = about["Config"].get("Env") or []
-        box = DockerDevbox(devbox_id, spec, ready.engine, container, variables, attachment, end, self._spawn)
+        box = DockerDevbox(devbox_id, spec, ready.engine, container, variables, attachment, end, self._background.spawn)
         try:
             with anyio.fail_after(BOOT_SECONDS):
                 await ready.engine.post(f"/containers/{container}/start")
@@ -427,8 +413,3 @@ def _checked(spec: DevboxSpec) -> DevboxSpec:
     work = check_working_directory(spec.working_directory)
     places = {check_read_only(at, work): source for at, source in spec.read_only.items()}
     return dataclasses.replace(spec, working_directory=work, read_only=places)
-
-
-async def _stop_and_settle(box: DockerDevbox) -> None:
-    await box.stop()
-    await box.settle()

@@ -6,17 +6,17 @@ import hashlib
 import logging
 import os
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
-import anyio.abc
 import anyio.to_thread
 from pydantic import SecretStr
 
 from runloop_mcp.api.errors import ApiError, Conflict, InvalidRequest, NotFound, Unauthorized, Unavailable
+from runloop_mcp.devbox.background import Background
 from runloop_mcp.devbox.docker.locks import Locks
 from runloop_mcp.devbox.docker.names import Names, check_id
 from runloop_mcp.devbox.docker.programs import Programs
@@ -102,36 +102,21 @@ class RunloopDriver(Driver):
         self._probing = anyio.Lock()
         self._capability: Capability | None = None
         self._programs = Programs(self._state / "programs")
-        self._tasks: anyio.abc.TaskGroup | None = None
-        self._left = False
+        self._background = Background()
 
     async def __aenter__(self) -> Self:
-        self._tasks = anyio.create_task_group()
-        await self._tasks.__aenter__()
+        await self._background.enter()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._tasks is not None  # noqa: S101 - entered before it is left
         with anyio.CancelScope(shield=True):
-            with anyio.move_on_after(_LEAVE_SECONDS):
-                async with anyio.create_task_group() as stopping:
-                    for box in list(self._boxes.values()):
-                        stopping.start_soon(_stop_and_settle, box)
-            self._left = True
+            await self._background.stop(self._boxes.values(), within_seconds=_LEAVE_SECONDS)
             if self._connected is not None:
                 await self._connected.client.__aexit__(None, None, None)
                 self._connected = None
-        self._tasks.cancel_scope.cancel()
-        await self._tasks.__aexit__(None, None, None)
-
-    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-        if self._tasks is None:
-            raise RuntimeError("enter the driver before use")
-        if not self._left:
-            self._tasks.start_soon(work)
-        return not self._left
+        await self._background.leave()
 
     async def _ready(self) -> _Connected:
         """Speaks to the API, at the first time, and has what servers that died left there cost nothing.
@@ -151,13 +136,15 @@ class RunloopDriver(Driver):
                 try:
                     with disk_failures("The state folder cannot be used"):
                         names = await anyio.to_thread.run_sync(Names.of, self._state)
-                    ready = _Connected(client, names, self._records, Locks(self._state / "locks"), self._spawn)
+                    ready = _Connected(
+                        client, names, self._records, Locks(self._state / "locks"), self._background.spawn
+                    )
                     await ready.inventory.settle()
                 except BaseException:
                     await client.__aexit__(None, None, None)
                     raise
                 self._connected = ready
-                self._spawn(self._keep_alive)
+                self._background.spawn(self._keep_alive)
             return self._connected
 
     async def _keep_alive(self) -> None:
@@ -434,8 +421,3 @@ def _taken(devbox_id: str) -> Conflict:
 
 def _taken_snapshot(snapshot_id: str) -> Conflict:
     return Conflict(f"There is a snapshot {snapshot_id} already.", hint="Choose another id.", retryable=False)
-
-
-async def _stop_and_settle(box: "RunloopDevbox") -> None:
-    await box.stop()
-    await box.settle()

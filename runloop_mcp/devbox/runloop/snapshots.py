@@ -68,11 +68,6 @@ class Snapshots:
             if box.alive:
                 await box.furnish([("forget", (parcel,))])
 
-    async def there(self, snapshot_id: str) -> bool:
-        """Whether there is such a snapshot, whole."""
-        record = await anyio.to_thread.run_sync(self._records.snapshot, snapshot_id)
-        return record is not None and record.whole
-
     async def remove(self, snapshot_id: str) -> None:
         """Deletes a snapshot; what was made from it has a disk of its own.
 

@@ -14,7 +14,7 @@ async def start(shell: Shell, text: str, **options: object) -> Running:
     """Starts a command in a shell; `options` are the fields of `ShellCommand`."""
     stdout, stderr = Capture(), Capture()
     with anyio.fail_after(PATIENCE_SECONDS):
-        process = await shell.start(ShellCommand(text, **options), stdout=stdout, stderr=stderr)  # type: ignore[arg-type]
+        process = await shell.start(ShellCommand(text, **options), stdout=stdout, stderr=stderr)  # type: ignore[arg-type] # fields of many types
     return Running(process, stdout, stderr)
 
 

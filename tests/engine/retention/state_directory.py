@@ -27,7 +27,7 @@ _ALWAYS = {"gc.lock", "secrets.lock", "locks", "outputs", "sandbox", "servers", 
 
 def engine_on(state: Path, *, days: float = 14, size: int = 10**10, **settings: object) -> EmbeddedEngine:
     """A server on a state directory, which keeps what is kept for a limited time for so long and so much."""
-    chosen = EngineSettings(retention_days=days, retention_bytes=size, **settings)  # type: ignore[arg-type]
+    chosen = EngineSettings(retention_days=days, retention_bytes=size, **settings)  # type: ignore[arg-type] # fields of many types
     return EmbeddedEngine(state, SandboxDriver(state), settings=chosen)
 
 
@@ -90,5 +90,5 @@ def rows(state: Path) -> Counter[str]:
     """How many rows each table of the store has."""
     with closing(sqlite3.connect(state / "store.db")) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        counts = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone() for name in tables}  # noqa: S608
+        counts = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone() for name in tables}  # noqa: S608 - our own names
         return Counter({name: count for name, (count,) in counts.items()})

@@ -135,7 +135,7 @@ async def test_sessions_are_bounded_and_idle_ones_end() -> None:
         assert (await client.post("/mcp", headers=HEADERS, json=OPENING)).status_code == 503
         with anyio.fail_after(20):
             # Nobody tells when a session is closed; that there is room again is how a client sees it.
-            while (await client.post("/mcp", headers=HEADERS, json=OPENING)).status_code != 200:  # noqa: ASYNC110
+            while (await client.post("/mcp", headers=HEADERS, json=OPENING)).status_code != 200:  # noqa: ASYNC110 - nobody tells
                 await anyio.sleep(0.01)
 
 
