@@ -40,6 +40,7 @@ REFUSED = (
     (agent(source={"type": "npm", "pip": {"package_name": "x"}}), "source.npm"),
     (agent(source={"type": "npm", "npm": {"package_name": "--global"}}), "--global"),
     (agent(source={"type": "git", "git": {"repository": ""}}), "source.git"),
+    (agent(source={"type": "git", "git": {"repository": "https://me:hunter2@host/r.git"}}), "auth_token"),
     (agent(source={"type": "object", "object": {"object_id": "obj_missing"}}), "obj_missing"),
 )
 
@@ -48,8 +49,9 @@ async def test_an_agent_that_could_never_be_mounted_is_refused(open_backend: Ope
     """The message names the field that is wrong."""
     async with open_backend() as backend:
         for params, named in REFUSED:
-            with pytest.raises(InvalidRequest, match=named):
+            with pytest.raises(InvalidRequest, match=named) as refused:
                 await backend.agents.create(params)
+            assert "hunter2" not in str(refused.value)
 
 
 async def test_an_agent_of_an_object_needs_the_object(open_backend: OpenBackend) -> None:

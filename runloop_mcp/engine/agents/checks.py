@@ -42,9 +42,19 @@ def described(source: AgentSource) -> AnySource:
     # What begins with a dash would be an option to the program that fetches it.
     if not named.strip() or named.startswith("-") or "\0" in named:
         raise InvalidRequest(f"source.{source.type} names {named!r}, which nothing is called.", hint="Correct it.")
+    if isinstance(part, GitSource) and _holds_credentials(named):
+        raise InvalidRequest(
+            "source.git.repository holds a user or a token, which would be kept and shown with the agent.",
+            hint="Give the address without it, and the token as auth_token of the agent_mount, which is kept nowhere.",
+        )
     if any("\0" in command for command in part.agent_setup or ()):
         raise InvalidRequest(f"source.{source.type}.agent_setup holds a NUL character.", hint="Leave it out.")
     return part
+
+
+def _holds_credentials(repository: str) -> bool:
+    scheme, _, rest = repository.partition("://")
+    return scheme.lower() in ("http", "https") and "@" in rest.partition("/")[0]
 
 
 def named_by(part: AnySource) -> str:
