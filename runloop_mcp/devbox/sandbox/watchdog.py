@@ -24,6 +24,9 @@ _MORE_SHARED = 8 << 20
 """So much more of it on the whole host, and boxes are asked for their part."""
 _MOST_KILLED = 10_000
 
+_Sizes = dict[int, tuple[int, int]]
+"""Of each process of a box, its own memory in bytes, and what of its memory is shared."""
+
 
 class Watched(Protocol):
     """A box, as the watchdog sees it."""
@@ -86,35 +89,47 @@ class Watchdog:
                     self._new = anyio.Event()
 
     async def _look(self, asking: TaskGroup) -> None:
-        await self._look_at_shared_memory(asking)
-        limits = {watch.supervisor: (watch.memory_bytes, watch.shared_bytes) for watch in self._watches}
-        over = await anyio.to_thread.run_sync(_too_much, limits)
+        more = await self._more_shared_on_host()
+        boxes = await anyio.to_thread.run_sync(_sizes, [watch.supervisor for watch in self._watches])
         for watch in self._watches:
-            if watch.supervisor in over:
-                watch.box.limits.hit(LimitHit.MEMORY)  # before the kill: a command that ends of it asks at once
-                for pid in over[watch.supervisor]:
-                    _kill(pid)
-                if watch.shared_bytes:
-                    asking.start_soon(watch.box.free_shared_memory)
+            sizes = boxes.get(watch.supervisor, {})
+            _judge(watch, sizes, 0)
+            if (more or watch.shared_bytes) and not watch.asked:
+                watch.asked = True
+                asking.start_soon(_ask, watch, sizes)
 
-    async def _look_at_shared_memory(self, asking: TaskGroup) -> None:
-        """Asks the boxes that have some for it, and all of them when there is more on the host than there was."""
+    async def _more_shared_on_host(self) -> bool:
+        """Whether boxes may have more of it than they had: those that have none are asked only then."""
         now = await anyio.to_thread.run_sync(_shared_on_host)
         more = now > self._shared_on_host + _MORE_SHARED
         if more or now < self._shared_on_host:
             self._shared_on_host = now
-        for watch in list(self._watches):
-            if (more or watch.shared_bytes) and not watch.asked:
-                watch.asked = True
-                asking.start_soon(_ask, watch)
+        return more
 
 
-async def _ask(watch: _Watch) -> None:
-    """Asks a box, in a task of its own: what else its keeper has to do holds up no other box."""
+async def _ask(watch: _Watch, sizes: _Sizes) -> None:
+    """Asks a box, in a task of its own: what else its keeper has to do holds up no other box.
+
+    The processes were looked at before. One that began once the memory of others was free again is either not among
+    them, or the answer no longer counts that memory; with an older answer it would be killed for it.
+    """
     try:
         watch.shared_bytes = await watch.box.shared_memory_bytes()
+        if watch.shared_bytes and _judge(watch, sizes, watch.shared_bytes):
+            await watch.box.free_shared_memory()
     finally:
         watch.asked = False
+
+
+def _judge(watch: _Watch, sizes: _Sizes, shared: int) -> bool:
+    """Kills what a box has too much of; returns whether it had."""
+    over = _too_much(sizes, watch.memory_bytes, shared)
+    if over is None:
+        return False
+    watch.box.limits.hit(LimitHit.MEMORY)  # before the kill: a command that ends of it asks at once
+    for pid in over:
+        _kill(pid)
+    return True
 
 
 def _shared_on_host() -> int:
@@ -122,28 +137,31 @@ def _shared_on_host() -> int:
         return next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"Shmem:")), 0)
 
 
-def _too_much(limits: dict[int, tuple[int, int]]) -> dict[int, list[int]]:
-    """The boxes that are over their limit, each with its biggest processes, without which it would not be.
-
-    Args:
-        limits: For each box's supervisor, how much it may have, and how much it has that may be no process's own.
-    """
-    over: dict[int, list[int]] = {}
+def _sizes(supervisors: list[int]) -> dict[int, _Sizes]:
+    """What the processes of each box have of memory."""
     children: dict[int, list[int]] = {}
     for pid, parent in _parents():
         children.setdefault(parent, []).append(pid)
-    for supervisor, (limit, shared) in limits.items():
-        sizes = {pid: _resident(pid) for pid in _below(supervisor, children)}
-        own, mapped = (sum(size[part] for size in sizes.values()) for part in (0, 1))
-        for pid in sorted(sizes, key=lambda pid: sum(sizes[pid]), reverse=True)[:_MOST_KILLED]:
-            # What is shared and mapped is seen in both ways.
-            if own + max(mapped, shared) <= limit:
-                break
-            over.setdefault(supervisor, []).append(pid)
-            own, mapped = own - sizes[pid][0], mapped - sizes[pid][1]
-        if shared > limit:  # also where nobody is left that could be killed for it
-            over.setdefault(supervisor, [])
-    return over
+    return {supervisor: {pid: _resident(pid) for pid in _below(supervisor, children)} for supervisor in supervisors}
+
+
+def _too_much(sizes: _Sizes, limit: int, shared: int) -> list[int] | None:
+    """The biggest processes of a box that is over its limit, without which it would not be; None where it is not.
+
+    Args:
+        sizes: Its processes.
+        limit: How much it may have, in bytes.
+        shared: How much it has that may be no process's own.
+    """
+    own, mapped = (sum(size[part] for size in sizes.values()) for part in (0, 1))
+    over = []
+    for pid in sorted(sizes, key=lambda pid: sum(sizes[pid]), reverse=True)[:_MOST_KILLED]:
+        # What is shared and mapped is seen in both ways.
+        if own + max(mapped, shared) <= limit:
+            break
+        over.append(pid)
+        own, mapped = own - sizes[pid][0], mapped - sizes[pid][1]
+    return over if over or shared > limit else None  # also where nobody is left that could be killed for it
 
 
 def _parents() -> Iterator[tuple[int, int]]:
