@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from sqlite3 import Connection
 from typing import TYPE_CHECKING
@@ -66,14 +66,22 @@ class Running:
     killed: bool = False
 
     def snapshot(self) -> ExecutionRow:
-        """The execution as it stands."""
-        if self.row.status is not ExecutionStatus.COMPLETED:
-            if self.turn is not None:
-                self.row.status = self.turn.status
-                self.row.data.details.notes = [*self.request.notes, *self.turn.notes]
-            self.row.data.stdout = self.stdout.kept()
-            self.row.data.stderr = self.stderr.kept()
-        return self.row
+        """The execution as it stands: what is read of its output later is what there was now."""
+        row, data = self.row, self.row.data
+        if row.status is ExecutionStatus.COMPLETED:
+            return row
+        turn = self.turn
+        notes = data.details.notes if turn is None else [*self.request.notes, *turn.notes]
+        return replace(
+            row,
+            status=row.status if turn is None else turn.status,
+            data=replace(
+                data,
+                details=replace(data.details, notes=[*notes]),
+                stdout=self.stdout.kept(),
+                stderr=self.stderr.kept(),
+            ),
+        )
 
     async def keep_shown(self) -> None:
         """Sees that what readers have been given so far can still be read when this server is killed."""
