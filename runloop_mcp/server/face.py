@@ -43,6 +43,7 @@ from runloop_mcp.server.resources import Contents, Resources
 from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tools.catalogue import TOOLS
 from runloop_mcp.server.tools.scenarios import START_RUN
+from runloop_mcp.server.visible import visible_to
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
     def __init__(self, backend: Backend, principal: Principal) -> None:
+        backend = visible_to(principal, backend)
         self._backend = backend
         self._principal = principal
         self._tools = {tool.name: tool for tool in TOOLS}
