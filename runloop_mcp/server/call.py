@@ -15,6 +15,15 @@ from runloop_mcp.server.printable import sendable
 if TYPE_CHECKING:
     from runloop_mcp.server.targets import Target
 
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image for the caller to look at."""
+
+    data: bytes
+    mime_type: str
+
+
 TOOL_USE_ID = "claudecode/toolUseId"
 """The `_meta` key by which a client names one use of a tool, the same when it sends the call again."""
 
@@ -49,3 +58,5 @@ class Reply:
 
     text: str
     structured: BaseModel | None = None
+    image: Image | None = None
+    """What clients that show images show beside the text."""

@@ -3,6 +3,7 @@
 Kept apart from `app` so that `initialize` is answered before any of this is imported.
 """
 
+import base64
 import difflib
 import logging
 from collections.abc import Mapping
@@ -16,7 +17,9 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolResult,
     Completion,
+    ContentBlock,
     GetPromptResult,
+    ImageContent,
     Prompt,
     Resource,
     ResourceTemplate,
@@ -203,7 +206,11 @@ def _result(reply: Reply) -> CallToolResult:
     structured = None
     if reply.structured is not None:
         structured = sendable_json(reply.structured.model_dump(mode="json", exclude_defaults=True))
+    content: list[ContentBlock] = [TextContent(type="text", text=sendable(reply.text))]
+    if reply.image is not None:
+        data = base64.b64encode(reply.image.data).decode()
+        content.append(ImageContent(type="image", data=data, mime_type=reply.image.mime_type))
     return CallToolResult(
-        content=[TextContent(type="text", text=sendable(reply.text))],
+        content=content,
         structured_content=structured,
     )
