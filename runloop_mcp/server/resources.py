@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+import anyio
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp_types import Resource, ResourceTemplate
 from pydantic import BaseModel
@@ -25,6 +26,8 @@ from runloop_mcp.api.models.scoring import Disclosure
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.printable import printable
+from runloop_mcp.server.rendering.binary import looks_binary
+from runloop_mcp.server.rendering.execution import binary_text
 from runloop_mcp.server.rendering.quantities import amount
 from runloop_mcp.server.rendering.run import run_text
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_line, scenario_text
@@ -197,12 +200,14 @@ class Resources:
             part = await self._backend.devboxes.read_output(
                 run.devbox_id, names["execution_id"], stream, offset=offset, limit=min(_CHUNK, _WHOLE_OUTPUT - offset)
             )
+            if not offset and looks_binary(part.text):
+                return binary_text(part, stream)
             parts.append(part.text)
             ended = part.next_offset <= offset or part.next_offset >= part.total_bytes
             offset = part.next_offset
             if ended or offset >= _WHOLE_OUTPUT:
                 break
-        text = printable("".join(parts))
+        text = await anyio.to_thread.run_sync(printable, "".join(parts))
         if offset < part.total_bytes:
             text += (
                 f"\n[… {amount(part.total_bytes - offset, 'more byte')}: get_execution(run_id, execution_id, "
