@@ -45,6 +45,7 @@ from runloop_mcp.server.tasks.deferral import DEFERRAL
 from runloop_mcp.server.tasks.desk import TaskDesk
 from runloop_mcp.server.tools.catalogue import TOOLS
 from runloop_mcp.server.tools.scenarios import START_RUN
+from runloop_mcp.server.visible import visible_to
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
     def __init__(self, backend: Backend, principal: Principal) -> None:
+        backend = visible_to(principal, backend)
         self._backend = backend
         self._principal = principal
         self._tools = {tool.name: tool for tool in TOOLS}
