@@ -39,6 +39,8 @@ from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.subscriptions import Subscriptions
+from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
+from runloop_mcp.server.tasks.extension import Tasks
 from runloop_mcp.server.tracing import WhenCollected
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class RunloopServer(MCPServer[Any]):
         extensions: Sequence[Extension],
         log_level: LogLevel,
         silence_seconds: float,
+        defer_seconds: float,
     ) -> None:
         super().__init__(
             name="runloop",
@@ -66,7 +69,7 @@ class RunloopServer(MCPServer[Any]):
             description="Coding scenarios in isolated devboxes, from start to score",
             instructions=instructions_for(principal),
             version=__version__,
-            extensions=extensions,
+            extensions=[Tasks(lambda: self._face, defer_seconds), *extensions],
             log_level=log_level,
             lifespan=self._serving,
         )
@@ -224,6 +227,7 @@ def build_server(
     extensions: Sequence[Extension] = (),
     log_level: LogLevel = "WARNING",
     silence_seconds: float = SILENCE_SECONDS,
+    defer_seconds: float = DEFER_SECONDS,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
@@ -234,5 +238,6 @@ def build_server(
         extensions: Extensions of the protocol, with their own tools.
         log_level: From which level on messages go to standard error, where logging is not set up yet.
         silence_seconds: How long a call is silent before its caller is told that it is still at work.
+        defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
     """
-    return RunloopServer(backend, principal, extensions, log_level, silence_seconds)
+    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, defer_seconds)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+import anyio
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp_types import Resource, ResourceTemplate
 from pydantic import BaseModel
@@ -23,8 +24,10 @@ from runloop_mcp.api.models.devbox import OutputStream
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.api.models.scoring import Disclosure
 from runloop_mcp.api.trace import EventKind
-from runloop_mcp.server.handles import find_run, find_scenario, visible_scenarios
+from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.printable import printable
+from runloop_mcp.server.rendering.binary import looks_binary
+from runloop_mcp.server.rendering.execution import binary_text
 from runloop_mcp.server.rendering.quantities import amount
 from runloop_mcp.server.rendering.run import run_text
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_line, scenario_text
@@ -84,7 +87,7 @@ class Resources:
 
     async def listed(self) -> list[Resource]:
         """The list of scenarios, and the problem statement of each of the newest."""
-        page = await visible_scenarios(self._backend, self._principal, ScenarioListParams(limit=_LISTED))
+        page = await self._backend.scenarios.list(ScenarioListParams(limit=_LISTED))
         return [_SCENARIOS] + [
             Resource(
                 uri=f"runloop://scenarios/{scenario.id}/problem",
@@ -139,7 +142,7 @@ class Resources:
         raise InvalidRequest("This resource can't be subscribed to.", hint=f"These can: {forms}.")
 
     async def _scenarios(self) -> str:
-        page = await visible_scenarios(self._backend, self._principal, ScenarioListParams(limit=_ALL))
+        page = await self._backend.scenarios.list(ScenarioListParams(limit=_ALL))
         lines = [scenario_line(scenario_for_solver(scenario)) for scenario in page.items]
         return _json(ScenarioList(scenarios=lines, total=page.total_count))
 
@@ -197,12 +200,14 @@ class Resources:
             part = await self._backend.devboxes.read_output(
                 run.devbox_id, names["execution_id"], stream, offset=offset, limit=min(_CHUNK, _WHOLE_OUTPUT - offset)
             )
+            if not offset and looks_binary(part.text):
+                return binary_text(part, stream)
             parts.append(part.text)
             ended = part.next_offset <= offset or part.next_offset >= part.total_bytes
             offset = part.next_offset
             if ended or offset >= _WHOLE_OUTPUT:
                 break
-        text = printable("".join(parts))
+        text = await anyio.to_thread.run_sync(printable, "".join(parts))
         if offset < part.total_bytes:
             text += (
                 f"\n[… {amount(part.total_bytes - offset, 'more byte')}: get_execution(run_id, execution_id, "
