@@ -1,4 +1,4 @@
-"""Fixture tools that ask the client for something: by a request of their own, as before 2026, or by what they return."""
+"""Fixture tools that ask the client: by a request of their own, as before 2026, or by what they return."""
 
 import json
 import warnings
