@@ -3,6 +3,7 @@
 A server must answer `initialize` about as fast as one without tools; what it can do depends on none of them.
 """
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -38,6 +39,7 @@ from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.subscriptions import Subscriptions
 from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
 from runloop_mcp.server.tasks.extension import Tasks
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from runloop_mcp.server.face import Face
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+_FACES = 1000
+"""Principals whose faces are kept: over HTTP there can be one for each run."""
 _Context = ServerRequestContext[Subscriptions, Any]
 
 
@@ -62,6 +66,7 @@ class RunloopServer(MCPServer[Any]):
         log_level: LogLevel,
         silence_seconds: float,
         defer_seconds: float,
+        minting: Minting | None,
     ) -> None:
         super().__init__(
             name="runloop",
@@ -75,7 +80,8 @@ class RunloopServer(MCPServer[Any]):
         )
         self._backend = backend
         self._principal = principal
-        self._faces: dict[Principal, Face] = {}
+        self._minting = minting
+        self._faces: OrderedDict[Principal, Face] = OrderedDict()
         self._heartbeat = Heartbeat(silence_seconds)
         self._leave_out_idle_spans()
         self._serve_subscriptions()
@@ -141,7 +147,9 @@ class RunloopServer(MCPServer[Any]):
         if face is None:
             from runloop_mcp.server.face import Face  # noqa: PLC0415 (see the docstring of this module)
 
-            face = self._faces[principal] = Face(self._backend, principal)
+            face = self._faces[principal] = Face(self._backend, principal, self._minting)
+            if len(self._faces) > _FACES:
+                self._faces.popitem(last=False)
         return face
 
     async def list_tools(self) -> list[Tool]:
@@ -228,6 +236,7 @@ def build_server(
     log_level: LogLevel = "WARNING",
     silence_seconds: float = SILENCE_SECONDS,
     defer_seconds: float = DEFER_SECONDS,
+    minting: Minting | None = None,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
@@ -239,5 +248,6 @@ def build_server(
         log_level: From which level on messages go to standard error, where logging is not set up yet.
         silence_seconds: How long a call is silent before its caller is told that it is still at work.
         defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
+        minting: Makes tokens for the solvers of runs that operators start; None where nobody can use one.
     """
-    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, defer_seconds)
+    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, defer_seconds, minting)

@@ -10,6 +10,7 @@ from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.trace import ToolCall
 from runloop_mcp.server.heartbeat import Report
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Call:
     """The devboxes of runs, as callers named them, that calls of this server have worked on."""
     deferral: "Deferral | None" = None
     """Where to leave the task that the call becomes, for callers that take one."""
+
+    minting: Minting | None = None
+    """Makes tokens for solvers, where the caller may have them made."""
 
     def idempotency_key(self, given: str | None) -> str | None:
         """The key that makes a repeated call happen once: the caller's, else the client's own for this call.

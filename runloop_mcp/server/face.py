@@ -5,7 +5,7 @@ Kept apart from `app` so that `initialize` is answered before any of this is imp
 
 import difflib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import anyio
@@ -23,7 +23,7 @@ from mcp_types import (
 )
 from mcp_types import Tool as ListedTool
 
-from runloop_mcp.api.access import Principal
+from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.errors import ApiError, InvalidState
@@ -35,6 +35,7 @@ from runloop_mcp.server.completions import Typing, complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.heartbeat import Report
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
 from runloop_mcp.server.prompts import SOLVE_SCENARIO, solve_scenario
 from runloop_mcp.server.recording import CallRecorder
@@ -45,6 +46,7 @@ from runloop_mcp.server.tasks.deferral import DEFERRAL
 from runloop_mcp.server.tasks.desk import TaskDesk
 from runloop_mcp.server.tools.catalogue import TOOLS
 from runloop_mcp.server.tools.scenarios import START_RUN
+from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.visible import visible_to
 
 _log = logging.getLogger(__name__)
@@ -53,11 +55,12 @@ _log = logging.getLogger(__name__)
 class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
-    def __init__(self, backend: Backend, principal: Principal) -> None:
+    def __init__(self, backend: Backend, principal: Principal, minting: Minting | None = None) -> None:
         backend = visible_to(principal, backend)
         self._backend = backend
         self._principal = principal
-        self._tools = {tool.name: tool for tool in TOOLS}
+        self._minting = minting if principal.role is Role.OPERATOR and principal.run_id is None else None
+        self._tools = {tool.name: tool for tool in self._usable()}
         self._resources = Resources(backend, principal)
         self._targets: dict[str, Target] = {}
         self._recorder = CallRecorder(backend, principal)
@@ -65,15 +68,33 @@ class Face:
         """Calls that became tasks."""
 
     def tools(self) -> list[ListedTool]:
-        """All tools that this principal can use, in their stable order: one bound to a run starts none."""
-        return [tool.listed() for tool in TOOLS if tool is not START_RUN or self._principal.run_id is None]
+        """All tools that this principal can use, in their stable order."""
+        return [tool.listed() for tool in self._tools.values()]
+
+    def _usable(self) -> Iterator[Tool[Any]]:
+        """The tools of the principal: one bound to a run starts none, and may have no more than some."""
+        for tool in TOOLS:
+            if tool is START_RUN and self._principal.run_id is not None:
+                continue
+            if self._principal.tools is not None and tool.name not in self._principal.tools:
+                continue
+            if tool is START_RUN and self._minting is not None:
+                from runloop_mcp.server.tools.starts_for_solvers import START_RUN_FOR_SOLVER  # noqa: PLC0415
+
+                yield START_RUN_FOR_SOLVER
+                continue
+            yield tool
 
     def has_tool(self, name: str) -> bool:
         """Whether there is a tool with this name."""
         return name in self._tools
 
     def unknown_tool(self, name: str, others: list[str]) -> ToolError:
-        """What a caller reads who names a tool that is not there."""
+        """What a caller reads who names a tool that is not there, or not for it."""
+        if name == START_RUN.name and self._principal.run_id is not None:
+            return ToolError(
+                f"You are bound to the run {self._principal.run_id} and can't start another. Go on with get_run."
+            )
         names = [*self._tools, *others]
         near = difflib.get_close_matches(name, names, n=1)
         return ToolError(
@@ -92,7 +113,7 @@ class Face:
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
         record = self._recorder.begin(name, arguments)
-        call = Call(self._backend, self._principal, meta, report, record, self._targets, DEFERRAL.get())
+        call = Call(self._backend, self._principal, meta, report, record, self._targets, DEFERRAL.get(), self._minting)
         named = arguments.get("run_id")
         try:
             result = tool_result(await self._carry_out(call, arguments))

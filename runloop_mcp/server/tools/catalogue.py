@@ -21,3 +21,6 @@ TOOLS: Final[tuple[Tool[Any], ...]] = (
     runs.COMPLETE_RUN,
     runs.CANCEL_RUN,
 )
+
+SOLVERS_TOOLS: Final = tuple(tool.name for tool in TOOLS if tool is not scenarios.START_RUN)
+"""What a solver that is bound to a run has, by name."""
