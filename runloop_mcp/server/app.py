@@ -35,6 +35,7 @@ from pydantic import AnyUrl
 
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.server.asking import ANSWER_SECONDS, InputNeeded, Person
 from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
@@ -62,6 +63,7 @@ class RunloopServer(MCPServer[Any]):
         log_level: LogLevel,
         silence_seconds: float,
         defer_seconds: float,
+        answer_seconds: float,
     ) -> None:
         super().__init__(
             name="runloop",
@@ -77,6 +79,7 @@ class RunloopServer(MCPServer[Any]):
         self._principal = principal
         self._faces: dict[Principal, Face] = {}
         self._heartbeat = Heartbeat(silence_seconds)
+        self._answer_seconds = answer_seconds
         self._leave_out_idle_spans()
         self._serve_subscriptions()
         self.completion()(self._complete)  # type: ignore[no-untyped-call]  # the SDK's decorator has no types
@@ -160,7 +163,10 @@ class RunloopServer(MCPServer[Any]):
             meta = context.request_context.meta if context else None
             beat = self._heartbeat.begin(name, context.report_progress if context else _unheard)
             try:
-                return await self._face.call_tool(name, arguments, meta=dict(meta or {}), report=beat)
+                person = Person(context, self._answer_seconds) if context else None
+                return await self._face.call_tool(name, arguments, meta=dict(meta or {}), report=beat, person=person)
+            except InputNeeded as question:
+                return question.result
             finally:
                 self._heartbeat.end(beat)
         others = [tool.name for tool in await super().list_tools()]
@@ -223,6 +229,7 @@ def build_server(
     log_level: LogLevel = "WARNING",
     silence_seconds: float = SILENCE_SECONDS,
     defer_seconds: float = DEFER_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
@@ -234,5 +241,6 @@ def build_server(
         log_level: From which level on messages go to standard error, where logging is not set up yet.
         silence_seconds: How long a call is silent before its caller is told that it is still at work.
         defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
+        answer_seconds: How long a call of the handshake era waits for the answer to a question.
     """
-    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, defer_seconds)
+    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, defer_seconds, answer_seconds)
