@@ -5,7 +5,7 @@ A server must answer `initialize` about as fast as one without tools; what it ca
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import anyio
 from mcp.server._otel import OpenTelemetryMiddleware  # the SDK has no public way to know it by
@@ -19,6 +19,8 @@ from mcp_types import (
     EmptyResult,
     GetPromptResult,
     InputRequiredResult,
+    ListToolsResult,
+    PaginatedRequestParams,
     Prompt,
     RequestParams,
     Resource,
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
     from runloop_mcp.server.face import Face
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+_OWN_PAGES: Final = "ui://runloop/"
+_APPS: Final = "io.modelcontextprotocol/ui"
+"""The extension by which hosts show pages of servers. Named here, since its module is not needed at the start."""
 _Context = ServerRequestContext[Subscriptions, Any]
 
 
@@ -76,6 +81,7 @@ class RunloopServer(MCPServer[Any]):
         self._heartbeat = Heartbeat(silence_seconds)
         self._leave_out_idle_spans()
         self._serve_subscriptions()
+        self._serve_apps()
         self.completion()(self._complete)  # type: ignore[no-untyped-call]  # the SDK's decorator has no types
 
     def _leave_out_idle_spans(self) -> None:
@@ -130,6 +136,21 @@ class RunloopServer(MCPServer[Any]):
         server.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
         server.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
 
+    def _serve_apps(self) -> None:
+        """The score card as a page: the list of tools names it to clients that say that they show pages."""
+        server = self._lowlevel_server
+
+        async def list_tools(context: _Context, _: PaginatedRequestParams) -> ListToolsResult:
+            from mcp.server.apps import client_supports_apps  # noqa: PLC0415 (see the docstring of this module)
+
+            from runloop_mcp.server.score_card.page import linked  # noqa: PLC0415
+
+            tools = await self.list_tools()
+            return ListToolsResult(tools=linked(tools) if client_supports_apps(context) else tools)
+
+        server.extensions.setdefault(_APPS, {})
+        server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
+
     @property
     def _face(self) -> "Face":
         """The face for whoever calls: over HTTP the principal of the request, else the one that the server is for."""
@@ -176,15 +197,15 @@ class RunloopServer(MCPServer[Any]):
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        """Reads a resource of ours, which are all under `runloop://`, or of an extension.
+        """Reads a resource of ours, which are all under `runloop://` and `ui://runloop/`, or of an extension.
 
         Raises:
             ResourceError: An expected failure, in words for the caller.
         """
-        if not str(uri).startswith("runloop://"):
+        if not str(uri).startswith(("runloop://", _OWN_PAGES)):
             return await super().read_resource(uri, context)
         contents = await self._face.read_resource(str(uri))
-        return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type)]
+        return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type, meta=contents.meta)]
 
     async def list_prompts(self) -> list[Prompt]:
         """Our prompts."""

@@ -7,6 +7,7 @@ import base64
 import difflib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -164,7 +165,7 @@ class Face:
             raise
         except Exception as error:
             raise UnexpectedResourceError("Reading this resource failed by a defect of the server.") from error
-        return Contents(sendable(contents.text), contents.mime_type)
+        return replace(contents, text=sendable(contents.text))
 
     def prompts(self) -> list[Prompt]:
         """All prompts."""

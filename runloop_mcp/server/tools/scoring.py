@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
 from runloop_mcp.server.arguments import Arguments, IdempotencyKey, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_run
-from runloop_mcp.server.rendering.score import score_card, score_card_text
+from runloop_mcp.server.rendering.score import score_card_text
 from runloop_mcp.server.results import ScoreCard
+from runloop_mcp.server.score_cards import score_card_of
 from runloop_mcp.server.tools.runs import scored
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import REPORT_EVERY, Patience
@@ -44,17 +44,17 @@ async def score_run(call: Call, arguments: ScoreRun) -> Reply:
     if run.state == RunState.SCORING:
         await call.report(round(patience.spent, 1), patience.total, "Scoring")
         run = await scored(call, run, patience)
-    return _card(run)
+    return await _card(call, run)
 
 
 async def get_score(call: Call, arguments: GetScore) -> Reply:
     """The score of a run, once it is there or the wait is over."""
     run = await find_run(call.backend, call.principal, arguments.run_id)
-    return _card(await scored(call, run, Patience(arguments.wait_seconds)))
+    return await _card(call, await scored(call, run, Patience(arguments.wait_seconds)))
 
 
-def _card(run: ScenarioRunView) -> Reply:
-    card = score_card(run_for_solver(run))
+async def _card(call: Call, run: ScenarioRunView) -> Reply:
+    card = await score_card_of(call.backend, run)
     return Reply(score_card_text(card), card)
 
 
