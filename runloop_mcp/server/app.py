@@ -41,6 +41,8 @@ from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.subscriptions import Subscriptions
+from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
+from runloop_mcp.server.tasks.extension import Tasks
 from runloop_mcp.server.tracing import WhenCollected
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ class RunloopServer(MCPServer[Any]):
         extensions: Sequence[Extension],
         log_level: LogLevel,
         silence_seconds: float,
+        defer_seconds: float,
     ) -> None:
         super().__init__(
             name="runloop",
@@ -71,7 +74,7 @@ class RunloopServer(MCPServer[Any]):
             description="Coding scenarios in isolated devboxes, from start to score",
             instructions=instructions_for(principal),
             version=__version__,
-            extensions=extensions,
+            extensions=[Tasks(lambda: self._face, defer_seconds), *extensions],
             log_level=log_level,
             lifespan=self._serving,
         )
@@ -95,7 +98,7 @@ class RunloopServer(MCPServer[Any]):
         """What runs beside the calls, for as long as clients are served."""
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            subscriptions = Subscriptions(tasks, self._subscriptions, lambda: self._face, self._backend)
+            subscriptions = Subscriptions(tasks, self._subscriptions, lambda: self._face, self._backend, self._is_added)
             tasks.start_soon(self._heartbeat.run, tasks)
             try:
                 yield subscriptions
@@ -207,19 +210,24 @@ class RunloopServer(MCPServer[Any]):
         contents = await self._face.read_resource(str(uri))
         return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type, meta=contents.meta)]
 
+    def _is_added(self, uri: str) -> bool:
+        """Whether a resource is none of ours, but was added to the server under this very URI."""
+        return any(str(each.uri) == uri for each in self._resource_manager.list_resources())
+
     async def list_prompts(self) -> list[Prompt]:
-        """Our prompts."""
-        return self._face.prompts()
+        """Our prompts, then those that were added."""
+        return [*self._face.prompts(), *await super().list_prompts()]
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        """One of our prompts, filled in.
+        """One of our prompts, or of those that were added, filled in.
 
         Raises:
             MCPError: There is none of this name, or its scenario is not there.
         """
-        del context  # nothing in our prompts depends on the request
+        if self._prompt_manager.get_prompt(name) is not None:
+            return await super().get_prompt(name, arguments, context)
         return await self._face.get_prompt(name, arguments)
 
     async def _complete(self, reference: Any, argument: Any, context: Any) -> Any:
@@ -240,6 +248,7 @@ def build_server(
     extensions: Sequence[Extension] = (),
     log_level: LogLevel = "WARNING",
     silence_seconds: float = SILENCE_SECONDS,
+    defer_seconds: float = DEFER_SECONDS,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
@@ -250,5 +259,6 @@ def build_server(
         extensions: Extensions of the protocol, with their own tools.
         log_level: From which level on messages go to standard error, where logging is not set up yet.
         silence_seconds: How long a call is silent before its caller is told that it is still at work.
+        defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
     """
-    return RunloopServer(backend, principal, extensions, log_level, silence_seconds)
+    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, defer_seconds)

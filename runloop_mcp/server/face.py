@@ -3,7 +3,6 @@
 Kept apart from `app` so that `initialize` is answered before any of this is imported.
 """
 
-import base64
 import difflib
 import logging
 from collections.abc import Mapping
@@ -18,13 +17,10 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolResult,
     Completion,
-    ContentBlock,
     GetPromptResult,
-    ImageContent,
     Prompt,
     Resource,
     ResourceTemplate,
-    TextContent,
 )
 from mcp_types import Tool as ListedTool
 
@@ -33,20 +29,24 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.errors import ApiError, InvalidState
 from runloop_mcp.api.trace import EventKind
+from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.arguments import parse
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.completions import Typing, complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.heartbeat import Report
-from runloop_mcp.server.printable import sendable, sendable_json
+from runloop_mcp.server.printable import sendable
 from runloop_mcp.server.prompts import SOLVE_SCENARIO, solve_scenario
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
 from runloop_mcp.server.targets import Target
+from runloop_mcp.server.tasks.deferral import DEFERRAL
+from runloop_mcp.server.tasks.desk import TaskDesk
 from runloop_mcp.server.tools.catalogue import TOOLS
 from runloop_mcp.server.tools.scenarios import START_RUN
+from runloop_mcp.server.visible import visible_to
 
 _log = logging.getLogger(__name__)
 
@@ -55,12 +55,15 @@ class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
     def __init__(self, backend: Backend, principal: Principal) -> None:
+        backend = visible_to(principal, backend)
         self._backend = backend
         self._principal = principal
         self._tools = {tool.name: tool for tool in TOOLS}
         self._resources = Resources(backend, principal)
         self._targets: dict[str, Target] = {}
         self._recorder = CallRecorder(backend, principal)
+        self.tasks = TaskDesk(backend, principal, self._recorder)
+        """Calls that became tasks."""
 
     def tools(self) -> list[ListedTool]:
         """All tools that this principal can use, in their stable order: one bound to a run starts none."""
@@ -90,10 +93,10 @@ class Face:
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
         record = self._recorder.begin(name, arguments)
-        call = Call(self._backend, self._principal, meta, report, record, self._targets)
+        call = Call(self._backend, self._principal, meta, report, record, self._targets, DEFERRAL.get())
         named = arguments.get("run_id")
         try:
-            result = _result(await self._carry_out(call, arguments))
+            result = tool_result(await self._carry_out(call, arguments))
         except (ToolError, MCPError) as error:
             await self._recorder.end(record, named, str(error))
             raise
@@ -201,17 +204,3 @@ class Face:
         except ApiError as error:
             _log.info("No completion of %s: %s", argument, error)
             return Completion(values=[])
-
-
-def _result(reply: Reply) -> CallToolResult:
-    structured = None
-    if reply.structured is not None:
-        structured = sendable_json(reply.structured.model_dump(mode="json", exclude_defaults=True))
-    content: list[ContentBlock] = [TextContent(type="text", text=sendable(reply.text))]
-    if reply.image is not None:
-        data = base64.b64encode(reply.image.data).decode()
-        content.append(ImageContent(type="image", data=data, mime_type=reply.image.mime_type))
-    return CallToolResult(
-        content=content,
-        structured_content=structured,
-    )

@@ -3,6 +3,7 @@
 import logging
 from typing import Final
 
+from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.errors import ApiError
@@ -29,7 +30,9 @@ async def _earlier_attempts(backend: Backend, run: ScenarioRunView) -> list[Scen
     if own is None or own.attempt <= 1 or run.scoring_contract_result is None:
         return []
     try:
-        page = await backend.runs.list(RunListParams(scenario_id=run.scenario_id, limit=_SEARCHED))
+        page = await backend.runs.list(
+            RunListParams(scenario_id=run.scenario_id, limit=_SEARCHED), principal=Principal(own.principal)
+        )
     except ApiError as error:
         _log.info("The attempts before run %s can't be listed, and its score is shown without: %s", run.id, error)
         return []
