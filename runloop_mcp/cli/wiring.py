@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -172,6 +173,42 @@ async def _refuse_without_keys(keyring: "Keyring") -> None:
         )
 
 
+def _refuse_open_proxy(settings: "Settings") -> None:
+    """Refuses to let others than this machine in through a proxy without a key.
+
+    Raises:
+        InvalidRequest: A proxy in front of the server would do that.
+    """
+    from runloop_mcp.server.transports.exposure import is_loopback
+
+    host = urlsplit(settings.public_url or "").hostname
+    if settings.trusted_proxies or (host is not None and not is_loopback(host)):
+        raise InvalidRequest(
+            "Refused to serve without authentication behind a proxy: everyone who can reach the proxy could run"
+            " commands here.",
+            hint="Leave --no-auth out, and make a key with: runloop-mcp keys create NAME. Or leave --public-url and"
+            " --trusted-proxy out.",
+        )
+
+
+async def _check(backend: Backend) -> None:
+    """Looks whether the backend answers and devboxes can be made.
+
+    Raises:
+        ApiError: It is not so.
+    """
+    from runloop_mcp.api.models.run import RunListParams
+    from runloop_mcp.engine.backend import EmbeddedEngine
+
+    await backend.runs.list(RunListParams(limit=1))
+    if not isinstance(backend, EmbeddedEngine):
+        return
+    capability = await backend.capability()
+    missing = next((finding for finding in capability.findings if finding.required and not finding.ok), None)
+    if missing is not None:
+        raise Unavailable(f"Devboxes can't run here: {missing.name}: {missing.detail}", hint=missing.remedy)
+
+
 def bound_to(run_id: str) -> Principal:
     """A solver that is bound to one run."""
     return Principal(f"run:{run_id}", Role.SOLVER, run_id)
@@ -258,6 +295,8 @@ async def serve_over_http(
     from runloop_mcp.server.transports.signals import stop_on_signals
 
     check_exposure(settings.host, authenticated=not no_auth)
+    if no_auth:
+        _refuse_open_proxy(settings)
     with stop_on_signals() as stop:
         keyring = await keyring_of(settings)
         if not no_auth:
@@ -273,6 +312,10 @@ async def serve_over_http(
                 lifespans=() if sse_only else (rest.running,),
                 access=None if no_auth else keyring,
                 allowed_hosts=allowed_hosts(settings),
+                trusted_proxies=settings.trusted_proxies,
+                prefix=urlsplit(settings.public_url or "").path,
+                check=partial(_check, backend),
+                drain_seconds=settings.drain_seconds,
                 ready=ready,
                 stop=stop,
             )

@@ -40,6 +40,8 @@ from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.subscriptions import Subscriptions
 from runloop_mcp.server.surface import CORE, Surface
+from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
+from runloop_mcp.server.tasks.extension import Tasks
 from runloop_mcp.server.tracing import WhenCollected
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class RunloopServer(MCPServer[Any]):
         log_level: LogLevel,
         silence_seconds: float,
         surface: Surface,
+        defer_seconds: float,
     ) -> None:
         super().__init__(
             name="runloop",
@@ -68,7 +71,7 @@ class RunloopServer(MCPServer[Any]):
             description="Coding scenarios in isolated devboxes, from start to score",
             instructions=instructions_for(principal, surface),
             version=__version__,
-            extensions=extensions,
+            extensions=[Tasks(lambda: self._face, defer_seconds), *extensions],
             log_level=log_level,
             lifespan=self._serving,
         )
@@ -223,6 +226,7 @@ def build_server(
     log_level: LogLevel = "WARNING",
     silence_seconds: float = SILENCE_SECONDS,
     surface: Surface = CORE,
+    defer_seconds: float = DEFER_SECONDS,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
@@ -235,5 +239,6 @@ def build_server(
         log_level: From which level on messages go to standard error, where logging is not set up yet.
         silence_seconds: How long a call is silent before its caller is told that it is still at work.
         surface: The tools that it offers.
+        defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
     """
-    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, surface)
+    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, surface, defer_seconds)

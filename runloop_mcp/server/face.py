@@ -3,7 +3,6 @@
 Kept apart from `app` so that `initialize` is answered before any of this is imported.
 """
 
-import base64
 import difflib
 import logging
 from collections.abc import Mapping
@@ -17,13 +16,10 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolResult,
     Completion,
-    ContentBlock,
     GetPromptResult,
-    ImageContent,
     Prompt,
     Resource,
     ResourceTemplate,
-    TextContent,
 )
 from mcp_types import Tool as ListedTool
 
@@ -32,19 +28,22 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.errors import ApiError, InvalidState
 from runloop_mcp.api.trace import EventKind
+from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.arguments import parse
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.completions import Typing, complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.heartbeat import Report
-from runloop_mcp.server.printable import sendable, sendable_json
+from runloop_mcp.server.printable import sendable
 from runloop_mcp.server.prompts import SOLVE_SCENARIO, solve_scenario
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
 from runloop_mcp.server.surface import ALIASES, CORE, TOOLSETS, Surface, all_tools, is_operators
 from runloop_mcp.server.targets import Target
+from runloop_mcp.server.tasks.deferral import DEFERRAL
+from runloop_mcp.server.tasks.desk import TaskDesk
 from runloop_mcp.server.tools.catalogue import tools_called
 
 _log = logging.getLogger(__name__)
@@ -62,6 +61,8 @@ class Face:
         self._resources = Resources(backend, principal)
         self._targets: dict[str, Target] = {}
         self._recorder = CallRecorder(backend, principal)
+        self.tasks = TaskDesk(backend, principal, self._recorder)
+        """Calls that became tasks."""
 
     def tools(self) -> list[ListedTool]:
         """All tools that are offered to this principal, in their stable order."""
@@ -96,10 +97,10 @@ class Face:
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
         record = self._recorder.begin(name, arguments)
-        call = Call(self._backend, self._principal, meta, report, record, self._targets)
+        call = Call(self._backend, self._principal, meta, report, record, self._targets, DEFERRAL.get())
         named = arguments.get("run_id")
         try:
-            result = _result(await self._carry_out(call, arguments))
+            result = tool_result(await self._carry_out(call, arguments))
         except (ToolError, MCPError) as error:
             await self._recorder.end(record, named, str(error))
             raise
@@ -220,17 +221,3 @@ def _whose(principal: Principal) -> str:
     if principal.run_id is not None:
         return f"You are bound to the run {principal.run_id}. Go on with get_run."
     return "It is for operators."
-
-
-def _result(reply: Reply) -> CallToolResult:
-    structured = None
-    if reply.structured is not None:
-        structured = sendable_json(reply.structured.model_dump(mode="json", exclude_defaults=True))
-    content: list[ContentBlock] = [TextContent(type="text", text=sendable(reply.text))]
-    if reply.image is not None:
-        data = base64.b64encode(reply.image.data).decode()
-        content.append(ImageContent(type="image", data=data, mime_type=reply.image.mime_type))
-    return CallToolResult(
-        content=content,
-        structured_content=structured,
-    )

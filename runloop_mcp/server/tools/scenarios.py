@@ -17,7 +17,8 @@ from runloop_mcp.server.rendering.quantities import budget_line
 from runloop_mcp.server.rendering.run import devbox_line, note_lines
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_list, scenario_list_text, scenario_text
 from runloop_mcp.server.results import ScenarioList
-from runloop_mcp.server.targets import devbox_ready
+from runloop_mcp.server.targets import SETTLED, devbox_ready
+from runloop_mcp.server.tasks.handle import TaskHandle, TaskKind
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import LONGEST_WAIT, Patience
 
@@ -96,11 +97,23 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
     call.record.run_id = run.id
     queued = run.x_runloop_mcp is not None and run.x_runloop_mcp.devbox_status == DevboxStatus.QUEUED
     # A turn in the queue comes in minutes rather than seconds: whoever starts is told at once where they stand.
-    devbox = await devbox_ready(call, run.devbox_id, Patience(0 if queued else LONGEST_WAIT))
-    run = run_for_solver(await find_run(call.backend, call.principal, run.id))
+    longest = LONGEST_WAIT if call.deferral is None else call.deferral.seconds
+    devbox = await devbox_ready(call, run.devbox_id, Patience(0 if queued else longest))
+    if call.deferral is not None and devbox.status not in SETTLED:
+        call.deferral.task = TaskHandle(TaskKind.START, run.id)
+    run = await find_run(call.backend, call.principal, run.id)
+    return started_reply(run_for_solver(run), devbox, scenario_for_solver(scenario))
+
+
+def started_reply(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> Reply:
+    """What a caller is told of a run that has started, as a solver may see it.
+
+    Raises:
+        ToolError: Its devbox could not be set up.
+    """
     if devbox.status == DevboxStatus.FAILURE:
         raise ToolError(_failure(run, devbox))
-    return Reply(_started(run, devbox, scenario_for_solver(scenario)))
+    return Reply(_started(run, devbox, scenario))
 
 
 def _started(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> str:
