@@ -45,6 +45,7 @@ from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tasks.deferral import DEFERRAL
 from runloop_mcp.server.tasks.desk import TaskDesk
 from runloop_mcp.server.tools.catalogue import tools_called
+from runloop_mcp.server.visible import visible_to
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
     def __init__(self, backend: Backend, principal: Principal, surface: Surface = CORE) -> None:
+        backend = visible_to(principal, backend)
         self._backend = backend
         self._principal = principal
         self._surface = surface
@@ -78,7 +80,7 @@ class Face:
         names = [*self._tools, *others]
         meant = ALIASES.get(name, name)
         if meant in all_tools():
-            off = self._surface.why_off(meant) if meant not in self._surface.tools else _whose(self._principal)
+            off = self._surface.why_off(meant) if meant not in self._surface.tools else _whose(self._principal, meant)
             return ToolError(f"{meant} is not offered here. {off} The tools: {', '.join(names)}.")
         near = difflib.get_close_matches(name, names, n=1)
         return ToolError(
@@ -212,12 +214,14 @@ class Face:
 
 def _is_for(principal: Principal, tool: str) -> bool:
     """Whether a tool can be of use to a principal: one bound to a run works on that alone, a solver sets no tasks."""
+    if principal.tools is not None and tool not in principal.tools:
+        return False
     if principal.run_id is not None:
         return tool in TOOLSETS["core"] and tool != "start_run"
     return principal.role is Role.OPERATOR or not is_operators(tool)
 
 
-def _whose(principal: Principal) -> str:
-    if principal.run_id is not None:
+def _whose(principal: Principal, tool: str) -> str:
+    if principal.run_id is not None and (principal.tools is None or tool in principal.tools):
         return f"You are bound to the run {principal.run_id}. Go on with get_run."
-    return "It is for operators."
+    return "It is for operators." if is_operators(tool) else "Your key or token does not allow it."

@@ -24,7 +24,7 @@ from runloop_mcp.api.models.devbox import OutputStream
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.api.models.scoring import Disclosure
 from runloop_mcp.api.trace import EventKind
-from runloop_mcp.server.handles import find_run, find_scenario, visible_scenarios
+from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.printable import printable
 from runloop_mcp.server.rendering.binary import looks_binary
 from runloop_mcp.server.rendering.execution import binary_text
@@ -87,7 +87,7 @@ class Resources:
 
     async def listed(self) -> list[Resource]:
         """The list of scenarios, and the problem statement of each of the newest."""
-        page = await visible_scenarios(self._backend, self._principal, ScenarioListParams(limit=_LISTED))
+        page = await self._backend.scenarios.list(ScenarioListParams(limit=_LISTED))
         return [_SCENARIOS] + [
             Resource(
                 uri=f"runloop://scenarios/{scenario.id}/problem",
@@ -142,7 +142,7 @@ class Resources:
         raise InvalidRequest("This resource can't be subscribed to.", hint=f"These can: {forms}.")
 
     async def _scenarios(self) -> str:
-        page = await visible_scenarios(self._backend, self._principal, ScenarioListParams(limit=_ALL))
+        page = await self._backend.scenarios.list(ScenarioListParams(limit=_ALL))
         lines = [scenario_line(scenario_for_solver(scenario)) for scenario in page.items]
         return _json(ScenarioList(scenarios=lines, total=page.total_count))
 

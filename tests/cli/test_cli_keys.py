@@ -60,7 +60,7 @@ def test_keys_are_made_listed_and_revoked(runloop: Command) -> None:
     table, listed = runloop("keys", "list").stdout, json.loads(runloop("keys", "list", "--json").stdout)
     assert "laptop" in table
     assert key not in table
-    assert listed[0].keys() == {"id", "name", "create_time_ms"}
+    assert listed[0].keys() == {"id", "name", "role", "create_time_ms"}
     assert listed[0]["id"] in table
     revoked = json.loads(runloop("keys", "revoke", "laptop", "--json").stdout)
     assert revoked["id"] == listed[0]["id"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import yaml
 from mcp.client import Client
 from mcp_types import TextContent
@@ -21,6 +22,10 @@ from runloop_mcp.server.surface import CORE, Surface
 
 ERAS = ("auto", "legacy")
 """The protocol's two eras, by the client's name for how it meets a server."""
+
+_PATIENCE_SECONDS = 15
+CANCELED = "echo $$ > pid; exec sleep 1000"
+"""A command that goes on until it is ended."""
 
 STORED_SECRET = "s3cr3t-value"  # noqa: S105 - the tests' own
 
@@ -74,6 +79,18 @@ class Tools:
         """The text of a resource."""
         (contents,) = (await self.client.read_resource(uri)).contents
         return str(getattr(contents, "text", ""))
+
+    async def cancel_command(self, run_id: str) -> None:
+        """Begins a command, cancels the call, and waits until the command's process is gone from the devbox."""
+        waiting = "until test -s pid; do sleep 0.02; done"
+        gone = "while kill -0 $(cat pid) 2>/dev/null; do sleep 0.02; done; rm pid; echo gone"
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: self.try_tool("exec_on_devbox", run_id=run_id, command=CANCELED))
+            await self.call("exec_on_devbox", run_id=run_id, command=waiting, timeout_seconds=_PATIENCE_SECONDS)
+            tasks.cancel_scope.cancel()
+        # A client that is canceled tells its server so and doesn't wait for it.
+        ended = await self.call("exec_on_devbox", run_id=run_id, command=gone, timeout_seconds=_PATIENCE_SECONDS)
+        assert "\ngone\n" in ended.text, ended.text
 
 
 class Agent(Tools):

@@ -1,17 +1,19 @@
 """Tools that find scenarios and start runs of them."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from runloop_mcp.api.disclosure import functions_for_solver, run_for_solver, scenario_for_solver
+from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
 from runloop_mcp.api.models.run import RunProfile, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.server.arguments import Arguments, Cursor, Limit, ScenarioId
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import find_run, find_scenario, visible_scenarios
+from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.quantities import budget_line
 from runloop_mcp.server.rendering.run import devbox_line, note_lines
@@ -68,7 +70,7 @@ async def list_scenarios(call: Call, arguments: ListScenarios) -> Reply:
     params = ScenarioListParams(
         search=arguments.query, tags=arguments.tags, starting_after=arguments.cursor, limit=arguments.limit
     )
-    page = await visible_scenarios(call.backend, call.principal, params)
+    page = await call.backend.scenarios.list(params)
     page = page.model_copy(update={"items": [scenario_for_solver(scenario) for scenario in page.items]})
     listed = scenario_list(page)
     return Reply(scenario_list_text(listed), listed)
@@ -87,6 +89,7 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
             f"You are bound to the run {call.principal.run_id} and can't start another. Go on with get_run."
         )
     scenario = await find_scenario(call.backend, call.principal, arguments.scenario_id)
+    _refuse_other_secrets(scenario, arguments.secrets or {})
     profile = RunProfile(env_vars=arguments.environment_variables, secrets=arguments.secrets)
     params = StartRunParams(
         scenario_id=scenario.id, run_name=arguments.run_name, metadata=arguments.metadata, run_profile=profile
@@ -114,6 +117,24 @@ def started_reply(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioVi
     if devbox.status == DevboxStatus.FAILURE:
         raise ToolError(_failure(run, devbox))
     return Reply(_started(run, devbox, scenario))
+
+
+def _refuse_other_secrets(scenario: ScenarioView, secrets: Mapping[str, str]) -> None:
+    """Refuses secrets that the scenario does not require: whoever works in a devbox can read what it is given.
+
+    Raises:
+        InvalidRequest: There is such a secret. Whether one of this name is stored is not told.
+    """
+    required = scenario.required_secret_names or []
+    if set(secrets.values()) <= set(required):
+        return
+    raise InvalidRequest(
+        f"`secrets` may name those that the scenario requires, which are: {', '.join(required)}."
+        if required
+        else "`secrets` names secrets, and the scenario requires none.",
+        hint="Other secrets are an operator's to give: in the scenario's required_secret_names, or in the runProfile of"
+        " a run that is started over the REST API.",
+    )
 
 
 def _started(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> str:
