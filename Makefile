@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[scorers]' --group dev
 	@touch $@
 
-$(SDKS): $(READY) scripts/sdk-environments $(wildcard tests/sdk/environments/*)
+$(SDKS): $(READY) scripts/sdk-environments $(wildcard tests/*/environments/*)
 	@scripts/sdk-environments $(BIN)/python
 	@touch $@
 

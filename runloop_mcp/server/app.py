@@ -95,7 +95,7 @@ class RunloopServer(MCPServer[Any]):
         """What runs beside the calls, for as long as clients are served."""
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            subscriptions = Subscriptions(tasks, self._subscriptions, lambda: self._face, self._backend)
+            subscriptions = Subscriptions(tasks, self._subscriptions, lambda: self._face, self._backend, self._is_added)
             tasks.start_soon(self._heartbeat.run, tasks)
             try:
                 yield subscriptions
@@ -192,19 +192,24 @@ class RunloopServer(MCPServer[Any]):
         contents = await self._face.read_resource(str(uri))
         return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type)]
 
+    def _is_added(self, uri: str) -> bool:
+        """Whether a resource is none of ours, but was added to the server under this very URI."""
+        return any(str(each.uri) == uri for each in self._resource_manager.list_resources())
+
     async def list_prompts(self) -> list[Prompt]:
-        """Our prompts."""
-        return self._face.prompts()
+        """Our prompts, then those that were added."""
+        return [*self._face.prompts(), *await super().list_prompts()]
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        """One of our prompts, filled in.
+        """One of our prompts, or of those that were added, filled in.
 
         Raises:
             MCPError: There is none of this name, or its scenario is not there.
         """
-        del context  # nothing in our prompts depends on the request
+        if self._prompt_manager.get_prompt(name) is not None:
+            return await super().get_prompt(name, arguments, context)
         return await self._face.get_prompt(name, arguments)
 
     async def _complete(self, reference: Any, argument: Any, context: Any) -> Any:
