@@ -41,6 +41,7 @@ from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.subscriptions import Subscriptions
+from runloop_mcp.server.surface import CORE, Surface
 from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
 from runloop_mcp.server.tasks.extension import Tasks
 from runloop_mcp.server.tracing import WhenCollected
@@ -66,13 +67,14 @@ class RunloopServer(MCPServer[Any]):
         extensions: Sequence[Extension],
         log_level: LogLevel,
         silence_seconds: float,
+        surface: Surface,
         defer_seconds: float,
     ) -> None:
         super().__init__(
             name="runloop",
             title="Runloop scenarios",
             description="Coding scenarios in isolated devboxes, from start to score",
-            instructions=instructions_for(principal),
+            instructions=instructions_for(principal, surface),
             version=__version__,
             extensions=[Tasks(lambda: self._face, defer_seconds), *extensions],
             log_level=log_level,
@@ -80,6 +82,7 @@ class RunloopServer(MCPServer[Any]):
         )
         self._backend = backend
         self._principal = principal
+        self._surface = surface
         self._faces: dict[Principal, Face] = {}
         self._heartbeat = Heartbeat(silence_seconds)
         self._leave_out_idle_spans()
@@ -162,7 +165,7 @@ class RunloopServer(MCPServer[Any]):
         if face is None:
             from runloop_mcp.server.face import Face  # noqa: PLC0415 (see the docstring of this module)
 
-            face = self._faces[principal] = Face(self._backend, principal)
+            face = self._faces[principal] = Face(self._backend, principal, self._surface)
         return face
 
     async def list_tools(self) -> list[Tool]:
@@ -177,11 +180,11 @@ class RunloopServer(MCPServer[Any]):
         Raises:
             ToolError: An expected failure, in words for the caller.
         """
-        if self._face.has_tool(name):
+        if (ours := self._face.tool_called(name)) is not None:
             meta = context.request_context.meta if context else None
-            beat = self._heartbeat.begin(name, context.report_progress if context else _unheard)
+            beat = self._heartbeat.begin(ours, context.report_progress if context else _unheard)
             try:
-                return await self._face.call_tool(name, arguments, meta=dict(meta or {}), report=beat)
+                return await self._face.call_tool(ours, arguments, meta=dict(meta or {}), report=beat)
             finally:
                 self._heartbeat.end(beat)
         others = [tool.name for tool in await super().list_tools()]
@@ -248,6 +251,7 @@ def build_server(
     extensions: Sequence[Extension] = (),
     log_level: LogLevel = "WARNING",
     silence_seconds: float = SILENCE_SECONDS,
+    surface: Surface = CORE,
     defer_seconds: float = DEFER_SECONDS,
 ) -> RunloopServer:
     """The MCP server over a backend.
@@ -255,10 +259,12 @@ def build_server(
     Args:
         backend: What it works on. The caller enters it, around the time the server runs.
         principal: Whoever calls, where a request over HTTP does not say it: attempts count by it, and one that is bound
-            to a run reaches no other. In what they are shown, all callers are solvers.
+            to a run reaches no other. In what they are shown, all callers are solvers, unless the surface is one for
+            operators.
         extensions: Extensions of the protocol, with their own tools.
         log_level: From which level on messages go to standard error, where logging is not set up yet.
         silence_seconds: How long a call is silent before its caller is told that it is still at work.
+        surface: The tools that it offers.
         defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
     """
-    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, defer_seconds)
+    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, surface, defer_seconds)
