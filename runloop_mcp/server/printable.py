@@ -5,31 +5,17 @@ import re
 
 from pydantic import JsonValue
 
-_ESCAPES = re.compile(
-    r"""
-    \x1b\[ [0-?]* [ -/]* [@-~]            # colours and cursor moves
-    | \x1b\] .*? (?: \x07 | \x1b\\ )      # window titles and links
-    | \x1b [PX^_] .*? \x1b\\              # strings for the terminal itself
-    | \x1b [ -/]* [0-~]                   # two-character escapes
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_OVERWRITTEN = re.compile(r"^[^\n]*\r(?=[^\n])", re.MULTILINE)
+from runloop_mcp.server.terminal import displayed
+
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _QUICK = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def printable(text: str) -> str:
-    """The text without terminal escapes, and with a replacement character for all that no client can be sent.
-
-    Line ends become plain newlines. Of a line that was written over with carriage returns, as progress bars are,
-    the last state stays.
-    """
+    """The text as a terminal would show it, with a replacement character for all that no client can be sent."""
     if not _QUICK.search(text):
         return text
-    text = _ESCAPES.sub("", text).replace("\r\n", "\n")
-    text = _OVERWRITTEN.sub("", text).replace("\r", "")
-    return sendable(text)
+    return sendable(displayed(text))
 
 
 def sendable(text: str) -> str:

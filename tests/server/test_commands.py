@@ -105,6 +105,40 @@ async def test_hostile_bytes_come_as_valid_text(tmp_path: Path, serve: Serve, er
         assert back.text.replace(" ", "").count("1b5b324a00") == 1
 
 
+async def test_binary_output_is_described_and_readable_by_range(tmp_path: Path, serve: Serve) -> None:
+    """Its size, what it is and how it begins come instead of a dump; ranges show bytes, the resource tells the same."""
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        script = "import sys, zlib; sys.stdout.buffer.write(b'\\x7fELF' + bytes(range(256)) * 200)"
+        ran = await agent.call("exec_on_devbox", run_id=run_id, command=f'python3 -c "{script}"; echo text >&2')
+        assert "--- stderr, 5 bytes\ntext\n" in ran.text
+        execution_id = ran.found(r"exe_\w+")
+        whole = await agent.read(f"runloop://runs/{run_id}/executions/{execution_id}/stdout")
+        for text in (ran.text, whole):
+            assert "51,204 bytes, binary, ELF program or library; the first 64 bytes:\n" in text
+            assert "00000000  7f 45 4c 46 00 01 02 03" in text
+            assert len(text) < 1500
+        asked = {"run_id": run_id, "execution_id": execution_id}
+        part = await agent.call("get_execution", **asked, offset=20, limit=32)
+        assert "bytes 20 to 52 of 51,204" in part.text
+        assert "00000014  10 11 12 13" in part.text
+        assert "Go on with offset=52." in part.text
+
+
+async def test_ranges_never_end_in_the_middle_of_an_escape(tmp_path: Path, serve: Serve) -> None:
+    """However small the parts, colours leave no trace in any of them."""
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        ran = await agent.call("exec_on_devbox", run_id=run_id, command=r"printf 'a\x1b[1;31mred\x1b[0mé\x1b[4mline'")
+        asked = {"run_id": run_id, "execution_id": ran.found(r"exe_\w+")}
+        shown, offset, end = "", 0, 25
+        while offset < end:
+            part = await agent.call("get_execution", **asked, offset=offset, limit=9)
+            shown += part.text.split("\n")[1]
+            offset = int(part.found(r"bytes \d+ to (\d+) of 25"))
+        assert shown == "aredéline"
+
+
 async def test_a_time_limit_ends_the_command_and_keeps_its_output(tmp_path: Path, serve: Serve) -> None:
     """What was printed before stays readable, and the answer says that time ran out."""
     async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:

@@ -1,9 +1,12 @@
 """Files of the devbox, as editors handle them."""
 
+import base64
 from pathlib import Path
 
 import anyio
-from mcp_agent import Serve, scenario_folder
+import pytest
+from mcp_agent import ERAS, Serve, scenario_folder
+from mcp_types import ImageContent, TextContent
 
 SOURCE = "def one():\n    return 1\n\n\ndef two():\n    return 1\n"
 
@@ -96,7 +99,9 @@ async def test_files_that_are_no_text_or_not_there_are_named(tmp_path: Path, ser
         run_id = await agent.run_of("box")
         make = r"mkdir d; printf 'a\0b' > binary; printf 'caf\xe9\n' > latin"
         await agent.call("exec_on_devbox", run_id=run_id, command=make)
-        assert "binary (3 bytes)" in await agent.refused("read_file", run_id=run_id, path="binary")
+        binary = await agent.call("read_file", run_id=run_id, path="binary")
+        assert "binary: 3 bytes" in binary.text
+        assert "61 00 62" in binary.text
         await agent.call("write_file", run_id=run_id, path="odd", content="a\x1b[2J\x0b\x9bz\tb\n")
         assert "     1\ta\ufffd[2J\ufffd\ufffdz\tb" in (await agent.call("read_file", run_id=run_id, path="odd")).text
         assert "caf\ufffd" in (await agent.call("read_file", run_id=run_id, path="latin")).text
@@ -109,3 +114,23 @@ async def test_files_that_are_no_text_or_not_there_are_named(tmp_path: Path, ser
             assert "missing.txt" in await agent.refused(tool, run_id=run_id, path="missing.txt", **arguments)
             await agent.refused(tool, run_id=run_id, path="d", **arguments)
         await agent.refused("write_file", run_id=run_id, path="d", content="x")
+
+
+PIXEL = (
+    "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f80f00010501012718e366"
+    "0000000049454e44ae426082"
+)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_an_image_is_shown(tmp_path: Path, serve: Serve, era: str) -> None:
+    """As an image for clients that show one, with its form and size as text for those that don't."""
+    async with serve(scenario_folder(tmp_path / "pack", "box"), era=era) as agent:
+        run_id = await agent.run_of("box")
+        make = f"python3 -c \"open('dot.png', 'wb').write(bytes.fromhex('{PIXEL}'))\""
+        await agent.call("exec_on_devbox", run_id=run_id, command=make)
+        text, image = (await agent.client.call_tool("read_file", {"run_id": run_id, "path": "dot.png"})).content
+        assert isinstance(text, TextContent)
+        assert "image/png, 1 by 1 pixels" in text.text
+        assert isinstance(image, ImageContent)
+        assert base64.b64decode(image.data).hex() == PIXEL

@@ -209,6 +209,8 @@ class OutputRange(WireModel):
     """How many bytes are kept so far."""
     complete: bool
     """Whether the stream has ended, so that no more can come."""
+    data: bytes | None = Field(default=None, exclude=True, repr=False)
+    """The bytes that the text was made of, where the backend has them."""
 
 
 class OutputMatch(WireModel):

@@ -224,6 +224,7 @@ async def read_range(
         next_offset=begin + len(data),
         total_bytes=kept.total_bytes,
         complete=complete,
+        data=data,
     )
 
 

@@ -14,7 +14,9 @@ from runloop_mcp.api.models.devbox import (
     OutputStream,
 )
 from runloop_mcp.server.printable import printable
+from runloop_mcp.server.rendering.binary import SAMPLE, described, hex_lines, looks_binary
 from runloop_mcp.server.rendering.quantities import amount, budget_line, span
+from runloop_mcp.server.terminal import unfinished
 
 OUTPUT_BUDGET: Final = 16_000
 """Characters of output in one reply, about 4,000 tokens: agents read more only when they ask."""
@@ -22,6 +24,8 @@ _STDERR_SHARE: Final = 4_000
 """What standard error has for itself when both streams are long."""
 _HEAD: Final = 1 / 3
 """The part of a cut stream that shows its beginning; errors stand at the end."""
+_HEX_BYTES: Final = 2048
+"""Bytes of a binary stream that one reply shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,10 @@ async def excerpts(devboxes: Devboxes, view: ExecutionView, *, budget: int = OUT
 async def _excerpt(devboxes: Devboxes, view: ExecutionView, stream: OutputStream, size: int, share: int) -> str:
     held = (view.stdout if stream is OutputStream.STDOUT else view.stderr) or ""
     truncated = view.stdout_truncated if stream is OutputStream.STDOUT else view.stderr_truncated
+    if looks_binary(held):
+        first = await devboxes.read_output(view.devbox_id, view.execution_id, stream, offset=0, limit=SAMPLE)
+        if looks_binary(first.text):
+            return binary_text(first, stream)
     if size <= share and not truncated:
         return printable(held)
     if size <= share:
@@ -76,6 +84,16 @@ async def _excerpt(devboxes: Devboxes, view: ExecutionView, stream: OutputStream
         f'stream="{stream}", offset={begin} reads on from here, search="…" finds lines …]'
     )
     return "\n".join([printable(head_text).rstrip("\n"), marker, printable(tail_text)])
+
+
+def binary_text(first: OutputRange, stream: OutputStream) -> str:
+    """What a binary stream is, and how to look at it."""
+    what = described(first.data) if first.data is not None else "binary"
+    return (
+        f"[{amount(first.total_bytes, 'byte')}, {what}\n"
+        f'get_execution with stream="{stream}" and offset shows more bytes. To work with it, have the command write it '
+        "to a file of the devbox, then use file, xxd, strings or python3.]"
+    )
 
 
 def _whole_lines_of_head(part: OutputRange) -> tuple[str, int]:
@@ -134,17 +152,20 @@ def execution_text(view: ExecutionView, shown: list[Excerpt], *, run_id: str) ->
 
 
 def range_text(part: OutputRange, stream: OutputStream) -> str:
-    """A range of a stream, and where to read on."""
-    head = f"--- {stream}, bytes {part.offset:,} to {part.next_offset:,} of {part.total_bytes:,}"
-    if part.next_offset < part.total_bytes:
-        rest = f"Go on with offset={part.next_offset}."
+    """A range of a stream, and where to read on: never in the middle of an escape; bytes that are no text in hex."""
+    if part.data is not None and looks_binary(part.text):
+        shown = part.data[:_HEX_BYTES]
+        text, end = hex_lines(shown, part.offset), part.offset + len(shown)
     else:
-        rest = (
-            "This is the end."
-            if part.complete
-            else f"No more yet; the command still runs. Go on with offset={part.next_offset}."
-        )
-    return f"{head}\n{printable(part.text).rstrip(chr(10))}\n---\n{rest}"
+        left = unfinished(part.text) if part.next_offset < part.total_bytes or not part.complete else 0
+        whole = part.text[: len(part.text) - left] or part.text
+        text, end = printable(whole), part.next_offset - len(part.text[len(whole) :].encode(errors="replace"))
+    head = f"--- {stream}, bytes {part.offset:,} to {end:,} of {part.total_bytes:,}"
+    if end < part.total_bytes:
+        rest = f"Go on with offset={end}."
+    else:
+        rest = "This is the end." if part.complete else f"No more yet; the command still runs. Go on with offset={end}."
+    return f"{head}\n{text.rstrip(chr(10))}\n---\n{rest}"
 
 
 def matches_text(found: OutputMatches, stream: OutputStream) -> str:

@@ -8,9 +8,11 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.models.devbox import FileContents
 from runloop_mcp.server.arguments import Arguments, RunId
-from runloop_mcp.server.call import Call, Reply
+from runloop_mcp.server.call import Call, Image, Reply
 from runloop_mcp.server.printable import sendable
+from runloop_mcp.server.rendering.binary import described, image_of
 from runloop_mcp.server.rendering.files import numbered, split_lines
 from runloop_mcp.server.rendering.quantities import amount
 from runloop_mcp.server.targets import ready_target
@@ -22,6 +24,8 @@ _LARGEST: Final = 8 * 1024 * 1024
 """Bytes of a file that these tools read; larger ones are work for commands."""
 _REPLY: Final = 24_000
 """Characters of a file in one reply."""
+_LARGEST_IMAGE: Final = 2 * 1024 * 1024
+"""Bytes of an image that is shown; models refuse much larger ones."""
 _AROUND: Final = 3
 """Lines shown before and after an edit."""
 
@@ -71,10 +75,7 @@ async def read_file(call: Call, arguments: ReadFile) -> Reply:
     target = await ready_target(call, arguments.run_id, Patience())
     found = await call.backend.devboxes.read_file(target.devbox_id, arguments.path, limit=_LARGEST)
     if b"\0" in found.data[:8192]:
-        raise ToolError(
-            f"{sendable(found.path)} is binary ({amount(found.total_bytes, 'byte')}). "
-            "Look at it with exec_on_devbox: file, xxd, strings, python3."
-        )
+        return _no_text(found)
     lines = split_lines(found.data.decode(errors="replace"))
     heading = f"{found.path}: {amount(len(lines), 'line')}, {amount(found.total_bytes, 'byte')}"
     if found.total_bytes > len(found.data):
@@ -86,6 +87,23 @@ async def read_file(call: Call, arguments: ReadFile) -> Reply:
     if arguments.start_line > len(lines):
         raise ToolError(f"The file has {amount(len(lines), 'line')}; `start_line` is beyond its end.")
     return Reply(f"{heading}\n{_window(lines, arguments)}")
+
+
+def _no_text(found: FileContents) -> Reply:
+    """An image to look at, or what a binary file is."""
+    heading, size = sendable(found.path), amount(found.total_bytes, "byte")
+    image = image_of(found.data)
+    if image is not None and found.total_bytes <= _LARGEST_IMAGE:
+        shape = f"{image.width} by {image.height}"
+        return Reply(
+            f"{heading}: {image.mime_type}, {shape} pixels, {size}. The image follows, where your client shows images.",
+            image=Image(found.data, image.mime_type),
+        )
+    larger = f" It is an image of over {_LARGEST_IMAGE >> 20} MB, too large to show." if image is not None else ""
+    return Reply(
+        f"{heading}: {size}, {described(found.data)}\n"
+        f"Look at it with exec_on_devbox: file, xxd, strings, python3.{larger}"
+    )
 
 
 def _window(lines: list[str], arguments: ReadFile) -> str:
@@ -138,7 +156,7 @@ READ_FILE = Tool(
     title="Read a file of the devbox",
     description=(
         "Reads a text file of the run's devbox, whole or from start_line to end_line. Each line comes with its "
-        "number and a tab, which are not part of the file."
+        "number and a tab, which are not part of the file. Shows images (PNG, JPEG, GIF, WebP)."
     ),
     arguments=ReadFile,
     run=read_file,
