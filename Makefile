@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[scorers]' --group dev
 	@touch $@
 
-$(SDKS): $(READY) scripts/sdk-environments $(wildcard tests/sdk/environments/*)
+$(SDKS): $(READY) scripts/sdk-environments $(wildcard tests/*/environments/*)
 	@scripts/sdk-environments $(BIN)/python
 	@touch $@
 
@@ -45,6 +45,7 @@ bench: $(READY) $(SDKS) ## figures, as ratios to a floor measured in the same ru
 	@$(BIN)/python benchmarks/run.py
 
 proof: $(READY) $(SDKS) ## the long runs at full size, the installed size and the Docker image
+	@scripts/system-packages proof
 	@$(BIN)/python -m pytest -n $(WORKERS) --full-size
 	@$(BIN)/python benchmarks/faults.py
 	@$(BIN)/python scripts/attack-table

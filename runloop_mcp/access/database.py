@@ -8,16 +8,17 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
+from runloop_mcp.api.access import Role
 from runloop_mcp.api.errors import Conflict, Unavailable
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _OTHERS: Final = 0o077
 _BUSY_SECONDS: Final = 10.0
-_SCHEMA: Final = """
+_SCHEMA_1: Final = """
 CREATE TABLE keys (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -29,7 +30,21 @@ CREATE TABLE keys (
 CREATE UNIQUE INDEX one_good_key_of_a_name ON keys (name) WHERE revoke_time_ms IS NULL;
 CREATE TABLE signing (secret BLOB NOT NULL);
 """
-_COLUMNS: Final = "id, name, digest, create_time_ms, last_used_ms, revoke_time_ms"
+_SCHEMA_2: Final = """
+ALTER TABLE keys ADD COLUMN role TEXT NOT NULL DEFAULT 'operator';
+CREATE TABLE run_tokens (
+    id TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL,
+    digest BLOB NOT NULL UNIQUE,
+    made_by TEXT NOT NULL,
+    create_time_ms INTEGER NOT NULL,
+    expire_time_ms INTEGER NOT NULL,
+    tools TEXT,
+    disclosure TEXT,
+    revoke_time_ms INTEGER
+);
+"""
+_COLUMNS: Final = "id, name, digest, create_time_ms, last_used_ms, revoke_time_ms, role"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,7 @@ class KeyRow:
     create_time_ms: int
     last_used_ms: int | None = None
     revoke_time_ms: int | None = None
+    role: str = Role.OPERATOR.value
 
 
 class NameTaken(Exception):
@@ -79,8 +95,8 @@ class AccessDatabase:
         with self._open() as connection:
             try:
                 connection.execute(
-                    f"INSERT INTO keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own words
-                    (key.id, key.name, key.digest, key.create_time_ms, key.last_used_ms, key.revoke_time_ms),
+                    f"INSERT INTO keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own words
+                    astuple(key),
                 )
             except sqlite3.IntegrityError:
                 raise NameTaken from None
@@ -154,12 +170,19 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise Unavailable(f"The file of keys {path} was written by a newer runloop-mcp.", hint="Upgrade this one.")
     connection.execute("BEGIN IMMEDIATE")
     # Another process may have been quicker.
-    if _version(connection) != _FORMAT:
-        for statement in _SCHEMA.split(";"):
-            connection.execute(statement)
+    if (found := _version(connection)) < 1:
+        _execute(connection, _SCHEMA_1)
         connection.execute("INSERT INTO signing (secret) VALUES (?)", (secrets.token_bytes(32),))
+    if found < _FORMAT:
+        _execute(connection, _SCHEMA_2)
         connection.execute(f"PRAGMA user_version = {_FORMAT}")
     connection.execute("COMMIT")
+
+
+def _execute(connection: sqlite3.Connection, statements: str) -> None:
+    """Several statements, within the transaction that is open."""
+    for statement in statements.split(";"):
+        connection.execute(statement)
 
 
 def _version(connection: sqlite3.Connection) -> int:

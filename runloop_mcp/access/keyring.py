@@ -13,7 +13,7 @@ from anyio import to_thread
 from runloop_mcp.access.database import AccessDatabase, KeyRow, NameTaken
 from runloop_mcp.access.secret import digest_of, new_key
 from runloop_mcp.api import signed_tokens
-from runloop_mcp.api.access import Access, Keys, Principal
+from runloop_mcp.api.access import Access, Keys, Principal, Role
 from runloop_mcp.api.errors import ApiError, InvalidRequest, NotFound, Unauthorized
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.key import KeyView, NewKey
@@ -70,7 +70,7 @@ class Keyring(Access, Keys):
             raise Unauthorized(_REFUSED, hint=_HINT)
         if asked_at - self._noted_at.get(key.id, float("-inf")) > NOTED_SECONDS:
             await self._note_use(key, asked_at)
-        return Principal(f"key:{key.id}")
+        return Principal(f"key:{key.id}", _role(key))
 
     def _find(self, digest: bytes) -> KeyRow | None:
         half = len(digest) // 2
@@ -108,7 +108,7 @@ class Keyring(Access, Keys):
         """
         signed_tokens.verify(self._secret, purpose, token)
 
-    async def create(self, name: str) -> NewKey:
+    async def create(self, name: str, role: Role = Role.OPERATOR) -> NewKey:
         """Makes a key.
 
         Raises:
@@ -116,7 +116,7 @@ class Keyring(Access, Keys):
         """
         name = _checked(name)
         key = new_key()
-        row = KeyRow(new_id(IdPrefix.KEY), name, digest_of(key), _now_ms())
+        row = KeyRow(new_id(IdPrefix.KEY), name, digest_of(key), _now_ms(), role=role.value)
         try:
             await to_thread.run_sync(self._database.add, row)
         except NameTaken:
@@ -169,10 +169,16 @@ def _checked(name: str) -> str:
     return name.strip()
 
 
+def _role(row: KeyRow) -> Role:
+    """The role of a key; the lesser where it is one of a later version."""
+    return Role.OPERATOR if row.role == Role.OPERATOR else Role.SOLVER
+
+
 def _view(row: KeyRow) -> KeyView:
     return KeyView(
         id=row.id,
         name=row.name,
+        role=_role(row).value,
         create_time_ms=row.create_time_ms,
         last_used_ms=row.last_used_ms,
         revoke_time_ms=row.revoke_time_ms,

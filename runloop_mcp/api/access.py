@@ -4,9 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from runloop_mcp.api.models.key import KeyView, NewKey
+
+if TYPE_CHECKING:
+    # A server answers its client before it needs any model of scoring.
+    from runloop_mcp.api.models.scoring import Disclosure
 
 
 class Role(StrEnum):
@@ -26,9 +30,20 @@ class Principal:
     role: Role = Role.OPERATOR
     run_id: str | None = None
     """The one run that this principal is bound to, where it is bound to one."""
+    tools: frozenset[str] | None = None
+    """The only tools it may use; None where it may use all that its role may."""
+    disclosure: "Disclosure | None" = None
+    """The most that it learns of a score, where that may be less than the scenario discloses."""
+
+    @property
+    def is_everyones_operator(self) -> bool:
+        """Whether all runs are its own: so for the person whose machine this is."""
+        return self.id == _LOCAL and self.role is Role.OPERATOR and self.run_id is None
 
 
-LOCAL_OPERATOR = Principal("local")
+_LOCAL: Final = "local"
+
+LOCAL_OPERATOR = Principal(_LOCAL)
 """The person whose machine this is."""
 
 PRINCIPAL: Final = "principal"
@@ -66,8 +81,8 @@ class Keys(ABC):
     """The keys of a server, which an operator makes and revokes."""
 
     @abstractmethod
-    async def create(self, name: str) -> NewKey:
-        """Makes a key.
+    async def create(self, name: str, role: Role = Role.OPERATOR) -> NewKey:
+        """Makes a key for a principal of its own.
 
         Raises:
             InvalidRequest: The name is blank or too long, or a key that is good has it.

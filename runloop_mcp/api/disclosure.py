@@ -80,6 +80,12 @@ def disclosure_of(scenario: ScenarioView) -> Disclosure:
         return Disclosure.SEALED
 
 
+def stricter(one: Disclosure, other: Disclosure) -> Disclosure:
+    """Of two levels that which shows less."""
+    order = list(Disclosure)
+    return min(one, other, key=order.index)
+
+
 def scenario_for_solver(scenario: ScenarioView) -> ScenarioView:
     """The scenario without its reference output, its scorers, its launch commands and other metadata."""
     return ScenarioView(

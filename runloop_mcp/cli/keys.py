@@ -7,17 +7,24 @@ from pathlib import Path
 import anyio
 import click
 
+from runloop_mcp.api.access import Role
 from runloop_mcp.api.models.key import KeyView, NewKey
 from runloop_mcp.cli.options import json_option, state_option
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import print_json, print_table, say
 from runloop_mcp.cli.wiring import keyring_of
 
-_AFTERWARDS = """\
+_ONCE = """\
 This is the only time that the key is shown: only a hash of it is kept. Clients send it as a header:
   Authorization: Bearer KEY
+"""
+_AFTERWARDS = f"""\
+{_ONCE}\
 Runloop's own SDKs take it from the environment: RUNLOOP_API_KEY=KEY RUNLOOP_BASE_URL=http://127.0.0.1:8787
 Serve with: runloop-mcp serve --transport http"""
+_AFTERWARDS_SOLVER = f"""\
+{_ONCE}\
+Serve with: runloop-mcp serve --transport http; a solver's client connects to http://127.0.0.1:8787/mcp"""
 
 
 @click.group()
@@ -27,23 +34,31 @@ def keys() -> None:
 
 @keys.command("create", short_help="Make a key, and print it once.")
 @click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.OPERATOR.value,
+    show_default=True,
+    help="What whoever has it is: an operator, who sets tasks, or a solver, who is given some.",
+)
 @state_option
 @json_option
-def create_command(*, state_dir: Path | None, name: str, as_json: bool) -> None:
+def create_command(*, state_dir: Path | None, name: str, role: str, as_json: bool) -> None:
     """Make a key, and print it once.
 
-    NAME tells people what it is for. Whoever has the key is an operator: sees all and runs commands on devboxes.
+    NAME tells people what it is for. An operator has all of Runloop's API at /v1 and runs commands on devboxes. A
+    solver starts runs over MCP, and knows of no runs but its own; /v1 is closed to it.
     """
-    made = anyio.run(_create, load_settings(state_dir=state_dir), name)
+    made = anyio.run(_create, load_settings(state_dir=state_dir), name, Role(role))
     if as_json:
         print_json(made)
         return
     click.echo(made.key)
-    say(_AFTERWARDS)
+    say(_AFTERWARDS if made.role == Role.OPERATOR else _AFTERWARDS_SOLVER)
 
 
-async def _create(settings: Settings, name: str) -> NewKey:
-    return await (await keyring_of(settings)).create(name)
+async def _create(settings: Settings, name: str, role: Role) -> NewKey:
+    return await (await keyring_of(settings)).create(name, role)
 
 
 @keys.command("list")
@@ -59,10 +74,10 @@ def list_command(*, state_dir: Path | None, as_json: bool) -> None:
         say("There are no keys. Make one with: runloop-mcp keys create NAME")
         return
     rows = [
-        (key.name, key.id, _time(key.create_time_ms), _time(key.last_used_ms), _time(key.revoke_time_ms))
+        (key.name, key.role, key.id, _time(key.create_time_ms), _time(key.last_used_ms), _time(key.revoke_time_ms))
         for key in found
     ]
-    print_table(("name", "id", "made (UTC)", "last used (UTC)", "revoked (UTC)"), rows)
+    print_table(("name", "role", "id", "made (UTC)", "last used (UTC)", "revoked (UTC)"), rows)
 
 
 async def _list(settings: Settings) -> Sequence[KeyView]:

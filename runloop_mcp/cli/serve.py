@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runloop_mcp.api.errors import Unavailable
-from runloop_mcp.cli.options import backend_options
+from runloop_mcp.cli.options import backend_options, surface_options
 
 if TYPE_CHECKING:
     from runloop_mcp.cli.settings import Settings
@@ -36,10 +36,21 @@ Ctrl-C ends it."""
     help="A further name by which HTTP clients may address it, such as a proxy's.",
 )
 @click.option("--public-url", metavar="URL", help="Where HTTP clients reach it, if that is not where it listens.")
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    metavar="ADDRESS",
+    multiple=True,
+    help="A proxy in front of it, or a network of them, whose X-Forwarded-* and Forwarded headers are believed.",
+)
+@click.option(
+    "--drain-seconds", type=float, help="How long HTTP calls in progress may run on at its end.  [default: 5]"
+)
 @click.option("--no-auth", is_flag=True, help="Serve HTTP to everyone on this machine, with any key or none.")
 @click.option(
     "--run", "run_id", metavar="RUN_ID", help="Bind the client to one run, for a solver that someone else started."
 )
+@surface_options
 @backend_options
 def serve(
     *,
@@ -49,8 +60,14 @@ def serve(
     port: int | None = None,
     allowed_hosts: tuple[str, ...] = (),
     public_url: str | None = None,
+    trusted_proxies: tuple[str, ...] = (),
+    drain_seconds: float | None = None,
     no_auth: bool = False,
     run_id: str | None = None,
+    toolsets: str | None = None,
+    tools: str | None = None,
+    exclude_tools: str | None = None,
+    read_only: bool = False,
 ) -> None:
     """Serve MCP: over stdio for a client on this machine, or over HTTP.
 
@@ -73,19 +90,35 @@ def serve(
     import anyio
 
     from runloop_mcp.cli.wiring import serve_over_http, serve_over_stdio
+    from runloop_mcp.server.surface import surface
 
+    offered = surface(_names(toolsets), tools=_names(tools), exclude_tools=_names(exclude_tools), read_only=read_only)
+
+    over_http: dict[str, object] = {
+        "host": host,
+        "port": port,
+        "allowed_hosts": allowed_hosts,
+        "public_url": public_url,
+        "trusted_proxies": trusted_proxies,
+        "drain_seconds": drain_seconds,
+    }
     if transport == "stdio":
-        if host is not None or port is not None or allowed_hosts or public_url is not None or no_auth:
+        if any(value not in (None, (), False) for value in (*over_http.values(), no_auth)):
             raise click.UsageError(
-                "--host, --port, --allowed-host, --public-url and --no-auth need --transport http or sse."
+                "--host, --port, --allowed-host, --public-url, --trusted-proxy, --drain-seconds and --no-auth need"
+                " --transport http or sse."
             )
-        anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id)
+        anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id, offered)
         return
-    over_http = {"host": host, "port": port, "allowed_hosts": allowed_hosts, "public_url": public_url}
     settings = _settings({**flags, **over_http})
     sse_only = transport == "sse"
     ready = partial(_say_address, settings.host, sse_only, no_auth)
-    anyio.run(partial(serve_over_http, settings, sse_only=sse_only, no_auth=no_auth, ready=ready))
+    anyio.run(partial(serve_over_http, settings, sse_only=sse_only, no_auth=no_auth, ready=ready, offered=offered))
+
+
+def _names(listed: str | None) -> list[str]:
+    """Names that are separated by commas."""
+    return [name for name in (part.strip() for part in (listed or "").split(",")) if name]
 
 
 def _relayed(flags: dict[str, object], run_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -17,6 +18,9 @@ from runloop_mcp.devbox.port import Network
 from runloop_mcp.devbox.runloop import DEFAULT_KEEP_ALIVE_SECONDS
 
 PREFIX = "RUNLOOP_MCP_"
+
+SERVED = frozenset({"mcp", "sse", "messages", "v1", "healthz", "readyz", "metrics", "openapi.json"})
+"""What the HTTP server serves itself, which no proxy can serve it below."""
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?")
 """A host name, an IPv4 address or an IPv6 address."""
@@ -88,6 +92,21 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Where the HTTP server listens.")
     port: int = Field(default=8787, ge=0, le=65_535, description="The HTTP server's port.")
+    toolsets: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Which tools agents get: `core`, `author`, `benchmark`, `admin` or `all`, separated by commas;"
+        " `core` where nothing is said. With `author` or `admin` they are shown what no solver may see.",
+    )
+    tools: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Tools that agents get beside those of the toolsets, or only these where no toolsets are named.",
+    )
+    exclude_tools: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Tools that agents don't get, whatever else names them."
+    )
+    read_only: bool = Field(
+        default=False, description="Agents get only tools that change nothing, whatever else names others."
+    )
     allowed_hosts: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
         description="Further names by which clients may address the HTTP server, such as that of a proxy in front of"
@@ -97,6 +116,18 @@ class Settings(BaseSettings):
         default=None,
         description="Where clients reach the HTTP server, when that is not where it listens, such as"
         " `https://runs.example`: addresses that it hands out begin with this.",
+    )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses or networks of proxies in front of the HTTP server, separated by commas: what they tell"
+        " of the scheme, host and client of a request (`X-Forwarded-*`, `Forwarded`) is believed.",
+    )
+    drain_seconds: float = Field(
+        default=5,
+        ge=0,
+        le=3600,
+        description="How many seconds calls over HTTP that are in progress get to finish when the server is told to end"
+        " (SIGTERM).",
     )
     api_key: SecretStr | None = Field(
         default=None,
@@ -115,6 +146,9 @@ class Settings(BaseSettings):
         parts = urlsplit(value or "http://none")
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("give the address that clients use, such as https://runs.example")
+        first = parts.path.strip("/").partition("/")[0]
+        if first in SERVED:
+            raise ValueError(f"give the address of the server, without /{first}, which the server adds itself")
         return value.rstrip("/") if value else None
 
     @field_validator("scenarios", mode="before")
@@ -122,7 +156,17 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for each in value:
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                raise ValueError(f"{each!r} is no address or network, such as 127.0.0.1 or 10.0.0.0/8") from None
+        return value
+
+    @field_validator("allowed_hosts", "trusted_proxies", "toolsets", "tools", "exclude_tools", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

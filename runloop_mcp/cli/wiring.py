@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from runloop_mcp.engine.retention.collector import Collected
     from runloop_mcp.engine.scenarios.pack import FolderProblem
     from runloop_mcp.server.app import RunloopServer
+    from runloop_mcp.server.surface import Surface
 
 
 @contextmanager
@@ -171,6 +173,42 @@ async def _refuse_without_keys(keyring: "Keyring") -> None:
         )
 
 
+def _refuse_open_proxy(settings: "Settings") -> None:
+    """Refuses to let others than this machine in through a proxy without a key.
+
+    Raises:
+        InvalidRequest: A proxy in front of the server would do that.
+    """
+    from runloop_mcp.server.transports.exposure import is_loopback
+
+    host = urlsplit(settings.public_url or "").hostname
+    if settings.trusted_proxies or (host is not None and not is_loopback(host)):
+        raise InvalidRequest(
+            "Refused to serve without authentication behind a proxy: everyone who can reach the proxy could run"
+            " commands here.",
+            hint="Leave --no-auth out, and make a key with: runloop-mcp keys create NAME. Or leave --public-url and"
+            " --trusted-proxy out.",
+        )
+
+
+async def _check(backend: Backend) -> None:
+    """Looks whether the backend answers and devboxes can be made.
+
+    Raises:
+        ApiError: It is not so.
+    """
+    from runloop_mcp.api.models.run import RunListParams
+    from runloop_mcp.engine.backend import EmbeddedEngine
+
+    await backend.runs.list(RunListParams(limit=1))
+    if not isinstance(backend, EmbeddedEngine):
+        return
+    capability = await backend.capability()
+    missing = next((finding for finding in capability.findings if finding.required and not finding.ok), None)
+    if missing is not None:
+        raise Unavailable(f"Devboxes can't run here: {missing.name}: {missing.detail}", hint=missing.remedy)
+
+
 def bound_to(run_id: str) -> Principal:
     """A solver that is bound to one run."""
     return Principal(f"run:{run_id}", Role.SOLVER, run_id)
@@ -212,7 +250,7 @@ async def shared_backend(settings: "Settings", run_id: str | None = None) -> Asy
 
 
 async def serve_over_stdio(
-    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None = None
+    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None, offered: "Surface"
 ) -> None:
     """Serves MCP over stdio until the client goes or a signal comes.
 
@@ -220,6 +258,7 @@ async def serve_over_stdio(
         settings: Tells what is in force; asked once the server answers, as reading it takes time.
         ready: Called when clients are heard and signals are heeded.
         run_id: The run that the client is bound to; None where it is not.
+        offered: The tools that it gets.
     """
     from runloop_mcp.cli.late_backend import LateBackend
     from runloop_mcp.server.app import build_server
@@ -230,11 +269,13 @@ async def serve_over_stdio(
     with stop_on_signals() as stop:
         async with LateBackend(lambda: shared_backend(settings(), run_id)) as backend:
             ready()
-            server = build_server(backend, principal=bound_to(run_id) if run_id else LOCAL_OPERATOR)
+            server = build_server(backend, principal=bound_to(run_id) if run_id else LOCAL_OPERATOR, surface=offered)
             await serve_stdio(server, stop=stop, parent_pid=parent)
 
 
-async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None]) -> None:
+async def serve_over_http(
+    settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None], offered: "Surface"
+) -> None:
     """Serves MCP over streamable HTTP at /mcp and over SSE at /sse, and Runloop's API at /v1, until a signal comes.
 
     Args:
@@ -242,6 +283,7 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
         sse_only: Serves `/sse` alone.
         no_auth: Serves everyone on this machine, whatever key they have.
         ready: Called with the server's address when clients can connect.
+        offered: The tools that MCP clients get.
 
     Raises:
         InvalidRequest: Others than this machine could come in without a key, or nobody has one.
@@ -253,6 +295,8 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
     from runloop_mcp.server.transports.signals import stop_on_signals
 
     check_exposure(settings.host, authenticated=not no_auth)
+    if no_auth:
+        _refuse_open_proxy(settings)
     with stop_on_signals() as stop:
         keyring = await keyring_of(settings)
         if not no_auth:
@@ -260,7 +304,7 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
         async with shared_backend(settings) as backend:
             rest = RestFace(backend, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
             await serve_http(
-                build_server(backend),
+                build_server(backend, surface=offered),
                 host=settings.host,
                 port=settings.port,
                 sse_only=sse_only,
@@ -268,6 +312,10 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
                 lifespans=() if sse_only else (rest.running,),
                 access=None if no_auth else keyring,
                 allowed_hosts=allowed_hosts(settings),
+                trusted_proxies=settings.trusted_proxies,
+                prefix=urlsplit(settings.public_url or "").path,
+                check=partial(_check, backend),
+                drain_seconds=settings.drain_seconds,
                 ready=ready,
                 stop=stop,
             )

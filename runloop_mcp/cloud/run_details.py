@@ -42,6 +42,10 @@ class RunDetailsSource:
         if details is None:
             details = await self._made(run)
             run = run.model_copy(update={"x_runloop_mcp": details})
+        elif (kept := await anyio.to_thread.run_sync(self._kept, run.id)) and kept["principal"] != details.principal:
+            # To a server of ours all callers here are one, by the key that this server has.
+            details = details.model_copy(update={"principal": kept["principal"]})
+            run = run.model_copy(update={"x_runloop_mcp": details})
         if run.score is None and run.scoring_contract_result is not None:
             run = run.model_copy(update={"score": run.scoring_contract_result.score})
         if run.devbox_id:
@@ -50,7 +54,10 @@ class RunDetailsSource:
 
     async def started(self, run: ScenarioRunView, principal: Principal) -> ScenarioRunView:
         """A run that was just started, with its details; counts it where the server does not."""
-        if run.x_runloop_mcp is None:
+        if (details := run.x_runloop_mcp) is not None:
+            fields: dict[str, object] = {"attempt": details.attempt, "principal": principal.id}
+            await anyio.to_thread.run_sync(self._keep, run.id, json.dumps(fields))
+        else:
             runs = await self._client.runs.list(RunListParams(scenario_id=run.scenario_id, limit=1))
             fields = {"attempt": max(runs.total_count, 1), "principal": principal.id}
             await anyio.to_thread.run_sync(self._keep, run.id, json.dumps(fields))

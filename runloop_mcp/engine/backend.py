@@ -24,7 +24,7 @@ from runloop_mcp.api.models.scenario import (
     ScenarioUpdateParams,
     ScenarioView,
 )
-from runloop_mcp.devbox.port import Driver
+from runloop_mcp.devbox.port import Capability, Driver
 from runloop_mcp.engine.alarm import Alarm
 from runloop_mcp.engine.changes import Changes
 from runloop_mcp.engine.context import EngineContext
@@ -245,6 +245,10 @@ class EmbeddedEngine(LateGroups):
         except NotFound:
             return False
         return self._engine.keeper.get(run.devbox_id) is not None
+
+    async def capability(self) -> Capability:
+        """What devboxes can do here, found by trying once."""
+        return await self._driver.probe()
 
     async def problems(self) -> Sequence[FolderProblem]:
         """Folders of packs that could not be loaded, scenarios' and scorers', with what is wrong in them."""

@@ -14,6 +14,7 @@ from runloop_mcp.server.printable import sendable
 
 if TYPE_CHECKING:
     from runloop_mcp.server.targets import Target
+    from runloop_mcp.server.tasks.deferral import Deferral
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Call:
     """What the record of its run will tell of it."""
     targets: "dict[str, Target]" = field(default_factory=dict)
     """The devboxes of runs, as callers named them, that calls of this server have worked on."""
+    deferral: "Deferral | None" = None
+    """Where to leave the task that the call becomes, for callers that take one."""
 
     def idempotency_key(self, given: str | None) -> str | None:
         """The key that makes a repeated call happen once: the caller's, else the client's own for this call.

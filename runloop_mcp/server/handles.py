@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from runloop_mcp.api.access import Principal, Role
+from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.ids import IdPrefix
-from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 
@@ -29,14 +28,6 @@ WHERE: Final = {
 _RUNS_SEARCHED = 500
 
 
-async def visible_scenarios(backend: Backend, principal: Principal, params: ScenarioListParams) -> Page[ScenarioView]:
-    """One page of the scenarios that the principal may see: one bound to a run sees the scenario of that run alone."""
-    if principal.run_id is None:
-        return await backend.scenarios.list(params)
-    own = await _own_scenario(backend, principal.run_id)
-    return Page[ScenarioView](items=[own], has_more=False, total_count=1)
-
-
 async def find_scenario(backend: Backend, principal: Principal, named: str) -> ScenarioView:
     """The scenario with this id or resource URI, or the one with exactly this name.
 
@@ -46,12 +37,8 @@ async def find_scenario(backend: Backend, principal: Principal, named: str) -> S
     """
     scenario_id = _bare(named, IdPrefix.SCENARIO, "scenario_id")
     if principal.run_id is not None:
-        own = await _own_scenario(backend, principal.run_id)
-        if scenario_id not in (own.id, own.name):
-            raise NotFound(
-                "There is no such scenario among those that you may see.", hint=f"Yours is {own.id} ({own.name})."
-            )
-        return own
+        own = (await backend.scenarios.list(ScenarioListParams(limit=1))).items[0]
+        return own if scenario_id == own.name else await backend.scenarios.retrieve(scenario_id)
     if not scenario_id.startswith(IdPrefix.SCENARIO + "_"):
         page = await backend.scenarios.list(ScenarioListParams(name=scenario_id, limit=2))
         if len(page.items) == 1:
@@ -78,24 +65,8 @@ async def find_run(backend: Backend, principal: Principal, named: str) -> Scenar
             await _run_of_devbox(backend, run_id) if run_id.startswith("dbx_") else await backend.runs.retrieve(run_id)
         )
     except NotFound as error:
-        raise NotFound(error.message, hint=WHERE[IdPrefix.RUN]) from error
-    if not may_see(principal, run):
-        raise NotFound("There is no such run among those that you may see.", hint=_own(principal))
+        raise NotFound(error.message, hint=_own(principal)) from error
     return run
-
-
-async def _own_scenario(backend: Backend, run_id: str) -> ScenarioView:
-    """The scenario of the run that a principal is bound to."""
-    return await backend.scenarios.retrieve((await backend.runs.retrieve(run_id)).scenario_id)
-
-
-def may_see(principal: Principal, run: ScenarioRunView) -> bool:
-    """Whether the run is one that the principal may know of: an operator all, a solver its own."""
-    if principal.run_id is not None:
-        return run.id == principal.run_id
-    if principal.role is Role.OPERATOR:
-        return True
-    return run.x_runloop_mcp is not None and run.x_runloop_mcp.principal == principal.id
 
 
 def execution_id(named: str) -> str:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
@@ -24,15 +24,16 @@ from runloop_mcp.api.models.devbox import OutputStream
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.api.models.scoring import Disclosure
 from runloop_mcp.api.trace import EventKind
-from runloop_mcp.server.handles import find_run, find_scenario, visible_scenarios
+from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.printable import printable
 from runloop_mcp.server.rendering.binary import looks_binary
 from runloop_mcp.server.rendering.execution import binary_text
 from runloop_mcp.server.rendering.quantities import amount
 from runloop_mcp.server.rendering.run import run_text
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_line, scenario_text
-from runloop_mcp.server.rendering.score import score_card
 from runloop_mcp.server.results import ScenarioList
+from runloop_mcp.server.score_card import page as score_card
+from runloop_mcp.server.score_cards import score_card_of
 
 _LISTED: Final = 100
 """Scenarios that the list of resources names one by one."""
@@ -57,6 +58,7 @@ class Contents:
 
     text: str
     mime_type: str
+    meta: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Resources:
 
     async def listed(self) -> list[Resource]:
         """The list of scenarios, and the problem statement of each of the newest."""
-        page = await visible_scenarios(self._backend, self._principal, ScenarioListParams(limit=_LISTED))
+        page = await self._backend.scenarios.list(ScenarioListParams(limit=_LISTED))
         return [_SCENARIOS] + [
             Resource(
                 uri=f"runloop://scenarios/{scenario.id}/problem",
@@ -118,6 +120,8 @@ class Resources:
             ResourceNotFoundError: No resource has a URI of this form.
             ApiError: What it names is not there, or can't be read.
         """
+        if uri == score_card.URI:
+            return Contents(score_card.score_card_page(), score_card.MIME_TYPE, score_card.META)
         if uri == _SCENARIOS.uri:
             return Contents(await self._scenarios(), JSON)
         for kind in _KINDS:
@@ -142,7 +146,7 @@ class Resources:
         raise InvalidRequest("This resource can't be subscribed to.", hint=f"These can: {forms}.")
 
     async def _scenarios(self) -> str:
-        page = await visible_scenarios(self._backend, self._principal, ScenarioListParams(limit=_ALL))
+        page = await self._backend.scenarios.list(ScenarioListParams(limit=_ALL))
         lines = [scenario_line(scenario_for_solver(scenario)) for scenario in page.items]
         return _json(ScenarioList(scenarios=lines, total=page.total_count))
 
@@ -165,7 +169,7 @@ class Resources:
     async def score(self, names: dict[str, str]) -> str:
         """A run's score card as JSON."""
         run = await find_run(self._backend, self._principal, names["run_id"])
-        return _json(score_card(run_for_solver(run)))
+        return _json(await score_card_of(self._backend, run))
 
     async def log(self, names: dict[str, str]) -> str:
         """A run's record as JSON lines, from a place in it on; where it goes on, the last line says how."""

@@ -40,7 +40,7 @@ async def ready_target(call: Call, named: str, patience: Patience) -> Target:
         devbox = await devbox_ready(call, run.devbox_id, patience)
         if devbox.status not in SETTLED:
             raise Conflict(
-                f"The devbox of run {run.id} is still {_status(devbox)}, and nothing was done.", retry_after=5
+                f"The devbox of run {run.id} is still {devbox_status(devbox)}, and nothing was done.", retry_after=5
             )
     target = Target(run.id, run.devbox_id)
     if len(call.targets) >= _REMEMBERED:
@@ -65,10 +65,10 @@ async def devbox_ready(call: Call, devbox_id: str, patience: Patience) -> Devbox
         look=lambda seconds: call.backend.devboxes.wait(devbox_id, until=SETTLED, wait_seconds=seconds),
         done=lambda devbox: devbox.status in SETTLED,
         patience=patience,
-        doing=lambda devbox: f"The devbox is {_status(devbox)}",
+        doing=lambda devbox: f"The devbox is {devbox_status(devbox)}",
     )
 
 
-def _status(devbox: DevboxView) -> str:
-    """As in "provisioning", or "queued, place 3 of 12 in the queue"."""
+def devbox_status(devbox: DevboxView) -> str:
+    """How a devbox stands, as in "provisioning", or "queued, place 3 of 12 in the queue"."""
     return str(devbox.status) + (queue_text(devbox.x_runloop_mcp.queue) if devbox.x_runloop_mcp else "")

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -10,9 +11,12 @@ import pytest
 from anyio import to_thread
 
 from runloop_mcp.access import keyring as keyring_module
+from runloop_mcp.access.database import _SCHEMA_1
 from runloop_mcp.access.keyring import FILE, Keyring, open_keyring
+from runloop_mcp.access.secret import digest_of, new_key
 from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.api.errors import InvalidRequest, NotFound, Unauthorized, Unavailable
+from runloop_mcp.api.signed_tokens import signed
 
 
 @pytest.fixture
@@ -38,6 +42,28 @@ async def test_what_is_no_key_is_refused_and_not_repeated(keyring: Keyring, toke
         with pytest.raises(Unauthorized, match="runloop-mcp keys create") as refused:
             await keyring.authenticate(wrong)
         assert not wrong or wrong not in str(refused.value)
+
+
+async def test_a_key_has_a_role(keyring: Keyring) -> None:
+    """A solver's key stands for a solver, and lists say so."""
+    made = await keyring.create("agent", Role.SOLVER)
+    assert await keyring.authenticate(made.key) == Principal(f"key:{made.id}", Role.SOLVER)
+    assert [key.role for key in await keyring.list()] == ["solver"]
+
+
+async def test_keys_of_a_version_without_roles_are_operators(tmp_path: Path) -> None:
+    """A file that an older version wrote is taken over with its keys and what it signed."""
+    path, key = tmp_path / FILE, new_key()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(_SCHEMA_1)
+        connection.execute("INSERT INTO signing VALUES (?)", (b"s" * 32,))
+        connection.execute("INSERT INTO keys VALUES ('key_1', 'laptop', ?, 1, NULL, NULL)", (digest_of(key),))
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    path.chmod(0o600)
+    keyring = await open_keyring(tmp_path)
+    assert await keyring.authenticate(key) == Principal("key:key_1", Role.OPERATOR)
+    keyring.verify("a path", signed(b"s" * 32, "a path", seconds=60))
 
 
 async def test_a_key_is_told_once_and_kept_as_a_hash(keyring: Keyring, tmp_path: Path) -> None:

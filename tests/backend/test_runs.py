@@ -326,6 +326,23 @@ async def test_runs_are_listed_newest_first_in_pages(open_backend: OpenBackend) 
             await backend.runs.list(RunListParams(state="flying"))
 
 
+async def test_the_runs_of_one_principal_are_listed_alone(open_backend: OpenBackend) -> None:
+    """Neither counted nor paged with those of others; a page that goes on goes on among its own."""
+    ann, bob = Principal("ann"), Principal("bob")
+    async with open_backend() as backend:
+        scenario = await backend.scenarios.create(greeting())
+        params = StartRunParams(scenario_id=scenario.id)
+        ids = [
+            (await backend.scenarios.start_run(params, principal=principal)).id for principal in (ann, bob, ann, bob)
+        ]
+        first = await backend.runs.list(RunListParams(limit=1), principal=ann)
+        assert ([run.id for run in first.items], first.has_more, first.total_count) == ([ids[2]], True, 2)
+        rest = await backend.runs.list(RunListParams(limit=5, starting_after=ids[2]), principal=ann)
+        assert ([run.id for run in rest.items], rest.has_more) == ([ids[0]], False)
+        assert (await backend.runs.list(RunListParams(), principal=Principal("eve"))).total_count == 0
+        assert (await backend.runs.list(RunListParams())).total_count == 4
+
+
 async def test_what_is_not_there_is_not_found(open_backend: OpenBackend) -> None:
     """Every call on an unknown id answers NotFound."""
     async with open_backend() as backend:

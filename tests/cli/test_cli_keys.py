@@ -60,7 +60,7 @@ def test_keys_are_made_listed_and_revoked(runloop: Command) -> None:
     table, listed = runloop("keys", "list").stdout, json.loads(runloop("keys", "list", "--json").stdout)
     assert "laptop" in table
     assert key not in table
-    assert listed[0].keys() == {"id", "name", "create_time_ms"}
+    assert listed[0].keys() == {"id", "name", "role", "create_time_ms"}
     assert listed[0]["id"] in table
     revoked = json.loads(runloop("keys", "revoke", "laptop", "--json").stdout)
     assert revoked["id"] == listed[0]["id"]
@@ -133,8 +133,13 @@ def test_with_keys_it_can_be_reached_from_elsewhere(environment: dict[str, str],
     ("arguments", "code", "told"),
     [
         (["--no-auth", "--host", "192.0.2.1"], 1, "runloop-mcp keys create NAME"),
+        (["--no-auth", "--public-url", "https://runs.example"], 1, "behind a proxy"),
+        (["--no-auth", "--trusted-proxy", "127.0.0.1"], 1, "behind a proxy"),
+        (["--trusted-proxy", "proxy.example"], 1, "no address or network"),
+        (["--public-url", "https://runs.example/mcp"], 1, "without /mcp"),
         (["--allowed-host", "https://runs.example"], 1, "without scheme"),
         (["--transport", "stdio", "--no-auth"], 2, "--transport http"),
+        (["--transport", "stdio", "--trusted-proxy", "127.0.0.1"], 2, "--transport http"),
     ],
 )
 def test_what_makes_no_sense_is_refused(runloop: Command, arguments: list[str], code: int, told: str) -> None:

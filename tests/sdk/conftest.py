@@ -15,11 +15,11 @@ from typing import Any
 
 import anyio
 import pytest
+from client_environments import environment_of, node
 
 from runloop_mcp.access.keyring import open_keyring
 
 PROGRAMS = Path(__file__).parent / "programs"
-ENVIRONMENTS = Path(__file__).parents[2] / ".sdks"
 PATIENCE = 100.0
 """Seconds that a program may take, on a machine that has much else to do; each takes a few."""
 
@@ -94,8 +94,7 @@ def ask(server: Server, tmp_path: Path) -> Ask:
     """
 
     def run(environment: str, program: str, url: str = server.url) -> Told:
-        folder = ENVIRONMENTS / environment
-        assert (folder / ".made-from").is_file(), f"There is no {folder}; run: make setup"
+        folder = environment_of(environment)
         if environment.startswith("python"):
             command = [str(folder / "bin" / "python"), str(PROGRAMS / f"{program}.py")]
         else:
@@ -103,7 +102,7 @@ def ask(server: Server, tmp_path: Path) -> Ask:
             for source in PROGRAMS.glob("*.mjs"):
                 shutil.copy(source, tmp_path)
             (tmp_path / "node_modules").symlink_to(folder / "node_modules")
-            command = [_node(), str(tmp_path / f"{program}.mjs")]
+            command = [node(), str(tmp_path / f"{program}.mjs")]
         done = subprocess.run(
             [*command, f"t{token_hex(4)}", str(tmp_path / "file")],
             env={"PATH": os.environ["PATH"], "RUNLOOP_BASE_URL": url, "RUNLOOP_API_KEY": server.key},
@@ -117,9 +116,3 @@ def ask(server: Server, tmp_path: Path) -> Ask:
         return told
 
     return run
-
-
-def _node() -> str:
-    """The Node that the environments were made with."""
-    own = ENVIRONMENTS / "node" / "bin" / "node"
-    return str(own) if own.exists() else str(shutil.which("node"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import yaml
 from mcp.client import Client
 from mcp_types import TextContent
@@ -17,9 +18,14 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.server.app import build_server
+from runloop_mcp.server.surface import CORE, Surface
 
 ERAS = ("auto", "legacy")
 """The protocol's two eras, by the client's name for how it meets a server."""
+
+_PATIENCE_SECONDS = 15
+CANCELED = "echo $$ > pid; exec sleep 1000"
+"""A command that goes on until it is ended."""
 
 STORED_SECRET = "s3cr3t-value"  # noqa: S105 - the tests' own
 
@@ -74,6 +80,18 @@ class Tools:
         (contents,) = (await self.client.read_resource(uri)).contents
         return str(getattr(contents, "text", ""))
 
+    async def cancel_command(self, run_id: str) -> None:
+        """Begins a command, cancels the call, and waits until the command's process is gone from the devbox."""
+        waiting = "until test -s pid; do sleep 0.02; done"
+        gone = "while kill -0 $(cat pid) 2>/dev/null; do sleep 0.02; done; rm pid; echo gone"
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: self.try_tool("exec_on_devbox", run_id=run_id, command=CANCELED))
+            await self.call("exec_on_devbox", run_id=run_id, command=waiting, timeout_seconds=_PATIENCE_SECONDS)
+            tasks.cancel_scope.cancel()
+        # A client that is canceled tells its server so and doesn't wait for it.
+        ended = await self.call("exec_on_devbox", run_id=run_id, command=gone, timeout_seconds=_PATIENCE_SECONDS)
+        assert "\ngone\n" in ended.text, ended.text
+
 
 class Agent(Tools):
     """An agent, and the backend behind the server it works with."""
@@ -84,7 +102,7 @@ class Agent(Tools):
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Agent]]
-"""Starts a server with a client, with a test's own state: packs, then `era`, `principal` and `max_devboxes` by name."""
+"""Starts a server with a client, with a test's own state: packs, then `era`, `principal`, `surface` … by name."""
 
 
 @asynccontextmanager
@@ -95,6 +113,7 @@ async def serving(
     era: str = "auto",
     principal: Principal = LOCAL_OPERATOR,
     max_devboxes: int = 20,
+    surface: Surface = CORE,
 ) -> AsyncIterator[Agent]:
     """An agent on a server of its own, with its state and its devboxes in these folders."""
     engine = EmbeddedEngine(
@@ -105,7 +124,7 @@ async def serving(
         environment={"RUNLOOP_MCP_SECRET_DEPLOY_KEY": STORED_SECRET},
     )
     failure: Exception | None = None
-    async with engine, Client(build_server(engine, principal=principal), mode=era) as client:
+    async with engine, Client(build_server(engine, principal=principal, surface=surface), mode=era) as client:
         try:
             yield Agent(client, engine)
         except Exception as error:  # noqa: BLE001 - raised again outside, where no task group wraps it

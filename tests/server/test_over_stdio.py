@@ -23,6 +23,7 @@ async def test_an_agent_goes_from_the_list_to_the_score_over_stdio(tmp_path: Pat
         scenario_id = (await tools.call("list_scenarios", query="answer.txt")).structured["scenarios"][0]["scenario_id"]
         run_id = (await tools.call("start_run", scenario_id=scenario_id)).found(r"scr_\w+")
         assert "nul \ufffd bad \ufffd" in (await tools.call("exec_on_devbox", run_id=run_id, command=HOSTILE)).text
+        await tools.cancel_command(run_id)
         loud = await tools.call("exec_on_devbox", run_id=run_id, command="seq 1 300000")
         whole = await client.read_resource(
             f"runloop://runs/{run_id}/executions/{loud.found(r'exe_[a-zA-Z0-9]+')}/stdout"

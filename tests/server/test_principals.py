@@ -2,10 +2,25 @@
 
 from pathlib import Path
 
+import pytest
+from mcp.shared.exceptions import MCPError
 from mcp_agent import Serve, scenario_folder
-from mcp_types import PromptReference, TextContent
+from mcp_types import PromptReference, ResourceTemplateReference, TextContent
 
 from runloop_mcp.api.access import Principal, Role
+
+_ON_RUNS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("get_run", {}),
+    ("exec_on_devbox", {"command": "true"}),
+    ("get_execution", {"execution_id": "exe_x"}),
+    ("read_file", {"path": "README.md"}),
+    ("write_file", {"path": "a", "content": "x"}),
+    ("edit_file", {"path": "README.md", "old_string": "a", "new_string": "b"}),
+    ("score_run", {}),
+    ("get_score", {}),
+    ("complete_run", {}),
+    ("cancel_run", {}),
+)
 
 
 async def test_a_caller_bound_to_a_run_reaches_no_other(tmp_path: Path, serve: Serve) -> None:
@@ -19,18 +34,7 @@ async def test_a_caller_bound_to_a_run_reaches_no_other(tmp_path: Path, serve: S
         listed = (await solver.call("list_runs")).structured
         assert ([run["run_id"] for run in listed["runs"]], listed["total"]) == ([own], 1)
         assert "Exit status 0" in (await solver.call("exec_on_devbox", run_id=own, command="true")).text
-        for tool, arguments in (
-            ("get_run", {}),
-            ("exec_on_devbox", {"command": "true"}),
-            ("get_execution", {"execution_id": "exe_x"}),
-            ("read_file", {"path": "README.md"}),
-            ("write_file", {"path": "a", "content": "x"}),
-            ("edit_file", {"path": "README.md", "old_string": "a", "new_string": "b"}),
-            ("score_run", {}),
-            ("get_score", {}),
-            ("complete_run", {}),
-            ("cancel_run", {}),
-        ):
+        for tool, arguments in _ON_RUNS:
             assert own in await solver.refused(tool, run_id=other, **arguments)
         assert own in await solver.refused("start_run", scenario_id="answer")
 
@@ -81,6 +85,50 @@ async def test_a_solver_sees_its_own_runs_only(tmp_path: Path, serve: Serve) -> 
         listed = (await solver.call("list_runs")).structured
         assert ([run["run_id"] for run in listed["runs"]], listed["total"]) == ([own], 1)
         assert "no such run" in await solver.refused("get_score", run_id=other)
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_what_is_not_there_and_what_is_another_s_is_answered_alike(
+    tmp_path: Path, serve: Serve, role: Role
+) -> None:
+    """By every tool, resource and cursor: nobody learns which runs exist, an operator with a key as little."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    async with serve(pack) as operator:
+        other = await operator.run_of("answer")
+    unknown = "scr_" + "x" * (len(other) - 4)
+    async with serve(pack, principal=Principal("key:1", role)) as solver:
+        for tool, arguments in _ON_RUNS:
+            assert await solver.refused(tool, run_id=other, **arguments) == await solver.refused(
+                tool, run_id=unknown, **arguments
+            )
+        assert await solver.refused("list_runs", cursor=other) == await solver.refused("list_runs", cursor=unknown)
+        assert (await solver.call("list_runs")).structured["total"] == 0
+        for end in ("", "/score", "/log", "/log/3", "/executions/exe_1/stdout"):
+            errors = []
+            for run in (other, unknown):
+                with pytest.raises(MCPError) as refused:
+                    await solver.read(f"runloop://runs/{run}{end}")
+                errors.append(str(refused.value).replace(run, "RUN"))
+            assert errors[0] == errors[1]
+        offered = await solver.client.complete(
+            ResourceTemplateReference(type="ref/resource", uri="runloop://runs/{run_id}"),
+            {"name": "run_id", "value": "scr_"},
+        )
+        assert offered.completion.values == []
+
+
+async def test_a_start_binds_those_secrets_only_that_the_scenario_requires(tmp_path: Path, serve: Serve) -> None:
+    """Whoever works in a devbox can read what it is given; whether a secret is stored is not told either."""
+    pack = scenario_folder(scenario_folder(tmp_path / "pack", "answer"), "deploys", required_secret_names=["OTHER"])
+    async with serve(pack) as agent:
+        for scenario in ("answer", "deploys"):
+            stored, unknown = [
+                await agent.refused("start_run", scenario_id=scenario, secrets={"KEY": name})
+                for name in ("DEPLOY_KEY", "NO_SUCH_KEY")
+            ]
+            assert stored == unknown
+            assert "required_secret_names" in stored
+        assert (await agent.call("list_runs")).structured["total"] == 0
 
 
 async def test_an_idempotency_key_is_its_principal_s_own(tmp_path: Path, serve: Serve) -> None:

@@ -19,7 +19,7 @@ async def _log(agent: Agent, run_id: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_log_tells_calls_commands_and_moves_in_order(tmp_path: Path, serve: Serve, era: str) -> None:
     """What the solver did is there as it did it, with its outcome; values of secrets are not."""
-    pack = scenario_folder(tmp_path / "pack", "answer")
+    pack = scenario_folder(tmp_path / "pack", "answer", required_secret_names=["DEPLOY_KEY"])
     async with serve(pack, era=era) as agent:
         run_id = await agent.run_of("answer", secrets={"KEY": "DEPLOY_KEY"})
         await agent.call("exec_on_devbox", run_id=run_id, command=f"echo {STORED_SECRET} > /dev/null; exit 3")

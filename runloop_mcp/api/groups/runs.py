@@ -22,8 +22,8 @@ class Runs(ABC):
         """
 
     @abstractmethod
-    async def list(self, params: RunListParams) -> Page[ScenarioRunView]:
-        """One page of runs, newest first.
+    async def list(self, params: RunListParams, *, principal: Principal | None = None) -> Page[ScenarioRunView]:
+        """One page of runs, newest first: of all, or those that a principal has started.
 
         Raises:
             InvalidRequest: `starting_after` names no run, or `state` is none.

@@ -9,6 +9,8 @@ class KeyView(WireModel):
     id: str
     name: str
     """Tells people what it is for; no two keys that are not revoked have one name."""
+    role: str = "operator"
+    """What whoever has it is: an operator, or a solver."""
     create_time_ms: int
     last_used_ms: int | None = None
     """When it was last used, to within a minute."""

@@ -66,11 +66,11 @@ class EngineRuns(Runs):
         """See `Runs.retrieve`."""
         return view(await self._load(run_id))
 
-    async def list(self, params: RunListParams) -> Page[ScenarioRunView]:
+    async def list(self, params: RunListParams, *, principal: Principal | None = None) -> Page[ScenarioRunView]:
         """See `Runs.list`."""
 
         def work(connection: Connection) -> tuple[list[RunRecord], int, bool]:
-            rows, total, more = runs.page(connection, params)
+            rows, total, more = runs.page(connection, params, principal.id if principal else None)
             return [surround(connection, row) for row in rows], total, more
 
         records, total, more = await self._engine.database.page(work, params)

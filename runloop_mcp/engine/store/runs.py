@@ -276,8 +276,15 @@ def next_expiry(connection: sqlite3.Connection, now_ms: int) -> int | None:
     return None if soonest is None else int(soonest)
 
 
-def page(connection: sqlite3.Connection, params: RunListParams) -> tuple[list[RunRow], int, bool]:
+def page(
+    connection: sqlite3.Connection, params: RunListParams, principal: str | None = None
+) -> tuple[list[RunRow], int, bool]:
     """One page of runs, newest first, how many match in all, and whether more follow.
+
+    Args:
+        connection: The store.
+        params: Which page of which runs.
+        principal: The id of the principal that started them; None for those of all.
 
     Raises:
         InvalidRequest: `starting_after` names no run, or `state` is none.
@@ -289,6 +296,9 @@ def page(connection: sqlite3.Connection, params: RunListParams) -> tuple[list[Ru
         if wanted is not None:
             clauses.append(f"{column} = ?")
             values.append(wanted)
+    if principal is not None:
+        clauses.append("principal = ?")
+        values.append(principal)
     if params.state is not None:
         if params.state not in set(RunState):
             raise InvalidRequest(

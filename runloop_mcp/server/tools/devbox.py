@@ -7,12 +7,14 @@ import anyio
 from pydantic import Field
 
 from runloop_mcp.api.errors import ApiError
+from runloop_mcp.api.groups.devboxes import Devboxes
 from runloop_mcp.api.models.devbox import ExecuteParams, ExecutionStatus, ExecutionView, OutputStream, StdinSignal
 from runloop_mcp.server.arguments import Arguments, ExecutionId, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import execution_id, find_run
 from runloop_mcp.server.rendering.execution import OUTPUT_BUDGET, excerpts, execution_text, matches_text, range_text
 from runloop_mcp.server.targets import ready_target
+from runloop_mcp.server.tasks.handle import TaskHandle, TaskKind
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
 
@@ -84,8 +86,12 @@ async def exec_on_devbox(call: Call, arguments: ExecOnDevbox) -> Reply:
     if not arguments.background:
         if arguments.attach_stdin:  # it may well wait for input, which the caller can only send after this
             patience = Patience(_TALK_SECONDS)
+        elif call.deferral is not None:
+            patience = Patience(call.deferral.seconds)
         view = await _ended_with_call(call, view, patience)
-    return await _shown(call, view, target.run_id)
+        if call.deferral is not None and view.status != ExecutionStatus.COMPLETED and not arguments.attach_stdin:
+            call.deferral.task = TaskHandle(TaskKind.EXEC, target.run_id, view.execution_id)
+    return await execution_reply(call.backend.devboxes, view, target.run_id)
 
 
 async def _ended_with_call(call: Call, view: ExecutionView, patience: Patience) -> ExecutionView:
@@ -116,7 +122,7 @@ async def get_execution(call: Call, arguments: GetExecution) -> Reply:
     devboxes, wanted = call.backend.devboxes, execution_id(arguments.execution_id)
     stream = OutputStream(arguments.stream)
     if arguments.kill:
-        return await _shown(call, await devboxes.kill(run.devbox_id, wanted), run.id)
+        return await execution_reply(devboxes, await devboxes.kill(run.devbox_id, wanted), run.id)
     patience = Patience(arguments.wait_seconds)
     if arguments.stdin is not None or arguments.signal is not None:
         signal = StdinSignal(arguments.signal) if arguments.signal is not None else None
@@ -130,11 +136,12 @@ async def get_execution(call: Call, arguments: GetExecution) -> Reply:
         part = await devboxes.read_output(run.devbox_id, wanted, stream, offset=arguments.offset, limit=arguments.limit)
         return Reply(range_text(part, stream))
     view = await _watched(call, await devboxes.execution(run.devbox_id, wanted), patience)
-    return await _shown(call, view, run.id)
+    return await execution_reply(devboxes, view, run.id)
 
 
-async def _shown(call: Call, view: ExecutionView, run_id: str) -> Reply:
-    return Reply(execution_text(view, await excerpts(call.backend.devboxes, view), run_id=run_id))
+async def execution_reply(devboxes: Devboxes, view: ExecutionView, run_id: str) -> Reply:
+    """How an execution stands, with its output."""
+    return Reply(execution_text(view, await excerpts(devboxes, view), run_id=run_id))
 
 
 EXEC_ON_DEVBOX = Tool(

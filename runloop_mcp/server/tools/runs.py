@@ -4,13 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runloop_mcp.api.access import Role
 from runloop_mcp.api.disclosure import run_for_solver
-from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
 from runloop_mcp.server.arguments import Arguments, Cursor, IdempotencyKey, Limit, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import find_run, find_scenario, may_see
+from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.rendering.run import run_list, run_list_text, run_text
 from runloop_mcp.server.results import RunList
 from runloop_mcp.server.targets import booting, devbox_ready
@@ -18,8 +16,6 @@ from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
 
 State = Literal["running", "scoring", "scored", "completed", "canceled", "timeout", "failed"]
-_SEARCHED = 2000
-"""Runs, newest first, among which a solver's own are looked for."""
 
 
 class GetRun(Arguments):
@@ -77,15 +73,6 @@ async def scored(call: Call, run: ScenarioRunView, patience: Patience) -> Scenar
 
 async def list_runs(call: Call, arguments: ListRuns) -> Reply:
     """One page of runs."""
-    page = await _visible_runs(call, arguments)
-    listed = run_list(page.model_copy(update={"items": [run_for_solver(run) for run in page.items]}))
-    return Reply(run_list_text(listed), listed)
-
-
-async def _visible_runs(call: Call, arguments: ListRuns) -> Page[ScenarioRunView]:
-    if call.principal.run_id is not None:
-        run = await find_run(call.backend, call.principal, call.principal.run_id)
-        return Page[ScenarioRunView](items=[run], has_more=False, total_count=1)
     scenario = (
         await find_scenario(call.backend, call.principal, arguments.scenario_id) if arguments.scenario_id else None
     )
@@ -95,11 +82,9 @@ async def _visible_runs(call: Call, arguments: ListRuns) -> Page[ScenarioRunView
         starting_after=arguments.cursor,
         limit=arguments.limit,
     )
-    if call.principal.role is Role.OPERATOR:
-        return await call.backend.runs.list(wanted)
-    everyones = await call.backend.runs.list(wanted.model_copy(update={"limit": _SEARCHED}))
-    own = [run for run in everyones.items if may_see(call.principal, run)]
-    return Page[ScenarioRunView](items=own[: wanted.limit], has_more=len(own) > wanted.limit, total_count=len(own))
+    page = await call.backend.runs.list(wanted)
+    listed = run_list(page.model_copy(update={"items": [run_for_solver(run) for run in page.items]}))
+    return Reply(run_list_text(listed), listed)
 
 
 async def complete_run(call: Call, arguments: CompleteRun) -> Reply:

@@ -1,23 +1,26 @@
 """Tools that find scenarios and start runs of them."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from runloop_mcp.api.disclosure import functions_for_solver, run_for_solver, scenario_for_solver
+from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
 from runloop_mcp.api.models.run import RunProfile, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.server.arguments import Arguments, Cursor, Limit, ScenarioId
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import find_run, find_scenario, visible_scenarios
+from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.quantities import budget_line
 from runloop_mcp.server.rendering.run import devbox_line, note_lines
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_list, scenario_list_text, scenario_text
 from runloop_mcp.server.results import ScenarioList
-from runloop_mcp.server.targets import devbox_ready
+from runloop_mcp.server.targets import SETTLED, devbox_ready
+from runloop_mcp.server.tasks.handle import TaskHandle, TaskKind
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import LONGEST_WAIT, Patience
 
@@ -67,7 +70,7 @@ async def list_scenarios(call: Call, arguments: ListScenarios) -> Reply:
     params = ScenarioListParams(
         search=arguments.query, tags=arguments.tags, starting_after=arguments.cursor, limit=arguments.limit
     )
-    page = await visible_scenarios(call.backend, call.principal, params)
+    page = await call.backend.scenarios.list(params)
     page = page.model_copy(update={"items": [scenario_for_solver(scenario) for scenario in page.items]})
     listed = scenario_list(page)
     return Reply(scenario_list_text(listed), listed)
@@ -86,6 +89,7 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
             f"You are bound to the run {call.principal.run_id} and can't start another. Go on with get_run."
         )
     scenario = await find_scenario(call.backend, call.principal, arguments.scenario_id)
+    _refuse_other_secrets(scenario, arguments.secrets or {})
     profile = RunProfile(env_vars=arguments.environment_variables, secrets=arguments.secrets)
     params = StartRunParams(
         scenario_id=scenario.id, run_name=arguments.run_name, metadata=arguments.metadata, run_profile=profile
@@ -96,11 +100,41 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
     call.record.run_id = run.id
     queued = run.x_runloop_mcp is not None and run.x_runloop_mcp.devbox_status == DevboxStatus.QUEUED
     # A turn in the queue comes in minutes rather than seconds: whoever starts is told at once where they stand.
-    devbox = await devbox_ready(call, run.devbox_id, Patience(0 if queued else LONGEST_WAIT))
-    run = run_for_solver(await find_run(call.backend, call.principal, run.id))
+    longest = LONGEST_WAIT if call.deferral is None else call.deferral.seconds
+    devbox = await devbox_ready(call, run.devbox_id, Patience(0 if queued else longest))
+    if call.deferral is not None and devbox.status not in SETTLED:
+        call.deferral.task = TaskHandle(TaskKind.START, run.id)
+    run = await find_run(call.backend, call.principal, run.id)
+    return started_reply(run_for_solver(run), devbox, scenario_for_solver(scenario))
+
+
+def started_reply(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> Reply:
+    """What a caller is told of a run that has started, as a solver may see it.
+
+    Raises:
+        ToolError: Its devbox could not be set up.
+    """
     if devbox.status == DevboxStatus.FAILURE:
         raise ToolError(_failure(run, devbox))
-    return Reply(_started(run, devbox, scenario_for_solver(scenario)))
+    return Reply(_started(run, devbox, scenario))
+
+
+def _refuse_other_secrets(scenario: ScenarioView, secrets: Mapping[str, str]) -> None:
+    """Refuses secrets that the scenario does not require: whoever works in a devbox can read what it is given.
+
+    Raises:
+        InvalidRequest: There is such a secret. Whether one of this name is stored is not told.
+    """
+    required = scenario.required_secret_names or []
+    if set(secrets.values()) <= set(required):
+        return
+    raise InvalidRequest(
+        f"`secrets` may name those that the scenario requires, which are: {', '.join(required)}."
+        if required
+        else "`secrets` names secrets, and the scenario requires none.",
+        hint="Other secrets are an operator's to give: in the scenario's required_secret_names, or in the runProfile of"
+        " a run that is started over the REST API.",
+    )
 
 
 def _started(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> str:

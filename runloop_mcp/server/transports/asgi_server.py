@@ -16,6 +16,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 
 from runloop_mcp.server.transports.connection import Connection
+from runloop_mcp.server.transports.open_calls import StreamedCalls
 from runloop_mcp.server.transports.requests import ABORT, OpenRequests
 from runloop_mcp.server.transports.signals import Stop
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 GRACE_SECONDS: Final = 1.0
-"""How long calls in progress may run on when the server ends."""
+"""How long calls in progress may run on when the server ends, and the longest where Ctrl-C ends it."""
 
 CLOSE_SECONDS: Final = 0.5
 """How long clients may take to read what is left and close."""
@@ -37,19 +38,29 @@ _log = logging.getLogger(__name__)
 
 
 async def serve_asgi(
-    app: "ASGIApp", listener: socket.socket, *, stop: Stop, ready: Callable[[], None] | None = None
+    app: "ASGIApp",
+    listener: socket.socket,
+    *,
+    stop: Stop,
+    ready: Callable[[], None] | None = None,
+    drain_seconds: float = GRACE_SECONDS,
+    streamed: StreamedCalls | None = None,
 ) -> None:
-    """Serve until `stop` is asked for; then return within about two seconds, whatever clients do.
+    """Serve until `stop` is asked for; then return a second after the drain at the latest, whatever clients do.
 
-    The application's lifespan is the caller's to enter, around this call.
+    While calls in progress finish, new requests are answered 503, on new connections too: whoever watches the server
+    learns that it ends, and other clients when to come back. The application's lifespan is the caller's to enter,
+    around this call.
 
     Args:
         app: The ASGI application.
         listener: A socket that listens; closed on return.
         stop: Asks for the end.
         ready: Called when clients can connect.
+        drain_seconds: How long calls in progress may run on; a second at most where somebody pressed Ctrl-C.
+        streamed: Counts the calls that are answered on streams of their sessions.
     """
-    requests = OpenRequests(app)
+    requests = OpenRequests(app, streamed=streamed)
     connections = _Connections(requests)
     _detect_dead_peers(listener)
     try:
@@ -62,9 +73,9 @@ async def serve_asgi(
                 if ready is not None:
                     ready()
                 await stop.wait()
+                await requests.end(min(drain_seconds, GRACE_SECONDS) if stop.is_impatient else drain_seconds)
             finally:
                 server.close()
-            await requests.end(GRACE_SECONDS)
             await connections.end(CLOSE_SECONDS)
             tasks.cancel_scope.cancel()
     finally:

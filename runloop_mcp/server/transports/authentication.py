@@ -14,7 +14,7 @@ from runloop_mcp.server.transports.refusal import refuse
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-_OPEN: Final = frozenset({"/healthz", "/openapi.json"})
+_OPEN: Final = frozenset({"/healthz", "/readyz", "/openapi.json"})
 """Nothing in these is secret, and whoever asks for them may have no key yet."""
 
 _SCHEME: Final = b"bearer"

@@ -15,8 +15,12 @@ from starlette.routing import BaseRoute, Route
 
 from runloop_mcp.api.access import Access
 from runloop_mcp.server.transports.authentication import Authentication
-from runloop_mcp.server.transports.bounded_calls import BoundedCalls
+from runloop_mcp.server.transports.body_limit import MESSAGE_LIMIT, MessageLimit
+from runloop_mcp.server.transports.bounded_calls import MESSAGES_PATH, BoundedCalls
 from runloop_mcp.server.transports.exposure import LOOPBACK_NAMES, OnlyAsked, listen, names_for, url_of
+from runloop_mcp.server.transports.open_calls import StreamedCalls
+from runloop_mcp.server.transports.proxies import BehindProxy
+from runloop_mcp.server.transports.readiness import Check, Readiness
 from runloop_mcp.server.transports.signals import Stop, stop_on_signals
 
 CALL_SECONDS: Final = 300.0
@@ -24,6 +28,8 @@ CALL_SECONDS: Final = 300.0
 
 SESSION_LIMIT: Final = 2000
 SESSION_IDLE_SECONDS: Final = 1800.0
+
+DRAIN_SECONDS: Final = 1.0
 
 Lifespan = Callable[[], AbstractAsyncContextManager[object]]
 
@@ -36,6 +42,9 @@ def http_app(
     lifespans: Sequence[Lifespan] = (),
     access: Access | None = None,
     names: frozenset[str] = LOOPBACK_NAMES,
+    trusted_proxies: Sequence[str] = (),
+    prefix: str = "",
+    check: Check | None = None,
     call_seconds: float = CALL_SECONDS,
     session_limit: int = SESSION_LIMIT,
     session_idle_seconds: float = SESSION_IDLE_SECONDS,
@@ -53,18 +62,27 @@ def http_app(
         lifespans: Context managers to hold open while serving, entered in this order.
         access: Knows the keys, without one of which nobody is served; None serves everyone.
         names: Host names by which the server may be addressed, and from which pages may call it.
+        trusted_proxies: Addresses and networks of proxies that are believed for whom they speak.
+        prefix: The path below which a proxy serves this.
+        check: Looks at what is behind the server, for `/readyz`; None: it is ready as soon as it serves.
         call_seconds: The longest a call may run.
         session_limit: Sessions of the handshake era at once; further ones are answered 503.
         session_idle_seconds: After which a session without a request in flight is closed.
     """
-    _bound_calls(server, call_seconds)
+    streamed = StreamedCalls()
+    _bound_calls(server, call_seconds, streamed)
     # Checked in one place for every route, ours and others'.
     unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    served = list(server.sse_app(transport_security=unchecked).routes)
-    entered = list(lifespans)
+    sse = server.sse_app(transport_security=unchecked, message_path=MESSAGES_PATH, max_request_body_size=MESSAGE_LIMIT)
+    served = list(sse.routes)
+    readiness = Readiness(check or _nothing_behind)
+    entered = [*lifespans, readiness.running]
     if not sse_only:
         streamable = server.streamable_http_app(
-            transport_security=unchecked, max_sessions=session_limit, session_idle_timeout=session_idle_seconds
+            transport_security=unchecked,
+            max_sessions=session_limit,
+            session_idle_timeout=session_idle_seconds,
+            max_request_body_size=MESSAGE_LIMIT,
         )
         served = [*streamable.routes, *served]
         entered.append(server.session_manager.run)
@@ -83,12 +101,25 @@ def http_app(
         status, message = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
         return JSONResponse({"code": "not_found" if status == 404 else "invalid_request", "message": message}, status)
 
-    return Starlette(
+    checks = [
+        Middleware(OnlyAsked, names=names),
+        Middleware(Authentication, access=access),
+        Middleware(MessageLimit),
+    ]
+    if trusted_proxies or prefix:
+        checks.insert(0, Middleware(BehindProxy, trusted=trusted_proxies, prefix=prefix))
+    app = Starlette(
         exception_handlers={HTTPException: unknown},
-        routes=[*routes, Route("/healthz", health), *served],
-        middleware=[Middleware(OnlyAsked, names=names), Middleware(Authentication, access=access)],
+        routes=[*routes, Route("/healthz", health), Route("/readyz", readiness.answer), *served],
+        middleware=checks,
         lifespan=lifespan,
     )
+    app.state.streamed_calls = streamed
+    return app
+
+
+async def _nothing_behind() -> None:
+    """What is always there needs no look."""
 
 
 async def serve_http(
@@ -103,11 +134,15 @@ async def serve_http(
     lifespans: Sequence[Lifespan] = (),
     access: Access | None = None,
     allowed_hosts: Sequence[str] = (),
+    trusted_proxies: Sequence[str] = (),
+    prefix: str = "",
+    check: Check | None = None,
+    drain_seconds: float = DRAIN_SECONDS,
     call_seconds: float = CALL_SECONDS,
 ) -> None:
-    """Serve MCP over HTTP until SIGTERM, SIGINT or SIGHUP; then return within about two seconds.
+    """Serve MCP over HTTP until SIGTERM, SIGINT or SIGHUP; then return a second after the drain at the latest.
 
-    Calls in progress get one second to finish; streams are ended at once.
+    Calls in progress get `drain_seconds` to finish, one at most after SIGINT; streams are ended at once.
 
     Args:
         server: The server, with everything registered.
@@ -120,6 +155,10 @@ async def serve_http(
         lifespans: Context managers to hold open while serving.
         access: Knows the keys, without one of which nobody is served; None serves everyone on this machine.
         allowed_hosts: Further names by which clients may address it, such as that of a proxy in front of it.
+        trusted_proxies: Addresses and networks of proxies that are believed for whom they speak.
+        prefix: The path below which a proxy serves this, such as `/runloop`.
+        check: Looks at what is behind the server, for `/readyz`.
+        drain_seconds: How long calls in progress may run on when the server ends.
         call_seconds: The longest a call may run.
 
     Raises:
@@ -133,9 +172,20 @@ async def serve_http(
         lifespans=lifespans,
         access=access,
         names=names_for(host, allowed_hosts),
+        trusted_proxies=trusted_proxies,
+        prefix=prefix,
+        check=check,
         call_seconds=call_seconds,
     )
-    await serve_app(app, host=host, port=port, authenticated=access is not None, ready=ready, stop=stop)
+    await serve_app(
+        app,
+        host=host,
+        port=port,
+        authenticated=access is not None,
+        ready=ready,
+        stop=stop,
+        drain_seconds=drain_seconds,
+    )
 
 
 async def serve_app(
@@ -146,6 +196,7 @@ async def serve_app(
     authenticated: bool = False,
     ready: Callable[[str], None] | None = None,
     stop: Stop | None = None,
+    drain_seconds: float = DRAIN_SECONDS,
 ) -> None:
     """Serve a web application as `serve_http` does, its lifespan included.
 
@@ -161,10 +212,17 @@ async def serve_app(
         stop = stop or resources.enter_context(stop_on_signals())
         url = url_of(listener)
         async with app.router.lifespan_context(app):
-            await serve_asgi(app, listener, stop=stop, ready=None if ready is None else lambda: ready(url))
+            await serve_asgi(
+                app,
+                listener,
+                stop=stop,
+                ready=None if ready is None else lambda: ready(url),
+                drain_seconds=drain_seconds,
+                streamed=getattr(app.state, "streamed_calls", None),
+            )
 
 
-def _bound_calls(server: MCPServer, seconds: float) -> None:
+def _bound_calls(server: MCPServer, seconds: float, streamed: StreamedCalls) -> None:
     bounds = server.middleware
     bounds[:] = [each for each in bounds if not isinstance(each, BoundedCalls)]
-    bounds.insert(0, BoundedCalls(seconds))
+    bounds.insert(0, BoundedCalls(seconds, streamed))

@@ -3,10 +3,16 @@
 import json
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from starlette.types import Send
+
+_RPC_ERROR: Final = -32600
+"""JSON-RPC's code for a request that is refused as it is."""
+
+MESSAGE_PATHS: Final = ("/mcp", "/messages")
+"""What the paths begin with at which messages of MCP arrive."""
 
 
 async def refuse(
@@ -17,6 +23,7 @@ async def refuse(
     headers: Sequence[tuple[bytes, bytes]] = (),
     *,
     retry_after: float | None = None,
+    as_rpc: bool = False,
 ) -> None:
     """Answers a request with an error.
 
@@ -27,8 +34,12 @@ async def refuse(
         message: What happened and what to do next, for people.
         headers: Further headers.
         retry_after: Seconds after which the same request may succeed; None: it will not.
+        as_rpc: Whether the client speaks MCP: it then gets an error of JSON-RPC, which MCP clients show.
     """
-    body = json.dumps({"code": code, "message": message}).encode()
+    told: dict[str, Any] = {"code": code, "message": message}
+    if as_rpc:
+        told = {"jsonrpc": "2.0", "id": None, "error": {"code": _RPC_ERROR, "message": message, "data": {"code": code}}}
+    body = json.dumps(told).encode()
     own = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

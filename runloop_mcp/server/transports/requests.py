@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from runloop_mcp.server.transports.refusal import refuse
+from runloop_mcp.server.transports.open_calls import StreamedCalls
+from runloop_mcp.server.transports.refusal import MESSAGE_PATHS, refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +33,9 @@ _MOST_UNREAD_BYTES: Final = 64 * 2**20
 _LAST_WORDS_SECONDS: Final = 0.3
 """How long the server tries to tell a client that its request ended."""
 
+_LEAVING_SECONDS: Final = 0.05
+"""How long the answer to the last call over SSE gets to be on its way."""
+
 _UNWIND_SECONDS: Final = 0.5
 """How long a cancelled request may take to clean up before the end goes on without it."""
 
@@ -43,12 +47,19 @@ class OpenRequests:
         app: The application behind it.
         body_seconds: How long a client may take to send a request.
         send_seconds: How long a client may take to read a piece of a response.
+        streamed: Counts the calls whose answers leave on the streams of SSE.
     """
 
     def __init__(
-        self, app: "ASGIApp", *, body_seconds: float = BODY_SECONDS, send_seconds: float = SEND_SECONDS
+        self,
+        app: "ASGIApp",
+        *,
+        body_seconds: float = BODY_SECONDS,
+        send_seconds: float = SEND_SECONDS,
+        streamed: StreamedCalls | None = None,
     ) -> None:
         self._app = app
+        self._streamed = streamed or StreamedCalls()
         self._body_seconds = body_seconds
         self._send_seconds = send_seconds
         self._open: set[_Request] = set()
@@ -62,8 +73,9 @@ class OpenRequests:
             await send({"type": "websocket.close"})
             return
         request = _Request(scope, receive, send)
-        if self._ending or (len(self._open) >= OPEN_LIMIT and not self.make_room()):
-            await request.refuse(503, "The server is ending." if self._ending else "Too many requests are open.")
+        is_over = self._ending and scope.get("path") not in _ALWAYS_ANSWERED
+        if is_over or (len(self._open) >= OPEN_LIMIT and not self.make_room()):
+            await request.refuse(503, "The server is ending." if is_over else "Too many requests are open.")
             return
         self._open.add(request)
         try:
@@ -100,23 +112,35 @@ class OpenRequests:
                 request.check(now - self._body_seconds, now - self._send_seconds)
 
     async def end(self, grace: float) -> None:
-        """Accept no more, let calls in progress finish within `grace` seconds, and end every stream at once."""
+        """Accept no more, and let calls in progress finish within `grace` seconds.
+
+        Streams end at once; those of SSE when no call is in progress that is answered on one.
+        """
         self._ending = True
-        for request in self._open:
-            if request.is_stream:
-                request.leave()
+        self._leave(streams_of_sse=False)
         with anyio.move_on_after(grace):
+            await self._streamed.none_left()
+            await anyio.sleep(_LEAVING_SECONDS)
+            self._leave(streams_of_sse=True)
             await self._none_left()
         for request in self._open:
             request.run.cancel()
         with anyio.move_on_after(_UNWIND_SECONDS):
             await self._none_left()
 
+    def _leave(self, *, streams_of_sse: bool) -> None:
+        for request in self._open:
+            if request.is_stream and request.is_of_sse is streams_of_sse:
+                request.leave()
+
     async def _none_left(self) -> None:
         while self._open:
             self._changed = anyio.Event()
             await self._changed.wait()
 
+
+_ALWAYS_ANSWERED: Final = frozenset({"/healthz"})
+"""The server is alive while it ends."""
 
 ABORT: Final = "abort_connection"
 """Key in the ASGI scope's state of a function that drops the connection."""
@@ -135,6 +159,9 @@ class _Request:
         self.run = anyio.CancelScope()
         self.is_stream = _is_stream(scope)
         """Whether its response has no end of its own."""
+        self.is_of_sse = scope.get("path") == "/sse"
+        """Whether the response carries the answers to calls."""
+        self._is_message = scope.get("path", "").startswith(MESSAGE_PATHS)
         self.is_stalled = False
         """Whether the client did not read."""
         self._state = scope.get("state", {})
@@ -255,7 +282,9 @@ class _Request:
     async def refuse(self, status: int, message: str) -> None:
         """Answer with an error of the server's own."""
         with anyio.move_on_after(_LAST_WORDS_SECONDS):
-            await refuse(self._send, status, "unavailable", message, retry_after=PATIENCE_SECONDS)
+            await refuse(
+                self._send, status, "unavailable", message, retry_after=PATIENCE_SECONDS, as_rpc=self._is_message
+            )
 
 
 def _may_have_body(scope: "Scope") -> bool:

@@ -31,6 +31,11 @@ class Stop:
             self.reason = reason
             self._asked.set()
 
+    @property
+    def is_impatient(self) -> bool:
+        """Whether a person asked, who waits for the prompt."""
+        return self.reason == signal.SIGINT.name
+
     async def wait(self) -> None:
         """Return when the end was asked for."""
         await self._asked.wait()

@@ -1,6 +1,6 @@
 """A small MCP server, run as a process of its own by the tests of the transports.
 
-Usage: served.py FOLDER (stdio | http | sse) [SECONDS]
+Usage: served.py FOLDER (stdio | http | sse) [SECONDS [DRAIN_SECONDS]]
 
 What a test has to know appears as a file in FOLDER: `ended` and `lifespan` when everything was cleaned up, `called` and
 `cancelled` for the tool that waits, `url` for the address of an HTTP server. A file `linger`, put there by the test,
@@ -24,6 +24,7 @@ from runloop_mcp.server.transports.stdio import serve_stdio
 FOLDER = Path(sys.argv[1])
 TRANSPORT = sys.argv[2]
 CALL_SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 300.0
+DRAIN_SECONDS = float(sys.argv[4]) if len(sys.argv) > 4 else 1.0
 
 
 async def until(met: bool, path: Path) -> None:
@@ -122,7 +123,13 @@ async def main() -> None:
             from runloop_mcp.server.transports.http import serve_http  # noqa: PLC0415  as the command line does
 
             await serve_http(
-                server, port=0, sse_only=TRANSPORT == "sse", stop=stop, ready=announce, call_seconds=CALL_SECONDS
+                server,
+                port=0,
+                sse_only=TRANSPORT == "sse",
+                stop=stop,
+                ready=announce,
+                call_seconds=CALL_SECONDS,
+                drain_seconds=DRAIN_SECONDS,
             )
 
 

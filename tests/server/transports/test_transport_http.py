@@ -15,6 +15,7 @@ import httpx
 import pytest
 from mcp.client import Client
 from mcp.client.sse import sse_client
+from mcp.shared.exceptions import MCPError
 from served_child import INITIALIZE, Child, await_file, eventually
 
 JSON_OR_STREAM = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
@@ -186,6 +187,95 @@ def test_a_call_may_finish_while_it_ends(tmp_path: Path) -> None:
         (tmp_path / "release").touch()
         assert json.loads(visitor.answer().read())["result"]["content"][0]["text"] == "it came"
         assert child.status() == 0
+
+
+async def test_while_it_drains_only_calls_in_progress_are_served(tmp_path: Path) -> None:
+    """Calls over every transport get their answers; new ones are told to come back, on new connections too."""
+    with Child(tmp_path, "http", 300, 60) as child:
+        url = child.url()
+        async with (
+            Client(url + "/mcp") as modern,
+            Client(url + "/mcp", mode="legacy") as session,
+            Client(sse_client(url + "/sse")) as sse,
+            httpx.AsyncClient(base_url=url, trust_env=False) as plain,
+            anyio.create_task_group() as tasks,
+        ):
+            answers: list[str] = []
+
+            async def call(client: Client, name: str) -> None:
+                result = await client.call_tool("wait_for", {"name": name})
+                answers.append(result.content[0].text)
+
+            for client in (modern, session, sse):
+                await client.list_tools()
+                (tmp_path / "called").unlink(missing_ok=True)
+                tasks.start_soon(call, client, "release")
+                await anyio.to_thread.run_sync(await_file, tmp_path / "called")
+            assert (await plain.get("/readyz")).json() == {"status": "ready"}
+            child.signal(signal.SIGTERM)
+            with anyio.fail_after(20):
+                while (told := await plain.get("/readyz")).status_code == 200:
+                    pass
+            assert (told.status_code, told.json()["message"]) == (503, "The server is ending.")
+            headers, body = modern_call("echo", text="late")
+            async with httpx.AsyncClient(trust_env=False) as late:
+                refused = await late.post(url + "/mcp", headers=headers, content=body)
+                assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+                assert refused.json()["error"]["message"] == "The server is ending."
+                assert (await late.get(url + "/healthz")).status_code == 200
+            (tmp_path / "release").touch()
+        assert answers == ["it came"] * 3
+        assert await anyio.to_thread.run_sync(child.status) == 0
+
+
+def test_ctrl_c_does_not_wait_for_a_drain(tmp_path: Path) -> None:
+    """A person at a terminal gets the prompt back, whatever is in progress."""
+    with Child(tmp_path, "http", 300, 3600) as child, closing(Visitor(child.url())) as visitor:
+        headers, body = modern_call("wait_for", name="never")
+        visitor.start("POST", "/mcp", headers, body)
+        await_file(tmp_path / "called")
+        child.signal(signal.SIGINT)
+        assert child.status() == 0
+        assert child.has("cancelled")
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/messages/?session_id=0"])
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_a_message_that_is_too_large_is_refused(url: str, path: str, is_declared: bool) -> None:
+    """Whether a body tells its length or not, MCP clients get an error that they can show, and the server goes on."""
+    text = b"x" * 2**20
+    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)) as connection:
+        pieces = (text for _ in range(17))
+        content = {"content-length": str(17 * 2**20)} if is_declared else {"transfer-encoding": "chunked"}
+        connection.request("POST", path, pieces, JSON_OR_STREAM | content, encode_chunked=not is_declared)
+        refused = connection.getresponse()
+        error = json.loads(refused.read())
+        assert (refused.status, error["jsonrpc"], error["id"]) == (413, "2.0", None)
+        assert "longer than 16 MiB" in error["error"]["message"]
+    with closing(Visitor(url)) as visitor:
+        visitor.start("GET", "/healthz", {})
+        assert visitor.answer().status == 200
+
+
+async def test_a_client_is_told_why_its_message_was_refused(url: str) -> None:
+    """The SDK's client raises what the server says about a message that is too large, and can go on."""
+    async with Client(url + "/mcp") as client:
+        with pytest.raises(MCPError, match="longer than 16 MiB"):
+            await client.call_tool("echo", {"text": "x" * (17 * 2**20)})
+        text = "y" * (15 * 2**20)
+        assert (await client.call_tool("echo", {"text": text})).content[0].text == text
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b"garbage", -32700), (b"\xff", -32700), (b"[" * 5000, -32700), (b"[]", -32602), (b'{"jsonrpc":"1.0"}', -32602)],
+)
+def test_what_is_no_message_is_answered_with_an_error(url: str, body: bytes, code: int) -> None:
+    """Garbage and batches are answered with errors of JSON-RPC, and nothing else comes of them."""
+    with closing(Visitor(url)) as visitor:
+        visitor.start("POST", "/mcp", JSON_OR_STREAM, body)
+        answer = visitor.answer()
+        assert (answer.status, json.loads(answer.read())["error"]["code"]) == (400, code)
 
 
 def test_a_client_that_vanishes_leaves_nothing_running(tmp_path: Path) -> None:
