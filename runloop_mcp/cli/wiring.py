@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runloop_mcp.engine.retention.collector import Collected
     from runloop_mcp.engine.scenarios.pack import FolderProblem
     from runloop_mcp.server.app import RunloopServer
+    from runloop_mcp.server.surface import Surface
 
 
 @contextmanager
@@ -249,7 +250,7 @@ async def shared_backend(settings: "Settings", run_id: str | None = None) -> Asy
 
 
 async def serve_over_stdio(
-    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None = None
+    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None, offered: "Surface"
 ) -> None:
     """Serves MCP over stdio until the client goes or a signal comes.
 
@@ -257,6 +258,7 @@ async def serve_over_stdio(
         settings: Tells what is in force; asked once the server answers, as reading it takes time.
         ready: Called when clients are heard and signals are heeded.
         run_id: The run that the client is bound to; None where it is not.
+        offered: The tools that it gets.
     """
     from runloop_mcp.cli.late_backend import LateBackend
     from runloop_mcp.server.app import build_server
@@ -267,11 +269,13 @@ async def serve_over_stdio(
     with stop_on_signals() as stop:
         async with LateBackend(lambda: shared_backend(settings(), run_id)) as backend:
             ready()
-            server = build_server(backend, principal=bound_to(run_id) if run_id else LOCAL_OPERATOR)
+            server = build_server(backend, principal=bound_to(run_id) if run_id else LOCAL_OPERATOR, surface=offered)
             await serve_stdio(server, stop=stop, parent_pid=parent)
 
 
-async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None]) -> None:
+async def serve_over_http(
+    settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None], offered: "Surface"
+) -> None:
     """Serves MCP over streamable HTTP at /mcp and over SSE at /sse, and Runloop's API at /v1, until a signal comes.
 
     Args:
@@ -279,6 +283,7 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
         sse_only: Serves `/sse` alone.
         no_auth: Serves everyone on this machine, whatever key they have.
         ready: Called with the server's address when clients can connect.
+        offered: The tools that MCP clients get.
 
     Raises:
         InvalidRequest: Others than this machine could come in without a key, or nobody has one.
@@ -299,7 +304,7 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
         async with shared_backend(settings) as backend:
             rest = RestFace(backend, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
             await serve_http(
-                build_server(backend),
+                build_server(backend, surface=offered),
                 host=settings.host,
                 port=settings.port,
                 sse_only=sse_only,
