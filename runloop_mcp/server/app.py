@@ -37,6 +37,7 @@ from pydantic import AnyUrl
 
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.server.asking import ANSWER_SECONDS, InputNeeded, Person
 from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
@@ -69,6 +70,7 @@ class RunloopServer(MCPServer[Any]):
         silence_seconds: float,
         surface: Surface,
         defer_seconds: float,
+        answer_seconds: float,
     ) -> None:
         super().__init__(
             name="runloop",
@@ -85,6 +87,7 @@ class RunloopServer(MCPServer[Any]):
         self._surface = surface
         self._faces: dict[Principal, Face] = {}
         self._heartbeat = Heartbeat(silence_seconds)
+        self._answer_seconds = answer_seconds
         self._leave_out_idle_spans()
         self._serve_subscriptions()
         self._serve_apps()
@@ -184,7 +187,10 @@ class RunloopServer(MCPServer[Any]):
             meta = context.request_context.meta if context else None
             beat = self._heartbeat.begin(ours, context.report_progress if context else _unheard)
             try:
-                return await self._face.call_tool(ours, arguments, meta=dict(meta or {}), report=beat)
+                person = Person(context, self._answer_seconds) if context else None
+                return await self._face.call_tool(ours, arguments, meta=dict(meta or {}), report=beat, person=person)
+            except InputNeeded as question:
+                return question.result
             finally:
                 self._heartbeat.end(beat)
         others = [tool.name for tool in await super().list_tools()]
@@ -253,6 +259,7 @@ def build_server(
     silence_seconds: float = SILENCE_SECONDS,
     surface: Surface = CORE,
     defer_seconds: float = DEFER_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
@@ -266,5 +273,8 @@ def build_server(
         silence_seconds: How long a call is silent before its caller is told that it is still at work.
         surface: The tools that it offers.
         defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
+        answer_seconds: How long a call of the handshake era waits for the answer to a question.
     """
-    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, surface, defer_seconds)
+    return RunloopServer(
+        backend, principal, extensions, log_level, silence_seconds, surface, defer_seconds, answer_seconds
+    )

@@ -31,6 +31,7 @@ from runloop_mcp.api.errors import ApiError, InvalidState
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.arguments import parse
+from runloop_mcp.server.asking import InputNeeded, Person
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.completions import Typing, complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
@@ -65,6 +66,7 @@ class Face:
         self._resources = Resources(backend, principal)
         self._prompts = prompts_for(principal, self._tools)
         self._targets: dict[str, Target] = {}
+        self._agreed: set[str] = set()
         self._recorder = CallRecorder(backend, principal)
         self.tasks = TaskDesk(backend, principal, self._recorder)
         """Calls that became tasks."""
@@ -93,16 +95,25 @@ class Face:
         )
 
     async def call_tool(
-        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], report: Report
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        meta: Mapping[str, Any],
+        report: Report,
+        person: Person | None = None,
     ) -> CallToolResult:
         """Calls a tool.
 
         Raises:
+            InputNeeded: It has a question to the person at the client.
             ToolError: An expected failure, in words for the caller.
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
         record = self._recorder.begin(name, arguments)
-        call = Call(self._backend, self._principal, meta, report, record, self._targets, DEFERRAL.get())
+        call = Call(
+            self._backend, self._principal, meta, report, record, self._targets, DEFERRAL.get(), person, self._agreed
+        )
         named = arguments.get("run_id")
         try:
             result = tool_result(await self._carry_out(call, arguments))
@@ -121,7 +132,7 @@ class Face:
             return await tool.run(call, parse(tool.name, tool.arguments, arguments))
         except ApiError as error:
             raise tool_error(error, moves=await self._moves(error, arguments)) from error
-        except (ToolError, MCPError):
+        except (ToolError, MCPError, InputNeeded):
             raise
         except Exception as error:
             raise UnexpectedToolError(
