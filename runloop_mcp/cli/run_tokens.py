@@ -14,6 +14,7 @@ from runloop_mcp.cli.options import backend_options, json_option, state_option
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import print_json, print_table, say, utc_time
 from runloop_mcp.cli.wiring import backend_for, keyring_of, mcp_url
+from runloop_mcp.server.surface import SOLVERS_TOOLS
 
 _GOING_ON = (RunState.RUNNING, RunState.SCORING, RunState.SCORED)
 
@@ -48,8 +49,6 @@ def mint_command(
 
     It ends with its time, 15 minutes after its run, or with: runloop-mcp keys revoke ID.
     """
-    from runloop_mcp.server.tools.catalogue import SOLVERS_TOOLS  # --help answers without it
-
     if unknown := sorted(set(tools) - set(SOLVERS_TOOLS)):
         raise click.UsageError(f"Solvers have no tool {unknown[0]!r}; they have {', '.join(SOLVERS_TOOLS)}.")
     settings = load_settings(**flags)

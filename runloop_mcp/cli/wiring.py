@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runloop_mcp.engine.retention.collector import Collected
     from runloop_mcp.engine.scenarios.pack import FolderProblem
     from runloop_mcp.server.app import RunloopServer
+    from runloop_mcp.server.surface import Surface
 
 
 @contextmanager
@@ -255,7 +256,7 @@ async def shared_backend(settings: "Settings", run_id: str | None = None) -> Asy
 
 
 async def serve_over_stdio(
-    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None = None
+    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None, offered: "Surface"
 ) -> None:
     """Serves MCP over stdio until the client goes or a signal comes.
 
@@ -263,6 +264,7 @@ async def serve_over_stdio(
         settings: Tells what is in force; asked once the server answers, as reading it takes time.
         ready: Called when clients are heard and signals are heeded.
         run_id: The run that the client is bound to; None where it is not.
+        offered: The tools that it gets.
     """
     from runloop_mcp.cli.late_backend import LateBackend
     from runloop_mcp.server.app import build_server
@@ -273,11 +275,13 @@ async def serve_over_stdio(
     with stop_on_signals() as stop:
         async with LateBackend(lambda: shared_backend(settings(), run_id)) as backend:
             ready()
-            server = build_server(backend, principal=bound_to(run_id) if run_id else LOCAL_OPERATOR)
+            server = build_server(backend, principal=bound_to(run_id) if run_id else LOCAL_OPERATOR, surface=offered)
             await serve_stdio(server, stop=stop, parent_pid=parent)
 
 
-async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None]) -> None:
+async def serve_over_http(
+    settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None], offered: "Surface"
+) -> None:
     """Serves MCP over streamable HTTP at /mcp and over SSE at /sse, and Runloop's API at /v1, until a signal comes.
 
     Args:
@@ -285,6 +289,7 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
         sse_only: Serves `/sse` alone.
         no_auth: Serves everyone on this machine, whatever key they have.
         ready: Called with the server's address when clients can connect.
+        offered: The tools that MCP clients get.
 
     Raises:
         InvalidRequest: Others than this machine could come in without a key, or nobody has one.
@@ -311,7 +316,9 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
             rest = RestFace(backend, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
             await serve_http(
                 build_server(
-                    backend, minting=None if no_auth else Minting(keyring.run_tokens, lambda: address.url + path)
+                    backend,
+                    surface=offered,
+                    minting=None if no_auth else Minting(keyring.run_tokens, lambda: address.url + path),
                 ),
                 host=settings.host,
                 port=settings.port,

@@ -11,7 +11,7 @@ from runloop_mcp.api.models.scoring import Disclosure
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.rendering.quantities import moment
-from runloop_mcp.server.tools.catalogue import SOLVERS_TOOLS
+from runloop_mcp.server.surface import SOLVERS_TOOLS
 from runloop_mcp.server.tools.scenarios import START_RUN, StartRun, begin_run, start_run, started_text
 from runloop_mcp.server.tools.tool import Tool
 

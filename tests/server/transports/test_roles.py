@@ -24,7 +24,7 @@ from served_command import PATIENCE, Server, pack_with, serving_command
 
 from runloop_mcp.access.keyring import open_keyring
 from runloop_mcp.api.access import Role
-from runloop_mcp.server.tools.catalogue import SOLVERS_TOOLS
+from runloop_mcp.server.surface import SOLVERS_TOOLS
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ async def test_a_solver_with_a_minted_token_solves_its_run_and_knows_of_nothing_
         assert own in (solver.client.instructions or "")
         tools = (await solver.client.list_tools()).tools
         assert tuple(tool.name for tool in tools) == SOLVERS_TOOLS
-        assert "can't start another" in await solver.refused("start_run", scenario_id="answer")
+        assert "You are bound to the run" in await solver.refused("start_run", scenario_id="answer")
         assert [each["run_id"] for each in (await solver.call("list_runs")).structured["runs"]] == [own]
         assert [each["name"] for each in (await solver.call("list_scenarios")).structured["scenarios"]] == ["answer"]
         assert len((await solver.client.list_resources()).resources) == 2
@@ -152,7 +152,7 @@ async def test_a_token_opens_the_tools_it_names_and_tells_no_more_than_it_may(ho
     async with house.agent(token) as solver:
         names = [tool.name for tool in (await solver.client.list_tools()).tools]
         assert names == ["exec_on_devbox", "score_run", "get_score"]
-        assert "no such tool" in await solver.refused("cancel_run", run_id=own)
+        assert "does not allow" in await solver.refused("cancel_run", run_id=own)
         await solver.call("exec_on_devbox", run_id=own, command="echo 42 > answer.txt")
         scored = await solver.call("score_run", run_id=own)
         seen = [scored.text, str(scored.structured), await solver.read(f"runloop://runs/{own}/log")]
