@@ -144,6 +144,10 @@ class RunloopServer(MCPServer[Any]):
             face = self._faces[principal] = Face(self._backend, principal)
         return face
 
+    def has_own_tool(self, name: str) -> bool:
+        """Whether there is a tool of ours with this name."""
+        return self._face.has_tool(name)
+
     async def list_tools(self) -> list[Tool]:
         """Our tools, then those of extensions."""
         return [*self._face.tools(), *await super().list_tools()]
