@@ -45,6 +45,7 @@ bench: $(READY) $(SDKS) ## figures, as ratios to a floor measured in the same ru
 	@$(BIN)/python benchmarks/run.py
 
 proof: $(READY) $(SDKS) ## the long runs at full size, the installed size and the Docker image
+	@scripts/system-packages proof
 	@$(BIN)/python -m pytest -n $(WORKERS) --full-size
 	@$(BIN)/python benchmarks/faults.py
 	@$(BIN)/python scripts/attack-table

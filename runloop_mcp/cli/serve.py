@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runloop_mcp.api.errors import Unavailable
-from runloop_mcp.cli.options import backend_options
+from runloop_mcp.cli.options import backend_options, surface_options
 
 if TYPE_CHECKING:
     from runloop_mcp.cli.settings import Settings
@@ -56,6 +56,7 @@ Ctrl-C ends it."""
 @click.option(
     "--run", "run_id", metavar="RUN_ID", help="Bind the client to one run, for a solver that someone else started."
 )
+@surface_options
 @backend_options
 def serve(
     *,
@@ -71,6 +72,10 @@ def serve(
     log_level: str | None = None,
     no_auth: bool = False,
     run_id: str | None = None,
+    toolsets: str | None = None,
+    tools: str | None = None,
+    exclude_tools: str | None = None,
+    read_only: bool = False,
 ) -> None:
     """Serve MCP: over stdio for a client on this machine, or over HTTP.
 
@@ -94,6 +99,9 @@ def serve(
 
     from runloop_mcp.cli.logs import begin_logging
     from runloop_mcp.cli.wiring import serve_over_http, serve_over_stdio
+    from runloop_mcp.server.surface import surface
+
+    offered = surface(_names(toolsets), tools=_names(tools), exclude_tools=_names(exclude_tools), read_only=read_only)
 
     begin_logging(log_format, log_level)
     flags = {**flags, "log_format": log_format, "log_level": log_level}
@@ -111,12 +119,17 @@ def serve(
                 "--host, --port, --allowed-host, --public-url, --trusted-proxy, --drain-seconds and --no-auth need"
                 " --transport http or sse."
             )
-        anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id)
+        anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id, offered)
         return
     settings = _settings({**flags, **over_http})
     sse_only = transport == "sse"
     ready = partial(_say_address, settings.host, sse_only, no_auth)
-    anyio.run(partial(serve_over_http, settings, sse_only=sse_only, no_auth=no_auth, ready=ready))
+    anyio.run(partial(serve_over_http, settings, sse_only=sse_only, no_auth=no_auth, ready=ready, offered=offered))
+
+
+def _names(listed: str | None) -> list[str]:
+    """Names that are separated by commas."""
+    return [name for name in (part.strip() for part in (listed or "").split(",")) if name]
 
 
 def _relayed(flags: dict[str, object], run_id: str) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runloop_mcp.engine.retention.collector import Collected
     from runloop_mcp.engine.scenarios.pack import FolderProblem
     from runloop_mcp.server.app import RunloopServer
+    from runloop_mcp.server.surface import Surface
 
 
 @contextmanager
@@ -275,7 +276,7 @@ async def shared_backend(
 
 
 async def serve_over_stdio(
-    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None = None
+    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None, offered: "Surface"
 ) -> None:
     """Serves MCP over stdio until the client goes or a signal comes.
 
@@ -283,6 +284,7 @@ async def serve_over_stdio(
         settings: Tells what is in force; asked once the server answers, as reading it takes time.
         ready: Called when clients are heard and signals are heeded.
         run_id: The run that the client is bound to; None where it is not.
+        offered: The tools that it gets.
     """
     from runloop_mcp.cli.late_backend import LateBackend
     from runloop_mcp.cli.observing import observing
@@ -295,11 +297,13 @@ async def serve_over_stdio(
         async with LateBackend(lambda: shared_backend(settings(), run_id, seen)) as backend:
             ready()
             principal = bound_to(run_id) if run_id else LOCAL_OPERATOR
-            server = seen.observed(build_server(seen.spanned(backend), principal=principal))
-            await serve_stdio(server, stop=stop, parent_pid=parent)
+            server = build_server(seen.spanned(backend), principal=principal, surface=offered)
+            await serve_stdio(seen.observed(server), stop=stop, parent_pid=parent)
 
 
-async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None]) -> None:
+async def serve_over_http(
+    settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None], offered: "Surface"
+) -> None:
     """Serves MCP over streamable HTTP at /mcp and over SSE at /sse, and Runloop's API at /v1, until a signal comes.
 
     Args:
@@ -307,6 +311,7 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
         sse_only: Serves `/sse` alone.
         no_auth: Serves everyone on this machine, whatever key they have.
         ready: Called with the server's address when clients can connect.
+        offered: The tools that MCP clients get.
 
     Raises:
         InvalidRequest: Others than this machine could come in without a key, or nobody has one.
@@ -327,7 +332,7 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
             await _refuse_without_keys(keyring)
         async with shared_backend(settings, observing=seen) as backend:
             spanned = seen.spanned(backend)
-            server = build_server(spanned)
+            server = build_server(spanned, surface=offered)
             in_progress: Counter[str] = Counter()
             metrics = _metrics(backend, lambda: open_sessions(server, in_progress), seen)
             rest = RestFace(spanned, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)

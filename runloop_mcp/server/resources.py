@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
@@ -31,8 +31,9 @@ from runloop_mcp.server.rendering.execution import binary_text
 from runloop_mcp.server.rendering.quantities import amount
 from runloop_mcp.server.rendering.run import run_text
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_line, scenario_text
-from runloop_mcp.server.rendering.score import score_card
 from runloop_mcp.server.results import ScenarioList
+from runloop_mcp.server.score_card import page as score_card
+from runloop_mcp.server.score_cards import score_card_of
 
 _LISTED: Final = 100
 """Scenarios that the list of resources names one by one."""
@@ -57,6 +58,7 @@ class Contents:
 
     text: str
     mime_type: str
+    meta: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class Resources:
             ResourceNotFoundError: No resource has a URI of this form.
             ApiError: What it names is not there, or can't be read.
         """
+        if uri == score_card.URI:
+            return Contents(score_card.score_card_page(), score_card.MIME_TYPE, score_card.META)
         if uri == _SCENARIOS.uri:
             return Contents(await self._scenarios(), JSON)
         for kind in _KINDS:
@@ -165,7 +169,7 @@ class Resources:
     async def score(self, names: dict[str, str]) -> str:
         """A run's score card as JSON."""
         run = await find_run(self._backend, self._principal, names["run_id"])
-        return _json(score_card(run_for_solver(run)))
+        return _json(await score_card_of(self._backend, run))
 
     async def log(self, names: dict[str, str]) -> str:
         """A run's record as JSON lines, from a place in it on; where it goes on, the last line says how."""

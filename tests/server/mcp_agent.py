@@ -18,6 +18,7 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.server.app import build_server
+from runloop_mcp.server.surface import CORE, Surface
 
 ERAS = ("auto", "legacy")
 """The protocol's two eras, by the client's name for how it meets a server."""
@@ -101,7 +102,7 @@ class Agent(Tools):
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Agent]]
-"""Starts a server with a client, with a test's own state: packs, then `era`, `principal` and `max_devboxes` by name."""
+"""Starts a server with a client, with a test's own state: packs, then `era`, `principal`, `surface` … by name."""
 
 
 @asynccontextmanager
@@ -112,6 +113,7 @@ async def serving(
     era: str = "auto",
     principal: Principal = LOCAL_OPERATOR,
     max_devboxes: int = 20,
+    surface: Surface = CORE,
 ) -> AsyncIterator[Agent]:
     """An agent on a server of its own, with its state and its devboxes in these folders."""
     engine = EmbeddedEngine(
@@ -122,7 +124,7 @@ async def serving(
         environment={"RUNLOOP_MCP_SECRET_DEPLOY_KEY": STORED_SECRET},
     )
     failure: Exception | None = None
-    async with engine, Client(build_server(engine, principal=principal), mode=era) as client:
+    async with engine, Client(build_server(engine, principal=principal, surface=surface), mode=era) as client:
         try:
             yield Agent(client, engine)
         except Exception as error:  # noqa: BLE001 - raised again outside, where no task group wraps it

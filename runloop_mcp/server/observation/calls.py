@@ -35,12 +35,12 @@ class ObservedCalls:
 
     Args:
         observers: Who is told.
-        knows: Whether there is a tool with a name.
+        meant: The tool that a caller means by a name; None where there is none.
     """
 
-    def __init__(self, observers: Sequence[Observer], knows: Callable[[str], bool]) -> None:
+    def __init__(self, observers: Sequence[Observer], meant: Callable[[str], str | None]) -> None:
         self._observers = observers
-        self._knows = knows
+        self._meant = meant
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Handle one message."""
@@ -72,7 +72,7 @@ class ObservedCalls:
 
     def _tell(self, ctx: ServerRequestContext[Any, Any], outcome: str, seconds: float) -> None:
         name = (ctx.params or {}).get("name")
-        tool = name if isinstance(name, str) and self._knows(name) else OTHER
+        tool = (self._meant(name) if isinstance(name, str) else None) or OTHER
         for observer in self._observers:
             observer.call_ended(tool, outcome, seconds)
         _log.info("%s: %s after %.0f ms", tool, outcome, seconds * 1000)
@@ -80,7 +80,7 @@ class ObservedCalls:
 
 def observe_calls(server: "RunloopServer", observers: Sequence[Observer] = ()) -> None:
     """Has the calls of a server logged, and told to observers."""
-    server.middleware.insert(0, ObservedCalls(observers, server.has_own_tool))
+    server.middleware.insert(0, ObservedCalls(observers, server.own_tool))
 
 
 def _run_in(ctx: ServerRequestContext[Any, Any]) -> str | None:
