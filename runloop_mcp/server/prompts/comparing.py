@@ -46,7 +46,8 @@ async def compare_runs(asking: Asking, arguments: Mapping[str, str]) -> GetPromp
         ApiError: The scenario or a run is none that the caller may see, or a run is of another scenario.
     """
     scenario = await find_scenario(asking.backend, asking.principal, arguments["scenario_id"])
-    runs = await _runs(asking, scenario.id, _SEPARATOR.split(arguments.get("run_ids", "")))
+    named = _SEPARATOR.split(arguments.get("run_ids", ""))
+    runs = await _runs(asking, scenario.id, named, arguments.get("state"))
     seen = [run_for_solver(run) for run in runs]
     text = _TASK.format(
         count=amount(len(seen), "run"),
@@ -58,13 +59,13 @@ async def compare_runs(asking: Asking, arguments: Mapping[str, str]) -> GetPromp
     return GetPromptResult(description=f"Comparison of runs of {scenario.name}", messages=[said(text), *cards])
 
 
-async def _runs(asking: Asking, scenario_id: str, named: list[str]) -> list[ScenarioRunView]:
-    """The runs that were named, or the newest; oldest first."""
+async def _runs(asking: Asking, scenario_id: str, named: list[str], state: str | None) -> list[ScenarioRunView]:
+    """The runs that were named, or the newest in a state; oldest first."""
     ids = list(dict.fromkeys(filter(None, named)))
     if len(ids) > _MOST:
         raise InvalidRequest(f"These are {len(ids)} runs.", hint=f"Name {_MOST} at most.")
     if not ids:
-        page = await asking.backend.runs.list(RunListParams(scenario_id=scenario_id, limit=_NEWEST))
+        page = await asking.backend.runs.list(RunListParams(scenario_id=scenario_id, state=state, limit=_NEWEST))
         runs = page.items[::-1]
     else:
         runs = [await find_run(asking.backend, asking.principal, each) for each in ids]
@@ -74,7 +75,8 @@ async def _runs(asking: Asking, scenario_id: str, named: list[str]) -> list[Scen
                 f"Run {run.id} is of the scenario {run.scenario_id}.", hint="Name runs of one scenario only."
             )
     if not runs:
-        raise InvalidRequest("This scenario has no runs that could be compared.", hint="start_run begins one.")
+        which = f"no run that is {state}" if state else "no runs"
+        raise InvalidRequest(f"This scenario has {which}, so nothing can be compared.", hint="list_runs shows runs.")
     return runs
 
 
@@ -93,6 +95,7 @@ COMPARE_RUNS: Final = PromptKind(
                 description=f"Runs of it, with commas between them; the newest {_NEWEST} where it is empty",
                 required=False,
             ),
+            PromptArgument(name="state", description="Of the newest, only those in this state", required=False),
         ],
     ),
     compare_runs,
