@@ -33,7 +33,8 @@ from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.arguments import parse
 from runloop_mcp.server.asking import InputNeeded, Person
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.completions import Typing, complete
+from runloop_mcp.server.completing.typing import Typing
+from runloop_mcp.server.completions import complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.heartbeat import Report

@@ -11,7 +11,7 @@ _TASK: Final = """\
 Author a coding scenario with the tools of the runloop server, and prove it.
 
 The idea: {idea}
-{language}
+{wishes}
 How to go about it:
 {steps}
 
@@ -74,13 +74,22 @@ _STEPS: Final = (
 )
 """What to do in order, each with the tools without which it can't be done."""
 
+_WISHES: Final = {
+    "language": "Language",
+    "tags": "Tags, for metadata.tags",
+    "scorer_type": "Type of the scorers",
+    "environment": "Begin from this blueprint or snapshot, as the scenario's environment does",
+    "secrets": "Secrets that a run needs, by name: required_secret_names; never their values",
+}
+"""What else whoever asks may want, by the prompt's argument."""
+
 
 async def author_scenario(asking: Asking, arguments: Mapping[str, str]) -> GetPromptResult:
     """The task of authoring a scenario."""
     steps = [text for tools, text in _STEPS if set(tools) <= set(asking.tools)]
     numbered = "\n".join(f"{number}. {text}" for number, text in enumerate(steps, 1))
-    language = f"Language: {arguments['language']}\n" if "language" in arguments else ""
-    text = _TASK.format(idea=arguments["idea"], language=language, steps=numbered)
+    wishes = "".join(f"{words}: {arguments[name]}\n" for name, words in _WISHES.items() if name in arguments)
+    text = _TASK.format(idea=arguments["idea"], wishes=wishes, steps=numbered)
     return GetPromptResult(description="Author a scenario", messages=[said(text)])
 
 
@@ -92,6 +101,18 @@ AUTHOR_SCENARIO: Final = PromptKind(
         arguments=[
             PromptArgument(name="idea", description="What the scenario is to be about, in your words", required=True),
             PromptArgument(name="language", description="The programming language, if it matters", required=False),
+            PromptArgument(name="tags", description="Tags, with commas between them", required=False),
+            PromptArgument(name="scorer_type", description="What judges it, if that matters", required=False),
+            PromptArgument(
+                name="environment",
+                description="The name of a blueprint or the id of a snapshot to begin from",
+                required=False,
+            ),
+            PromptArgument(
+                name="secrets",
+                description="Names of secrets that a run needs, with commas between them",
+                required=False,
+            ),
         ],
     ),
     author_scenario,

@@ -10,9 +10,10 @@ from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
 from runloop_mcp.server.handles import find_run, find_scenario
-from runloop_mcp.server.prompts.prompt import Asking, PromptKind, said
+from runloop_mcp.server.prompts.prompt import Asking, PromptKind, link, said
 from runloop_mcp.server.rendering.comparison import comparison_text
 from runloop_mcp.server.rendering.quantities import amount
+from runloop_mcp.server.resources import SVG
 
 _TASK: Final = """\
 Compare {count} of the scenario {name} ({scenario_id}). The figures below are exact and stand for themselves; \
@@ -46,7 +47,8 @@ async def compare_runs(asking: Asking, arguments: Mapping[str, str]) -> GetPromp
         ApiError: The scenario or a run is none that the caller may see, or a run is of another scenario.
     """
     scenario = await find_scenario(asking.backend, asking.principal, arguments["scenario_id"])
-    runs = await _runs(asking, scenario.id, _SEPARATOR.split(arguments.get("run_ids", "")))
+    named = _SEPARATOR.split(arguments.get("run_ids", ""))
+    runs = await _runs(asking, scenario.id, named, arguments.get("state"))
     seen = [run_for_solver(run) for run in runs]
     text = _TASK.format(
         count=amount(len(seen), "run"),
@@ -55,16 +57,17 @@ async def compare_runs(asking: Asking, arguments: Mapping[str, str]) -> GetPromp
         comparison=comparison_text(seen),
     )
     cards = [await asking.embedded(f"runloop://runs/{run.id}/score", _CARD) for run in seen]
-    return GetPromptResult(description=f"Comparison of runs of {scenario.name}", messages=[said(text), *cards])
+    plot = link(f"runloop://scenarios/{scenario.id}/scores.svg", "scores", "The scores as a plot", SVG)
+    return GetPromptResult(description=f"Comparison of runs of {scenario.name}", messages=[said(text), *cards, plot])
 
 
-async def _runs(asking: Asking, scenario_id: str, named: list[str]) -> list[ScenarioRunView]:
-    """The runs that were named, or the newest; oldest first."""
+async def _runs(asking: Asking, scenario_id: str, named: list[str], state: str | None) -> list[ScenarioRunView]:
+    """The runs that were named, or the newest in a state; oldest first."""
     ids = list(dict.fromkeys(filter(None, named)))
     if len(ids) > _MOST:
         raise InvalidRequest(f"These are {len(ids)} runs.", hint=f"Name {_MOST} at most.")
     if not ids:
-        page = await asking.backend.runs.list(RunListParams(scenario_id=scenario_id, limit=_NEWEST))
+        page = await asking.backend.runs.list(RunListParams(scenario_id=scenario_id, state=state, limit=_NEWEST))
         runs = page.items[::-1]
     else:
         runs = [await find_run(asking.backend, asking.principal, each) for each in ids]
@@ -74,7 +77,8 @@ async def _runs(asking: Asking, scenario_id: str, named: list[str]) -> list[Scen
                 f"Run {run.id} is of the scenario {run.scenario_id}.", hint="Name runs of one scenario only."
             )
     if not runs:
-        raise InvalidRequest("This scenario has no runs that could be compared.", hint="start_run begins one.")
+        which = f"no run that is {state}" if state else "no runs"
+        raise InvalidRequest(f"This scenario has {which}, so nothing can be compared.", hint="list_runs shows runs.")
     return runs
 
 
@@ -93,6 +97,7 @@ COMPARE_RUNS: Final = PromptKind(
                 description=f"Runs of it, with commas between them; the newest {_NEWEST} where it is empty",
                 required=False,
             ),
+            PromptArgument(name="state", description="Of the newest, only those in this state", required=False),
         ],
     ),
     compare_runs,

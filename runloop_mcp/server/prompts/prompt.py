@@ -17,7 +17,7 @@ from mcp_types import (
     TextResourceContents,
 )
 
-from runloop_mcp.api.access import Principal, Role
+from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.server.printable import printable, sendable, shortened
 from runloop_mcp.server.resources import PLAIN, Resources
@@ -59,8 +59,7 @@ class PromptKind:
 
     def is_for(self, principal: Principal, tools: Collection[str]) -> bool:
         """Whether it can be of use to a principal that has these tools."""
-        operates = principal.role is Role.OPERATOR and principal.run_id is None
-        return (operates or self.for_solvers) and self.needs <= set(tools)
+        return (principal.operates or self.for_solvers) and self.needs <= set(tools)
 
     def taken(self, arguments: Mapping[str, str] | None) -> dict[str, str]:
         """The arguments that were given, without blanks around them; those that are empty left out.
