@@ -171,6 +171,10 @@ class RunloopServer(MCPServer[Any]):
             face = self._faces[principal] = Face(self._backend, principal, self._surface)
         return face
 
+    def own_tool(self, name: str) -> str | None:
+        """The tool of ours that whoever calls means by a name; None where that is none."""
+        return self._face.tool_called(name)
+
     async def list_tools(self) -> list[Tool]:
         """Our tools, then those of extensions."""
         return [*self._face.tools(), *await super().list_tools()]

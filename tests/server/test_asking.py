@@ -3,42 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 import pytest
-from mcp.client import Client, ClientRequestContext
+from human import Action, Human
+from mcp.client import Client
 from mcp_agent import ERAS, Agent, scenario_folder
-from mcp_types import INTERNAL_ERROR, ElicitRequestParams, ElicitResult, ErrorData
+from mcp_types import INTERNAL_ERROR, ErrorData
 
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
 
 PATIENCE_SECONDS = 20
-
-Action = Literal["accept", "decline", "cancel"]
-
-
-class Human:
-    """A person at a client: answers as the test wants, and remembers what was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.answer: ElicitResult | ErrorData | None = None
-
-    def will(self, action: Action, **content: Any) -> None:
-        """Answers all questions so from now on."""
-        self.answer = ElicitResult(action=action, content=content or None)
-
-    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
-        """Answers, or thinks for ever."""
-        del context
-        self.asked.append(params.message)
-        if self.answer is None:
-            await anyio.sleep_forever()
-        assert self.answer is not None
-        return self.answer
 
 
 class PaidDriver(SandboxDriver):
