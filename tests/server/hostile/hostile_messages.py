@@ -30,13 +30,11 @@ class Message:
         method: Of the request; None where there is only `text`.
         params: Of the request, without what the era adds.
         text: What is sent where it is no request.
-        is_answered: Whether there has to be an answer: to all but notifications.
     """
 
     method: str | None = None
     params: Any = None
     text: str = ""
-    is_answered: bool = True
 
 
 @dataclass
@@ -169,24 +167,22 @@ def _arguments(tool: Mapping[str, Any], offer: Offer) -> st.SearchStrategy[Any]:
     return drawn()
 
 
+_FITTING: dict[str, st.SearchStrategy[Any]] = {
+    "integer": st.sampled_from([0, 1, 2, 2**63]),
+    "number": st.sampled_from([0, 0.5, 1]),
+    "boolean": st.booleans(),
+    "array": st.just([]),
+    "object": st.just({}),
+}
+
+
 def _fitting(name: str, schema: Mapping[str, Any], offer: Offer) -> st.SearchStrategy[Any]:
     """Something that may be right, so that the call gets further than to the check of this argument."""
     if name in offer.ids:
         return st.one_of(st.just(offer.ids[name]), _TEXTS)
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
-    kind = schema.get("type")
-    if kind == "integer":
-        return st.sampled_from([0, 1, 2, 2**63])
-    if kind == "number":
-        return st.sampled_from([0, 0.5, 1])
-    if kind == "boolean":
-        return st.booleans()
-    if kind == "array":
-        return st.just([])
-    if kind == "object":
-        return st.just({})
-    return _TEXTS
+    return _FITTING.get(str(schema.get("type")), _TEXTS)
 
 
 def _bent(params: Any) -> st.SearchStrategy[Any]:

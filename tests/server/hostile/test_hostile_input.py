@@ -21,7 +21,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 _PLANTED = {"RUNLOOP_API_KEY": "rl-planted-4711-key", "RUNLOOP_MCP_PLANTED": ""}
 _SECRET = "planted-4711-secret"  # noqa: S105 - what must be seen nowhere
-_SHOWN_BY_ERRORS = re.compile(r"Traceback|File \"/|Error executing tool|pydantic|object at 0x|site-packages|NoneType|by a defect")
+_SHOWN_BY_ERRORS = re.compile(
+    r"Traceback|File \"/|Error executing tool|pydantic|object at 0x|site-packages|NoneType|by a defect"
+)
 _WAYS = ("stdio-handshake", "stdio-modern", "http-handshake", "http-modern")
 _SMALL, _LARGE = 40, 2_500
 
@@ -142,7 +144,7 @@ def _judge(message: Message, answer: dict[str, Any]) -> None:
     if error is not None:
         assert isinstance(error["code"], int), answer
         told = error["message"]
-        assert error["code"] != -32603, f"an internal error is no answer: {answer}"  # noqa: PLR2004
+        assert error["code"] != -32603, f"an internal error is no answer: {answer}"
     elif result.get("isError"):
         told = "".join(block.get("text", "") for block in result["content"])
     else:
