@@ -52,7 +52,7 @@ def servers(devboxes: Path, pack: Path, built_tools: Path) -> Iterator[Callable[
     """Connections by way, each made when it is first asked for; none of the servers has ended when all is done."""
     state = devboxes / "hostile"
     shutil.copytree(built_tools, state / "sandbox" / "tools", symlinks=True, copy_function=os.link)
-    common = ["--state-dir", str(state), "--scenarios", str(pack), "--max-devboxes", "2"]
+    common = ["--state-dir", str(state), "--scenarios", str(pack), "--max-devboxes", "8"]
     command = [sys.executable, "-m", "runloop_mcp"]
     secrets = [*command, "secrets", "set", "PLANTED", "--state-dir", str(state)]
     subprocess.run(secrets, input=_SECRET, text=True, check=True, timeout=60)
