@@ -125,6 +125,9 @@ def describe(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(f'"{value}"' for value in schema["enum"])
     kind = str(schema.get("type"))
+    if kind == "object" and schema.get("properties"):
+        parts = [f"`{name}` ({describe(part)})" for name, part in schema["properties"].items()]
+        return f"an object with any of {', '.join(parts)}"
     if kind in {"integer", "number"}:
         return _KINDS[kind] + _bounds(schema)
     return "a non-empty string" if schema.get("minLength") else _KINDS.get(kind, "a string")
