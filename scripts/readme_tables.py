@@ -7,15 +7,20 @@ from pathlib import Path
 
 from runloop_mcp.cli.settings import Settings, variable
 from runloop_mcp.rest.catalogue import ROUTES
-from runloop_mcp.server.tools.catalogue import TOOLS
+from runloop_mcp.server.surface import TOOLSETS
+from runloop_mcp.server.tools.catalogue import tools_called
 
 ROOT = Path(__file__).parents[1]
 
 
 def tools_table() -> str:
-    """The tools, with the first sentence of what a model is told of each."""
-    rows = [f"| `{tool.name}` | {_first_sentence(tool.description)} |" for tool in TOOLS]
-    return "\n".join(["| tool | what it does |", "|---|---|", *rows])
+    """The tools by toolset, with the first sentence of what a model is told of each."""
+    rows = [
+        f"| `{toolset}` | `{tool.name}` | {_first_sentence(tool.description)} |"
+        for toolset, names in TOOLSETS.items()
+        for tool in tools_called(names).values()
+    ]
+    return "\n".join(["| toolset | tool | what it does |", "|---|---|---|", *rows])
 
 
 def settings_table() -> str:

@@ -52,6 +52,40 @@ def backend_options_but_scenarios(command: Callable[..., R]) -> Callable[..., R]
     return _gathered(command, {name: option for name, option in _BACKEND_OPTIONS.items() if name != "scenarios"})
 
 
+def surface_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Adds the options that say which tools agents get.
+
+    They read their variables themselves: a server over stdio knows its tools before it has settings.
+    """
+    for option in reversed(
+        [
+            click.option(
+                "--toolsets",
+                metavar="NAMES",
+                envvar="RUNLOOP_MCP_TOOLSETS",
+                help="Tools to offer: core, author, benchmark, admin or all, separated by commas.  [default: core]",
+            ),
+            click.option(
+                "--tools",
+                metavar="NAMES",
+                envvar="RUNLOOP_MCP_TOOLS",
+                help="Tools to offer beside those, or only these without --toolsets.",
+            ),
+            click.option(
+                "--exclude-tools", metavar="NAMES", envvar="RUNLOOP_MCP_EXCLUDE_TOOLS", help="Tools not to offer."
+            ),
+            click.option(
+                "--read-only",
+                is_flag=True,
+                envvar="RUNLOOP_MCP_READ_ONLY",
+                help="Offer only tools that change nothing, whatever else is asked for.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
 def _gathered(command: Callable[..., R], options: Mapping[str, Callable[..., Any]]) -> Callable[..., R]:
     @wraps(command)
     def gathered(*args: Any, **values: Any) -> R:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runloop_mcp.api.errors import Unavailable
-from runloop_mcp.cli.options import backend_options
+from runloop_mcp.cli.options import backend_options, surface_options
 
 if TYPE_CHECKING:
     from runloop_mcp.cli.settings import Settings
@@ -46,10 +46,17 @@ Ctrl-C ends it."""
 @click.option(
     "--drain-seconds", type=float, help="How long HTTP calls in progress may run on at its end.  [default: 5]"
 )
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="What standard error gets.  [default: text]")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="From which level on; info has each call.  [default: warning]",
+)
 @click.option("--no-auth", is_flag=True, help="Serve HTTP to everyone on this machine, with any key or none.")
 @click.option(
     "--run", "run_id", metavar="RUN_ID", help="Bind the client to one run, for a solver that someone else started."
 )
+@surface_options
 @backend_options
 def serve(
     *,
@@ -61,8 +68,14 @@ def serve(
     public_url: str | None = None,
     trusted_proxies: tuple[str, ...] = (),
     drain_seconds: float | None = None,
+    log_format: str | None = None,
+    log_level: str | None = None,
     no_auth: bool = False,
     run_id: str | None = None,
+    toolsets: str | None = None,
+    tools: str | None = None,
+    exclude_tools: str | None = None,
+    read_only: bool = False,
 ) -> None:
     """Serve MCP: over stdio for a client on this machine, or over HTTP.
 
@@ -84,8 +97,14 @@ def serve(
 
     import anyio
 
+    from runloop_mcp.cli.logs import begin_logging
     from runloop_mcp.cli.wiring import serve_over_http, serve_over_stdio
+    from runloop_mcp.server.surface import surface
 
+    offered = surface(_names(toolsets), tools=_names(tools), exclude_tools=_names(exclude_tools), read_only=read_only)
+
+    begin_logging(log_format, log_level)
+    flags = {**flags, "log_format": log_format, "log_level": log_level}
     over_http: dict[str, object] = {
         "host": host,
         "port": port,
@@ -100,12 +119,17 @@ def serve(
                 "--host, --port, --allowed-host, --public-url, --trusted-proxy, --drain-seconds and --no-auth need"
                 " --transport http or sse."
             )
-        anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id)
+        anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id, offered)
         return
     settings = _settings({**flags, **over_http})
     sse_only = transport == "sse"
     ready = partial(_say_address, settings.host, sse_only, no_auth)
-    anyio.run(partial(serve_over_http, settings, sse_only=sse_only, no_auth=no_auth, ready=ready))
+    anyio.run(partial(serve_over_http, settings, sse_only=sse_only, no_auth=no_auth, ready=ready, offered=offered))
+
+
+def _names(listed: str | None) -> list[str]:
+    """Names that are separated by commas."""
+    return [name for name in (part.strip() for part in (listed or "").split(",")) if name]
 
 
 def _relayed(flags: dict[str, object], run_id: str) -> bool:
@@ -137,6 +161,11 @@ def _say_where_on_a_terminal() -> None:
 
 
 def _say_address(host: str, sse_only: bool, no_auth: bool, address: str) -> None:
+    from runloop_mcp.cli.logs import announce, logs_json
+
+    if logs_json():
+        announce(f"Serving {_to_whom(host, no_auth)} at {address}")
+        return
     click.echo(f"Serving {_to_whom(host, no_auth)}:\n", err=True)
     if not sse_only:
         click.echo(f"  MCP            {address}/mcp", err=True)

@@ -92,6 +92,21 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Where the HTTP server listens.")
     port: int = Field(default=8787, ge=0, le=65_535, description="The HTTP server's port.")
+    toolsets: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Which tools agents get: `core`, `author`, `benchmark`, `admin` or `all`, separated by commas;"
+        " `core` where nothing is said. With `author` or `admin` they are shown what no solver may see.",
+    )
+    tools: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Tools that agents get beside those of the toolsets, or only these where no toolsets are named.",
+    )
+    exclude_tools: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Tools that agents don't get, whatever else names them."
+    )
+    read_only: bool = Field(
+        default=False, description="Agents get only tools that change nothing, whatever else names others."
+    )
     allowed_hosts: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
         description="Further names by which clients may address the HTTP server, such as that of a proxy in front of"
@@ -113,6 +128,13 @@ class Settings(BaseSettings):
         le=3600,
         description="How many seconds calls over HTTP that are in progress get to finish when the server is told to end"
         " (SIGTERM).",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="What servers write to standard error: `text` or `json`, a line for each event."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning",
+        description="From which level on: `debug`, `info` (each call and request), `warning` or `error`.",
     )
     api_key: SecretStr | None = Field(
         default=None,
@@ -151,7 +173,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{each!r} is no address or network, such as 127.0.0.1 or 10.0.0.0/8") from None
         return value
 
-    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", "toolsets", "tools", "exclude_tools", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

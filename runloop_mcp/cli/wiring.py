@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -14,13 +15,17 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from runloop_mcp.access.keyring import Keyring
+    from runloop_mcp.cli.observing import Observing
     from runloop_mcp.cli.settings import Settings
     from runloop_mcp.client.runloop_client import RunloopClient
     from runloop_mcp.devbox.port import Driver
     from runloop_mcp.engine.retention.collector import Collected
     from runloop_mcp.engine.scenarios.pack import FolderProblem
     from runloop_mcp.server.app import RunloopServer
+    from runloop_mcp.server.surface import Surface
 
 
 @contextmanager
@@ -159,6 +164,12 @@ def allowed_hosts(settings: "Settings") -> Sequence[str]:
     return [*settings.allowed_hosts, *([public] if public else [])]
 
 
+def mcp_url(settings: "Settings") -> str:
+    """Where MCP clients reach the server over HTTP, as far as settings tell."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return (settings.public_url or f"http://{host}:{settings.port}") + "/mcp"
+
+
 async def _refuse_without_keys(keyring: "Keyring") -> None:
     """Refuses to serve nobody.
 
@@ -208,6 +219,21 @@ async def _check(backend: Backend) -> None:
         raise Unavailable(f"Devboxes can't run here: {missing.name}: {missing.detail}", hint=missing.remedy)
 
 
+def _metrics(backend: Backend, sessions: Callable[[], int], observing: "Observing") -> "Route":
+    """What answers at `/metrics`; it counts from now on."""
+    from starlette.routing import Route
+
+    try:
+        from runloop_mcp.server.observation.prometheus import PrometheusMetrics
+    except ImportError:
+        from runloop_mcp.server.observation.missing import no_metrics
+
+        return Route("/metrics", no_metrics)
+    metrics = PrometheusMetrics(backend, sessions)
+    observing.observers.append(metrics)
+    return Route("/metrics", metrics.answer)
+
+
 def bound_to(run_id: str) -> Principal:
     """A solver that is bound to one run."""
     return Principal(f"run:{run_id}", Role.SOLVER, run_id)
@@ -219,7 +245,9 @@ def servers_folder(settings: "Settings") -> Path:
 
 
 @asynccontextmanager
-async def shared_backend(settings: "Settings", run_id: str | None = None) -> AsyncIterator[Backend]:
+async def shared_backend(
+    settings: "Settings", run_id: str | None = None, observing: "Observing | None" = None
+) -> AsyncIterator[Backend]:
     """The backend, open; solvers that other processes serve reach the runs whose devboxes it has, through it.
 
     Over the cloud it has all of them: a solver is to have no key.
@@ -227,6 +255,7 @@ async def shared_backend(settings: "Settings", run_id: str | None = None) -> Asy
     Args:
         settings: Name the backend.
         run_id: A run that has to be there.
+        observing: What is put around the servers of these solvers.
 
     Raises:
         NotFound: There is no such run.
@@ -241,7 +270,11 @@ async def shared_backend(settings: "Settings", run_id: str | None = None) -> Asy
 
         async def server_for(wanted: str) -> "RunloopServer | None":
             has_devbox = await backend.holds(wanted) if isinstance(backend, EmbeddedEngine) else True
-            return build_server(backend, principal=bound_to(wanted)) if has_devbox else None
+            if not has_devbox:
+                return None
+            if observing is None:
+                return build_server(backend, principal=bound_to(wanted))
+            return observing.observed(build_server(observing.spanned(backend), principal=bound_to(wanted)))
 
         socket = servers_folder(settings) / f"{os.getpid()}-{secrets.token_hex(4)}.sock"
         async with serving_locally(socket, server_for):
@@ -249,7 +282,7 @@ async def shared_backend(settings: "Settings", run_id: str | None = None) -> Asy
 
 
 async def serve_over_stdio(
-    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None = None
+    settings: "Callable[[], Settings]", ready: Callable[[], None], run_id: str | None, offered: "Surface"
 ) -> None:
     """Serves MCP over stdio until the client goes or a signal comes.
 
@@ -257,21 +290,26 @@ async def serve_over_stdio(
         settings: Tells what is in force; asked once the server answers, as reading it takes time.
         ready: Called when clients are heard and signals are heeded.
         run_id: The run that the client is bound to; None where it is not.
+        offered: The tools that it gets.
     """
     from runloop_mcp.cli.late_backend import LateBackend
+    from runloop_mcp.cli.observing import observing
     from runloop_mcp.server.app import build_server
     from runloop_mcp.server.transports.signals import stop_on_signals
     from runloop_mcp.server.transports.stdio import serve_stdio
 
     parent = os.getppid()
-    with stop_on_signals() as stop:
-        async with LateBackend(lambda: shared_backend(settings(), run_id)) as backend:
+    with observing() as seen, stop_on_signals() as stop:
+        async with LateBackend(lambda: shared_backend(settings(), run_id, seen)) as backend:
             ready()
-            server = build_server(backend, principal=bound_to(run_id) if run_id else LOCAL_OPERATOR)
-            await serve_stdio(server, stop=stop, parent_pid=parent)
+            principal = bound_to(run_id) if run_id else LOCAL_OPERATOR
+            server = build_server(seen.spanned(backend), principal=principal, surface=offered)
+            await serve_stdio(seen.observed(server), stop=stop, parent_pid=parent)
 
 
-async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None]) -> None:
+async def serve_over_http(
+    settings: "Settings", *, sse_only: bool, no_auth: bool, ready: Callable[[str], None], offered: "Surface"
+) -> None:
     """Serves MCP over streamable HTTP at /mcp and over SSE at /sse, and Runloop's API at /v1, until a signal comes.
 
     Args:
@@ -279,38 +317,70 @@ async def serve_over_http(settings: "Settings", *, sse_only: bool, no_auth: bool
         sse_only: Serves `/sse` alone.
         no_auth: Serves everyone on this machine, whatever key they have.
         ready: Called with the server's address when clients can connect.
+        offered: The tools that MCP clients get.
 
     Raises:
         InvalidRequest: Others than this machine could come in without a key, or nobody has one.
     """
+    from runloop_mcp.access.run_ends import EndingWithRuns
+    from runloop_mcp.cli.observing import observing
     from runloop_mcp.rest.app import RestFace
     from runloop_mcp.server.app import build_server
+    from runloop_mcp.server.minting import Minting
     from runloop_mcp.server.transports.exposure import check_exposure
-    from runloop_mcp.server.transports.http import serve_http
+    from runloop_mcp.server.transports.http import open_sessions, serve_http
     from runloop_mcp.server.transports.signals import stop_on_signals
 
     check_exposure(settings.host, authenticated=not no_auth)
     if no_auth:
         _refuse_open_proxy(settings)
-    with stop_on_signals() as stop:
+    address = _Address(settings.public_url)
+    with observing() as seen, stop_on_signals() as stop:
         keyring = await keyring_of(settings)
         if not no_auth:
             await _refuse_without_keys(keyring)
-        async with shared_backend(settings) as backend:
-            rest = RestFace(backend, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
+        async with shared_backend(settings, observing=seen) as backend:
+            spanned = seen.spanned(backend)
+            access = None if no_auth else EndingWithRuns(keyring, backend.runs)
+            path = "/sse" if sse_only else "/mcp"
+            minting = None if no_auth else Minting(keyring.run_tokens, lambda: address.url + path)
+            server = build_server(spanned, surface=offered, minting=minting)
+            in_progress: Counter[str] = Counter()
+            metrics = _metrics(backend, lambda: open_sessions(server, in_progress), seen)
+            rest = RestFace(spanned, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
             await serve_http(
-                build_server(backend),
+                seen.observed(server),
                 host=settings.host,
                 port=settings.port,
                 sse_only=sse_only,
-                routes=() if sse_only else rest.routes,
+                routes=[metrics] if sse_only else [metrics, *rest.routes],
                 lifespans=() if sse_only else (rest.running,),
-                access=None if no_auth else keyring,
+                access=access,
                 allowed_hosts=allowed_hosts(settings),
                 trusted_proxies=settings.trusted_proxies,
                 prefix=urlsplit(settings.public_url or "").path,
                 check=partial(_check, backend),
+                observers=seen.observers,
+                in_progress=in_progress,
                 drain_seconds=settings.drain_seconds,
-                ready=ready,
+                ready=address.heard(ready),
                 stop=stop,
             )
+
+
+class _Address:
+    """Where clients reach a server over HTTP: as set, else where it listens once it does."""
+
+    def __init__(self, public_url: str | None) -> None:
+        self._is_set = public_url is not None
+        self.url = public_url or ""
+
+    def heard(self, ready: Callable[[str], None]) -> Callable[[str], None]:
+        """What is to be called with the address when the server is ready; passes it on."""
+
+        def note(url: str) -> None:
+            if not self._is_set:
+                self.url = url
+            ready(url)
+
+        return note

@@ -3,9 +3,10 @@
 A server must answer `initialize` about as fast as one without tools; what it can do depends on none of them.
 """
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import anyio
 from mcp.server._otel import OpenTelemetryMiddleware  # the SDK has no public way to know it by
@@ -19,6 +20,8 @@ from mcp_types import (
     EmptyResult,
     GetPromptResult,
     InputRequiredResult,
+    ListToolsResult,
+    PaginatedRequestParams,
     Prompt,
     RequestParams,
     Resource,
@@ -35,10 +38,13 @@ from pydantic import AnyUrl
 
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.server.asking import ANSWER_SECONDS, InputNeeded, Person
 from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.subscriptions import Subscriptions
+from runloop_mcp.server.surface import CORE, Surface
 from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
 from runloop_mcp.server.tasks.extension import Tasks
 from runloop_mcp.server.tracing import WhenCollected
@@ -48,6 +54,11 @@ if TYPE_CHECKING:
     from runloop_mcp.server.face import Face
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+_FACES = 1000
+"""Principals whose faces are kept: over HTTP there can be one for each run."""
+_OWN_PAGES: Final = "ui://runloop/"
+_APPS: Final = "io.modelcontextprotocol/ui"
+"""The extension by which hosts show pages of servers. Named here, since its module is not needed at the start."""
 _Context = ServerRequestContext[Subscriptions, Any]
 
 
@@ -61,13 +72,16 @@ class RunloopServer(MCPServer[Any]):
         extensions: Sequence[Extension],
         log_level: LogLevel,
         silence_seconds: float,
+        surface: Surface,
         defer_seconds: float,
+        answer_seconds: float,
+        minting: Minting | None,
     ) -> None:
         super().__init__(
             name="runloop",
             title="Runloop scenarios",
             description="Coding scenarios in isolated devboxes, from start to score",
-            instructions=instructions_for(principal),
+            instructions=instructions_for(principal, surface),
             version=__version__,
             extensions=[Tasks(lambda: self._face, defer_seconds), *extensions],
             log_level=log_level,
@@ -75,10 +89,14 @@ class RunloopServer(MCPServer[Any]):
         )
         self._backend = backend
         self._principal = principal
-        self._faces: dict[Principal, Face] = {}
+        self._surface = surface
+        self._minting = minting
+        self._faces: OrderedDict[Principal, Face] = OrderedDict()
         self._heartbeat = Heartbeat(silence_seconds)
+        self._answer_seconds = answer_seconds
         self._leave_out_idle_spans()
         self._serve_subscriptions()
+        self._serve_apps()
         self.completion()(self._complete)  # type: ignore[no-untyped-call]  # the SDK's decorator has no types
 
     def _leave_out_idle_spans(self) -> None:
@@ -92,7 +110,7 @@ class RunloopServer(MCPServer[Any]):
         """What runs beside the calls, for as long as clients are served."""
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            subscriptions = Subscriptions(tasks, self._subscriptions, lambda: self._face, self._backend)
+            subscriptions = Subscriptions(tasks, self._subscriptions, lambda: self._face, self._backend, self._is_added)
             tasks.start_soon(self._heartbeat.run, tasks)
             try:
                 yield subscriptions
@@ -133,6 +151,21 @@ class RunloopServer(MCPServer[Any]):
         server.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
         server.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
 
+    def _serve_apps(self) -> None:
+        """The score card as a page: the list of tools names it to clients that say that they show pages."""
+        server = self._lowlevel_server
+
+        async def list_tools(context: _Context, _: PaginatedRequestParams) -> ListToolsResult:
+            from mcp.server.apps import client_supports_apps  # noqa: PLC0415 (see the docstring of this module)
+
+            from runloop_mcp.server.score_card.page import linked  # noqa: PLC0415
+
+            tools = await self.list_tools()
+            return ListToolsResult(tools=linked(tools) if client_supports_apps(context) else tools)
+
+        server.extensions.setdefault(_APPS, {})
+        server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
+
     @property
     def _face(self) -> "Face":
         """The face for whoever calls: over HTTP the principal of the request, else the one that the server is for."""
@@ -141,8 +174,14 @@ class RunloopServer(MCPServer[Any]):
         if face is None:
             from runloop_mcp.server.face import Face  # noqa: PLC0415 (see the docstring of this module)
 
-            face = self._faces[principal] = Face(self._backend, principal)
+            face = self._faces[principal] = Face(self._backend, principal, self._surface, self._minting)
+            if len(self._faces) > _FACES:
+                self._faces.popitem(last=False)
         return face
+
+    def own_tool(self, name: str) -> str | None:
+        """The tool of ours that whoever calls means by a name; None where that is none."""
+        return self._face.tool_called(name)
 
     async def list_tools(self) -> list[Tool]:
         """Our tools, then those of extensions."""
@@ -156,11 +195,14 @@ class RunloopServer(MCPServer[Any]):
         Raises:
             ToolError: An expected failure, in words for the caller.
         """
-        if self._face.has_tool(name):
+        if (ours := self._face.tool_called(name)) is not None:
             meta = context.request_context.meta if context else None
-            beat = self._heartbeat.begin(name, context.report_progress if context else _unheard)
+            beat = self._heartbeat.begin(ours, context.report_progress if context else _unheard)
             try:
-                return await self._face.call_tool(name, arguments, meta=dict(meta or {}), report=beat)
+                person = Person(context, self._answer_seconds) if context else None
+                return await self._face.call_tool(ours, arguments, meta=dict(meta or {}), report=beat, person=person)
+            except InputNeeded as question:
+                return question.result
             finally:
                 self._heartbeat.end(beat)
         others = [tool.name for tool in await super().list_tools()]
@@ -179,29 +221,34 @@ class RunloopServer(MCPServer[Any]):
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        """Reads a resource of ours, which are all under `runloop://`, or of an extension.
+        """Reads a resource of ours, which are all under `runloop://` and `ui://runloop/`, or of an extension.
 
         Raises:
             ResourceError: An expected failure, in words for the caller.
         """
-        if not str(uri).startswith("runloop://"):
+        if not str(uri).startswith(("runloop://", _OWN_PAGES)):
             return await super().read_resource(uri, context)
         contents = await self._face.read_resource(str(uri))
-        return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type)]
+        return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type, meta=contents.meta)]
+
+    def _is_added(self, uri: str) -> bool:
+        """Whether a resource is none of ours, but was added to the server under this very URI."""
+        return any(str(each.uri) == uri for each in self._resource_manager.list_resources())
 
     async def list_prompts(self) -> list[Prompt]:
-        """Our prompts."""
-        return self._face.prompts()
+        """Our prompts, then those that were added."""
+        return [*self._face.prompts(), *await super().list_prompts()]
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        """One of our prompts, filled in.
+        """One of our prompts, or of those that were added, filled in.
 
         Raises:
             MCPError: There is none of this name, or its scenario is not there.
         """
-        del context  # nothing in our prompts depends on the request
+        if self._prompt_manager.get_prompt(name) is not None:
+            return await super().get_prompt(name, arguments, context)
         return await self._face.get_prompt(name, arguments)
 
     async def _complete(self, reference: Any, argument: Any, context: Any) -> Any:
@@ -222,17 +269,26 @@ def build_server(
     extensions: Sequence[Extension] = (),
     log_level: LogLevel = "WARNING",
     silence_seconds: float = SILENCE_SECONDS,
+    surface: Surface = CORE,
     defer_seconds: float = DEFER_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
+    minting: Minting | None = None,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
     Args:
         backend: What it works on. The caller enters it, around the time the server runs.
         principal: Whoever calls, where a request over HTTP does not say it: attempts count by it, and one that is bound
-            to a run reaches no other. In what they are shown, all callers are solvers.
+            to a run reaches no other. In what they are shown, all callers are solvers, unless the surface is one for
+            operators.
         extensions: Extensions of the protocol, with their own tools.
         log_level: From which level on messages go to standard error, where logging is not set up yet.
         silence_seconds: How long a call is silent before its caller is told that it is still at work.
+        surface: The tools that it offers.
         defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
+        answer_seconds: How long a call of the handshake era waits for the answer to a question.
+        minting: Makes tokens for the solvers of runs that operators start; None where nobody can use one.
     """
-    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, defer_seconds)
+    return RunloopServer(
+        backend, principal, extensions, log_level, silence_seconds, surface, defer_seconds, answer_seconds, minting
+    )

@@ -6,7 +6,8 @@ Kept apart from `app` so that `initialize` is answered before any of this is imp
 import difflib
 import logging
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import anyio
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedResourceError, UnexpectedToolError
@@ -23,28 +24,33 @@ from mcp_types import (
 )
 from mcp_types import Tool as ListedTool
 
-from runloop_mcp.api.access import Principal
+from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.errors import ApiError, InvalidState
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.arguments import parse
+from runloop_mcp.server.asking import InputNeeded, Person
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.completions import Typing, complete
+from runloop_mcp.server.completing.typing import Typing
+from runloop_mcp.server.completions import complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.heartbeat import Report
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
-from runloop_mcp.server.prompts import SOLVE_SCENARIO, solve_scenario
+from runloop_mcp.server.prompts.catalogue import prompts_for
+from runloop_mcp.server.prompts.prompt import Asking
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
+from runloop_mcp.server.surface import ALIASES, CORE, SOLVERS_TOOLS, Surface, all_tools, is_operators
 from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tasks.deferral import DEFERRAL
 from runloop_mcp.server.tasks.desk import TaskDesk
-from runloop_mcp.server.tools.catalogue import TOOLS
-from runloop_mcp.server.tools.scenarios import START_RUN
+from runloop_mcp.server.tools.catalogue import tools_called
+from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.visible import visible_to
 
 _log = logging.getLogger(__name__)
@@ -53,28 +59,44 @@ _log = logging.getLogger(__name__)
 class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
-    def __init__(self, backend: Backend, principal: Principal) -> None:
-        backend = visible_to(principal, backend)
+    def __init__(
+        self, backend: Backend, principal: Principal, surface: Surface = CORE, minting: Minting | None = None
+    ) -> None:
+        is_operator = principal.role is Role.OPERATOR and principal.run_id is None
+        if not (is_operator and surface.for_all_runs):
+            backend = visible_to(principal, backend)
         self._backend = backend
         self._principal = principal
-        self._tools = {tool.name: tool for tool in TOOLS}
+        self._surface = surface
+        self._minting = minting if is_operator else None
+        self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
+        if self._minting is not None and _START in self._tools:
+            self._tools[_START] = _start_for_solvers()
+        self._operates = surface.for_operators and is_operator
         self._resources = Resources(backend, principal)
+        self._prompts = prompts_for(principal, self._tools)
         self._targets: dict[str, Target] = {}
+        self._agreed: set[str] = set()
         self._recorder = CallRecorder(backend, principal)
         self.tasks = TaskDesk(backend, principal, self._recorder)
         """Calls that became tasks."""
 
     def tools(self) -> list[ListedTool]:
-        """All tools that this principal can use, in their stable order: one bound to a run starts none."""
-        return [tool.listed() for tool in TOOLS if tool is not START_RUN or self._principal.run_id is None]
+        """All tools that are offered to this principal, in their stable order."""
+        return [tool.listed() for tool in self._tools.values()]
 
-    def has_tool(self, name: str) -> bool:
-        """Whether there is a tool with this name."""
-        return name in self._tools
+    def tool_called(self, name: str) -> str | None:
+        """The name of the tool that a caller means, which may be an older one; None where it is none of ours."""
+        name = ALIASES.get(name, name) if name not in self._tools else name
+        return name if name in self._tools else None
 
     def unknown_tool(self, name: str, others: list[str]) -> ToolError:
-        """What a caller reads who names a tool that is not there."""
+        """What a caller reads who names a tool that is not there, or that this server does not offer."""
         names = [*self._tools, *others]
+        meant = ALIASES.get(name, name)
+        if meant in all_tools():
+            off = self._surface.why_off(meant) if meant not in self._surface.tools else _whose(self._principal, meant)
+            return ToolError(f"{meant} is not offered here. {off} The tools: {', '.join(names)}.")
         near = difflib.get_close_matches(name, names, n=1)
         return ToolError(
             "There is no such tool."
@@ -83,16 +105,34 @@ class Face:
         )
 
     async def call_tool(
-        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], report: Report
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        meta: Mapping[str, Any],
+        report: Report,
+        person: Person | None = None,
     ) -> CallToolResult:
         """Calls a tool.
 
         Raises:
+            InputNeeded: It has a question to the person at the client.
             ToolError: An expected failure, in words for the caller.
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
         record = self._recorder.begin(name, arguments)
-        call = Call(self._backend, self._principal, meta, report, record, self._targets, DEFERRAL.get())
+        call = Call(
+            self._backend,
+            self._principal,
+            meta,
+            report,
+            record,
+            self._targets,
+            DEFERRAL.get(),
+            person,
+            self._agreed,
+            self._minting,
+        )
         named = arguments.get("run_id")
         try:
             result = tool_result(await self._carry_out(call, arguments))
@@ -111,7 +151,7 @@ class Face:
             return await tool.run(call, parse(tool.name, tool.arguments, arguments))
         except ApiError as error:
             raise tool_error(error, moves=await self._moves(error, arguments)) from error
-        except (ToolError, MCPError):
+        except (ToolError, MCPError, InputNeeded):
             raise
         except Exception as error:
             raise UnexpectedToolError(
@@ -167,11 +207,11 @@ class Face:
             raise
         except Exception as error:
             raise UnexpectedResourceError("Reading this resource failed by a defect of the server.") from error
-        return Contents(sendable(contents.text), contents.mime_type)
+        return replace(contents, text=sendable(contents.text))
 
     def prompts(self) -> list[Prompt]:
-        """All prompts."""
-        return [SOLVE_SCENARIO]
+        """The prompts that can be of use to this principal, with the tools that it has."""
+        return [kind.listed for kind in self._prompts.values()]
 
     async def get_prompt(self, name: str, arguments: Mapping[str, str] | None) -> GetPromptResult:
         """A prompt, filled in.
@@ -179,13 +219,15 @@ class Face:
         Raises:
             MCPError: There is no such prompt, or it can't be filled in.
         """
-        if name != SOLVE_SCENARIO.name:
+        kind = self._prompts.get(name)
+        if kind is None:
             raise MCPError(
                 code=INVALID_PARAMS,
-                message=f"There is no such prompt. There is one: {SOLVE_SCENARIO.name}(scenario_id).",
+                message=f"There is no such prompt. There are: {', '.join(self._prompts) or 'none'}.",
             )
+        asking = Asking(self._backend, self._principal, self._resources, self._tools)
         try:
-            return await solve_scenario(self._backend, self._principal, arguments)
+            return await kind.fill(asking, kind.taken(arguments))
         except ApiError as error:
             raise prompt_error(error) from error
 
@@ -203,3 +245,27 @@ class Face:
         except ApiError as error:
             _log.info("No completion of %s: %s", argument, error)
             return Completion(values=[])
+
+
+_START: Final = "start_run"
+
+
+def _start_for_solvers() -> Tool[Any]:
+    from runloop_mcp.server.tools.starts_for_solvers import START_RUN_FOR_SOLVER  # noqa: PLC0415 - for operators alone
+
+    return START_RUN_FOR_SOLVER
+
+
+def _is_for(principal: Principal, tool: str) -> bool:
+    """Whether a tool can be of use to a principal: one bound to a run works on that alone, a solver sets no tasks."""
+    if principal.tools is not None and tool not in principal.tools:
+        return False
+    if principal.run_id is not None:
+        return tool in SOLVERS_TOOLS
+    return principal.role is Role.OPERATOR or not is_operators(tool)
+
+
+def _whose(principal: Principal, tool: str) -> str:
+    if principal.run_id is not None and (principal.tools is None or tool in principal.tools):
+        return f"You are bound to the run {principal.run_id}. Go on with get_run."
+    return "It is for operators." if is_operators(tool) else "Your key or token does not allow it."

@@ -1,6 +1,7 @@
 """What a model knows before it has loaded any tool: many clients show it only this and the names of the tools."""
 
 from runloop_mcp.api.access import Principal
+from runloop_mcp.server.surface import CORE, Surface
 
 INSTRUCTIONS = """\
 Solve coding scenarios in isolated devboxes and get a trusted score.
@@ -28,6 +29,34 @@ get_score waits for the score or shows it again.
 Time is limited; replies say what is left. Errors say what is valid and which call comes next."""
 
 
-def instructions_for(principal: Principal) -> str:
-    """What a model is told: one that is bound to a run, how to go on with it."""
-    return INSTRUCTIONS if principal.run_id is None else _OF_ONE_RUN.format(run_id=principal.run_id)
+_SOLVE = """\
+Solve: list_scenarios, get_scenario, start_run(scenario_id) gives a run_id and a devbox; work there only, with \
+exec_on_devbox, read_file, write_file, edit_file, and get_execution for commands over 20 s; then score_run (once, \
+final), complete_run. cancel_run gives up. Keep the run_id: runs outlive reconnects (list_runs, get_run)."""
+
+_AUTHOR = """\
+Author: create_devbox, set it up with exec_on_devbox and write_file (its dbx_ id as run_id), snapshot_devbox, \
+create_scenario from the snapshot_id with scoring functions and a reference, validate_scenario until it is valid."""
+
+_BENCHMARK = """\
+Benchmark: start_benchmark_run, start_run of each scenario with its benchmark_run_id, get_benchmark_run tells what is \
+left, complete_benchmark_run gives the total."""
+
+_ADMIN = "Operate: list_runs, get_run_log, rescore_run, list_devboxes, shutdown_devbox."
+
+_END = "Errors say what is valid and which call comes next."
+
+_PARTS = (("core", _SOLVE), ("author", _AUTHOR), ("benchmark", _BENCHMARK), ("admin", _ADMIN))
+
+
+def instructions_for(principal: Principal, surface: Surface = CORE) -> str:
+    """What a model is told: one that is bound to a run, how to go on with it; others, what is on."""
+    if principal.run_id is not None:
+        return _OF_ONE_RUN.format(run_id=principal.run_id)
+    if surface.tools == CORE.tools:
+        return INSTRUCTIONS
+    begin = "Coding scenarios in isolated devboxes, with trusted scores."
+    if surface.read_only or not any(surface.offers_all_of(toolset) for toolset, _ in _PARTS):
+        only = " Nothing can be changed here." if surface.read_only else ""
+        return f"{begin}{only} The tools: {', '.join(surface.tools)}. {_END}"
+    return "\n".join([begin, *(part for toolset, part in _PARTS if surface.offers_all_of(toolset)), _END])

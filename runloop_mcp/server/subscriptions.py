@@ -59,6 +59,7 @@ class Subscriptions:
         published: Where extensions of the server publish their events.
         face: Gives what the clients see, at first use.
         backend: Whose runs they are.
+        added: Whether something that was added to the server, such as by an extension, has a resource.
     """
 
     def __init__(
@@ -67,10 +68,12 @@ class Subscriptions:
         published: SubscriptionBus,
         face: "Callable[[], Face]",
         backend: "Backend",
+        added: Callable[[str], bool],
     ) -> None:
         self._tasks = tasks
         self._face = face
         self._backend = backend
+        self._added = added
         self._bus = _Bus()
         self._listen = ListenHandler(self._bus)
         self._followers: dict[str, _Follower] = {}
@@ -137,8 +140,8 @@ class Subscriptions:
         Raises:
             ApiError: The resource can't be subscribed to, or its run is none that the client may see.
         """
-        if not uri.startswith("runloop://"):
-            return _nothing  # an extension's; what it publishes is passed on
+        if self._added(uri):
+            return _nothing  # what an extension publishes of it is passed on
         run_id, kinds = await self._face().subscribable(uri)
         follower = self._followers.get(run_id)
         if follower is None:

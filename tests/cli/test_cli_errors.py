@@ -142,3 +142,12 @@ def test_reader_that_has_gone(environment: dict[str, str], arguments: tuple[str,
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(30) == 1
+
+
+def test_tools_that_are_none(runloop: Command) -> None:
+    """A toolset or tool that there is not ends the start, with the nearest and the valid names."""
+    _complains(runloop("serve", "--toolsets", "core,cor"), 1, "no toolset 'cor'", "Did you mean core?")
+    _complains(runloop("serve", "--read-only", RUNLOOP_MCP_TOOLS="start_run"), 1, "No tool is left", "--read-only")
+    _complains(
+        runloop("serve", "--transport", "http", "--exclude-tools", "score"), 1, "no tool 'score'", "Did you mean"
+    )

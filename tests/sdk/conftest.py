@@ -2,37 +2,21 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-import anyio
 import pytest
-
-from runloop_mcp.access.keyring import open_keyring
+from client_environments import environment_of, node
+from served_http import PATIENCE, Server, serving_http
 
 PROGRAMS = Path(__file__).parent / "programs"
-ENVIRONMENTS = Path(__file__).parents[2] / ".sdks"
-PATIENCE = 100.0
-"""Seconds that a program may take, on a machine that has much else to do; each takes a few."""
 
 Told = dict[str, Any]
 Ask = Callable[..., Told]
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server that serves over HTTP."""
-
-    url: str
-    key: str
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,51 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, built_tools: Path) -> Iterator[Server]:
     """`runloop-mcp serve --transport http` with a key, over the sandbox, for all tests here."""
-    state = tmp_path_factory.mktemp("served")
-    shutil.copytree(built_tools, state / "sandbox" / "tools", symlinks=True, copy_function=os.link)
-    key = anyio.run(_new_key, state)
-    command = [
-        sys.executable,
-        "-m",
-        "runloop_mcp",
-        "serve",
-        "--transport",
-        "http",
-        "--port",
-        "0",
-        "--max-devboxes",
-        "9",
-    ]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RUNLOOP")}
-    environment = {**inherited, "RUNLOOP_MCP_STATE_DIR": str(state)}
-    log = state / "server.log"
-    with (
-        log.open("wb") as errors,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment
-        ) as process,
-    ):
-        try:
-            yield Server(_address(process, log), key)
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
-    said = log.read_text()
-    assert key not in said
-    assert "failed unexpectedly" not in said, said
-
-
-async def _new_key(state: Path) -> str:
-    return (await (await open_keyring(state)).create("sdk")).key
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    due = time.monotonic() + PATIENCE
-    while not (found := re.search(r"RUNLOOP_BASE_URL=(\S+)\n[\s\S]*Ctrl-C", said := log.read_text())):
-        assert process.poll() is None, said
-        assert time.monotonic() < due, said
-        time.sleep(0.02)
-    return found.group(1)
+    with serving_http(tmp_path_factory.mktemp("served"), built_tools, "--max-devboxes", "9") as server:
+        yield server
 
 
 @pytest.fixture
@@ -102,8 +43,7 @@ def ask(server: Server, tmp_path: Path) -> Ask:
     """
 
     def run(environment: str, program: str, url: str = server.url) -> Told:
-        folder = ENVIRONMENTS / environment
-        assert (folder / ".made-from").is_file(), f"There is no {folder}; run: make setup"
+        folder = environment_of(environment)
         if environment.startswith("python"):
             command = [str(folder / "bin" / "python"), str(PROGRAMS / f"{program}.py")]
         else:
@@ -111,7 +51,7 @@ def ask(server: Server, tmp_path: Path) -> Ask:
             for source in PROGRAMS.glob("*.mjs"):
                 shutil.copy(source, tmp_path)
             (tmp_path / "node_modules").symlink_to(folder / "node_modules")
-            command = [_node(), str(tmp_path / f"{program}.mjs")]
+            command = [node(), str(tmp_path / f"{program}.mjs")]
         done = subprocess.run(
             [*command, f"t{token_hex(4)}", str(tmp_path / "file")],
             env={"PATH": os.environ["PATH"], "RUNLOOP_BASE_URL": url, "RUNLOOP_API_KEY": server.key},
@@ -125,9 +65,3 @@ def ask(server: Server, tmp_path: Path) -> Ask:
         return told
 
     return run
-
-
-def _node() -> str:
-    """The Node that the environments were made with."""
-    own = ENVIRONMENTS / "node" / "bin" / "node"
-    return str(own) if own.exists() else str(shutil.which("node"))

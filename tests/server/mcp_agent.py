@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import yaml
+from human import Human
 from mcp.client import Client
 from mcp_types import TextContent
 
@@ -18,6 +19,7 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.server.app import build_server
+from runloop_mcp.server.surface import CORE, Surface
 
 ERAS = ("auto", "legacy")
 """The protocol's two eras, by the client's name for how it meets a server."""
@@ -91,6 +93,14 @@ class Tools:
         ended = await self.call("exec_on_devbox", run_id=run_id, command=gone, timeout_seconds=_PATIENCE_SECONDS)
         assert "\ngone\n" in ended.text, ended.text
 
+    async def asks_before_it_gives_up(self, run_id: str, human: Human) -> None:
+        """Cancels a run with work in it: once its person says no, then once they agree."""
+        human.will("decline")
+        assert "said no" in await self.refused("cancel_run", run_id=run_id)
+        human.will("accept", agreed=True)
+        assert "canceled" in (await self.call("cancel_run", run_id=run_id)).text
+        assert len(human.asked) == 2
+
 
 class Agent(Tools):
     """An agent, and the backend behind the server it works with."""
@@ -101,7 +111,7 @@ class Agent(Tools):
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Agent]]
-"""Starts a server with a client, with a test's own state: packs, then `era`, `principal` and `max_devboxes` by name."""
+"""Starts a server with a client, with a test's own state: packs, then `era`, `principal`, `surface` … by name."""
 
 
 @asynccontextmanager
@@ -112,6 +122,7 @@ async def serving(
     era: str = "auto",
     principal: Principal = LOCAL_OPERATOR,
     max_devboxes: int = 20,
+    surface: Surface = CORE,
 ) -> AsyncIterator[Agent]:
     """An agent on a server of its own, with its state and its devboxes in these folders."""
     engine = EmbeddedEngine(
@@ -122,7 +133,7 @@ async def serving(
         environment={"RUNLOOP_MCP_SECRET_DEPLOY_KEY": STORED_SECRET},
     )
     failure: Exception | None = None
-    async with engine, Client(build_server(engine, principal=principal), mode=era) as client:
+    async with engine, Client(build_server(engine, principal=principal, surface=surface), mode=era) as client:
         try:
             yield Agent(client, engine)
         except Exception as error:  # noqa: BLE001 - raised again outside, where no task group wraps it

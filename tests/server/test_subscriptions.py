@@ -202,12 +202,13 @@ async def test_what_can_not_be_subscribed_to_is_refused(tmp_path: Path, serve: S
     async with serve(pack) as operator:
         run_id = await operator.run_of("answer")
     solver = Principal("other", Role.SOLVER)
-    wrong = ("runloop://scenarios", "runloop://runs/scr_missing", f"runloop://runs/{run_id}")
+    wrong = ("runloop://scenarios", "runloop://runs/scr_missing", f"runloop://runs/{run_id}", "test://nobody-has-it")
     async with serve(pack, era="legacy", principal=solver) as agent:
         said = [await _refused(agent, uri) for uri in wrong]
         assert "runloop://runs/{run_id}/log" in said[0]
         assert "no such run" in said[1]
         assert "no such run" in said[2]
+        assert "runloop://runs/{run_id}/log" in said[3]
     async with serve(pack, principal=solver) as agent, agent.client.listen(resource_subscriptions=wrong) as stream:
         assert not stream.honored.resource_subscriptions
 

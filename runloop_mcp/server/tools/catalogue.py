@@ -1,11 +1,12 @@
-"""All tools, in the order in which lists show them. The order is part of what clients see: append, don't reorder."""
+"""All tools by name. Which of them a server offers, and in which order, is `server.surface`'s to say."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from runloop_mcp.server.tools import devbox, files, runs, scenarios, scoring
 from runloop_mcp.server.tools.tool import Tool
 
-TOOLS: Final[tuple[Tool[Any], ...]] = (
+_CORE: Final[tuple[Tool[Any], ...]] = (
     scenarios.LIST_SCENARIOS,
     scenarios.GET_SCENARIO,
     scenarios.START_RUN,
@@ -21,3 +22,20 @@ TOOLS: Final[tuple[Tool[Any], ...]] = (
     runs.COMPLETE_RUN,
     runs.CANCEL_RUN,
 )
+
+
+def _others() -> tuple[Tool[Any], ...]:
+    """The tools of the other toolsets, which most servers never need."""
+    return ()
+
+
+_SOURCES: Final[tuple[Callable[[], Sequence[Tool[Any]]], ...]] = (lambda: _CORE, _others)
+
+
+def tools_called(names: Sequence[str]) -> dict[str, Tool[Any]]:
+    """The tools with these names, in this order; modules of others are not imported."""
+    found: dict[str, Tool[Any]] = {}
+    for source in _SOURCES:
+        if missing := set(names) - found.keys():
+            found |= {tool.name: tool for tool in source() if tool.name in missing}
+    return {name: found[name] for name in names}

@@ -58,6 +58,7 @@ class GetExecution(Arguments):
     search: Annotated[str | None, Field(description="Regular expression: shows the lines of the stream it finds")] = (
         None
     )
+    context: Annotated[int, Field(ge=0, le=20, description="Lines shown around each that search finds")] = 0
     stdin: Annotated[str | None, Field(description="Text to send it")] = None
     signal: Annotated[Literal["EOF", "INTERRUPT"] | None, Field(description="INTERRUPT is Ctrl-C")] = None
     kill: Annotated[bool, Field(description="Ends it and all that it started")] = False
@@ -130,7 +131,7 @@ async def get_execution(call: Call, arguments: GetExecution) -> Reply:
         if signal is None and "wait_seconds" not in arguments.model_fields_set:
             patience = Patience(_TALK_SECONDS)
     if arguments.search is not None:
-        found = await devboxes.search_output(run.devbox_id, wanted, stream, arguments.search)
+        found = await devboxes.search_output(run.devbox_id, wanted, stream, arguments.search, around=arguments.context)
         return Reply(matches_text(found, stream))
     if arguments.offset is not None:
         part = await devboxes.read_output(run.devbox_id, wanted, stream, offset=arguments.offset, limit=arguments.limit)

@@ -6,12 +6,13 @@ from pydantic import Field
 
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
-from runloop_mcp.server.arguments import Arguments, Cursor, IdempotencyKey, Limit, RunId, WaitSeconds
+from runloop_mcp.server.arguments import Arguments, Ask, Cursor, IdempotencyKey, Limit, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.rendering.run import run_list, run_list_text, run_text
 from runloop_mcp.server.results import RunList
 from runloop_mcp.server.targets import booting, devbox_ready
+from runloop_mcp.server.tools.consent import ask_to_give_up
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
 
@@ -45,6 +46,7 @@ class CancelRun(Arguments):
     """Which run to give up."""
 
     run_id: RunId
+    ask: Ask = True
 
 
 async def get_run(call: Call, arguments: GetRun) -> Reply:
@@ -105,6 +107,8 @@ async def complete_run(call: Call, arguments: CompleteRun) -> Reply:
 async def cancel_run(call: Call, arguments: CancelRun) -> Reply:
     """Ends a run without a score."""
     run = await find_run(call.backend, call.principal, arguments.run_id)
+    if arguments.ask:
+        await ask_to_give_up(call, run)
     run = await call.backend.runs.cancel(run.id)
     return Reply("Canceled, without a score; its devbox is shut down.\n" + run_text(run_for_solver(run)))
 
