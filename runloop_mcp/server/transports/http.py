@@ -23,6 +23,7 @@ from runloop_mcp.server.transports.exposure import LOOPBACK_NAMES, OnlyAsked, li
 from runloop_mcp.server.transports.introductions import Introductions
 from runloop_mcp.server.transports.observed_requests import ObservedRequests
 from runloop_mcp.server.transports.open_calls import StreamedCalls
+from runloop_mcp.server.transports.plain_refusals import PlainRefusals
 from runloop_mcp.server.transports.proxies import BehindProxy
 from runloop_mcp.server.transports.readiness import Check, Readiness
 from runloop_mcp.server.transports.signals import Stop, stop_on_signals
@@ -113,6 +114,7 @@ def http_app(
         Middleware(OnlyAsked, names=names),
         Middleware(Authentication, access=access),
         Middleware(MessageLimit),
+        Middleware(PlainRefusals),
     ]
     if trusted_proxies or prefix:
         checks.insert(0, Middleware(BehindProxy, trusted=trusted_proxies, prefix=prefix))
