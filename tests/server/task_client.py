@@ -27,6 +27,12 @@ class TaskRequest(Request[TaskParams, str]):
     name_param = "taskId"
 
 
+class NamelessRequest(TaskRequest):
+    """One that names its task in the body alone."""
+
+    name_param = None
+
+
 class AnyResult(Result):
     """Whatever comes back."""
 
@@ -62,10 +68,12 @@ class Tasker(Tools):
         assert isinstance(created, CreatedTask), created
         return created.model_dump(by_alias=True)
 
-    async def ask(self, method: str, task_id: str, **more: Any) -> dict[str, Any]:
+    async def ask(
+        self, method: str, task_id: str, *, request: type[TaskRequest] = TaskRequest, **more: Any
+    ) -> dict[str, Any]:
         """Asks for a task."""
         params = TaskParams.model_validate({"taskId": task_id, **more})
-        answer = await self.client.session.send_request(TaskRequest(method=method, params=params), AnyResult)
+        answer = await self.client.session.send_request(request(method=method, params=params), AnyResult)
         return answer.model_dump(by_alias=True)
 
     async def until(self, task_id: str, status: str) -> dict[str, Any]:

@@ -10,8 +10,10 @@ import pytest
 from human import Human
 from mcp.client import Client
 from mcp.client.sse import sse_client
+from mcp.shared.exceptions import MCPError
 from mcp_agent import Serve, Tools, scenario_folder, scorer
-from task_client import TakesTasks, Tasker
+from mcp_types import HEADER_MISMATCH
+from task_client import NamelessRequest, TakesTasks, Tasker
 
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
@@ -65,7 +67,7 @@ async def test_every_transport_cancels_and_asks(tmp_path: Path, devboxes: Path) 
 
 
 async def test_a_task_is_asked_for_over_http(tmp_path: Path, devboxes: Path) -> None:
-    """By its id, which is also a header of the request."""
+    """By its id, which has to be in a header of the request too, as it is routed by."""
     async with served(tmp_path, devboxes) as url:
         async with Client(f"{url}/mcp") as plain:
             run_id = await Tools(plain).run_of("box")
@@ -74,6 +76,9 @@ async def test_a_task_is_asked_for_over_http(tmp_path: Path, devboxes: Path) -> 
             created = await agent.begin("exec_on_devbox", run_id=run_id, command="sleep 0.5; echo done")
             done = await agent.until(created["taskId"], "completed")
             assert "\ndone\n" in done["result"]["content"][0]["text"]
+            with pytest.raises(MCPError) as refused:
+                await agent.ask("tasks/get", created["taskId"], request=NamelessRequest)
+            assert refused.value.error.code == HEADER_MISMATCH
 
 
 async def test_a_canceled_score_goes_on(tmp_path: Path, serve: Serve) -> None:
