@@ -180,13 +180,28 @@ class Face:
         except ApiError as error:
             raise MCPError(code=INTERNAL_ERROR, message=explain(error)) from error
 
-    async def subscribable(self, uri: str) -> tuple[str, frozenset[EventKind]]:
+    @property
+    def principal(self) -> Principal:
+        """Whom it is for."""
+        return self._principal
+
+    async def subscribable(self, uri: str) -> tuple[str | None, frozenset[EventKind]]:
         """The run that a resource depends on, and the events of its record after which it reads otherwise.
+
+        Where it depends on no single run, it has to be read again.
 
         Raises:
             ApiError: It can't be subscribed to, or its run is none that the principal may see.
         """
         return await self._resources.subscribable(uri)
+
+    async def look_at(self, uri: str) -> str:
+        """What a resource of this server reads as just now.
+
+        Raises:
+            ApiError: It is not there, or can't be read.
+        """
+        return (await self._resources.read(uri)).text
 
     def resource_templates(self) -> list[ResourceTemplate]:
         """The forms of all other resources."""
