@@ -1,14 +1,15 @@
 """The devbox that a call works on: found by its run, and ready."""
 
+import time
 from dataclasses import dataclass
 from typing import Final
 
 from runloop_mcp.api.errors import Conflict
 from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
-from runloop_mcp.api.models.run import ScenarioRunView
+from runloop_mcp.api.models.run import Budget, ScenarioRunView
 from runloop_mcp.server.call import Call
 from runloop_mcp.server.handles import find_run
-from runloop_mcp.server.rendering.quantities import queue_text
+from runloop_mcp.server.rendering.quantities import budget_line, queue_text
 from runloop_mcp.server.waiting import Patience, watch
 
 SETTLED: Final = (DevboxStatus.RUNNING, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN, DevboxStatus.SUSPENDED)
@@ -21,6 +22,16 @@ class Target:
 
     run_id: str
     devbox_id: str
+    ends_at: float | None = None
+    """When the run's time is over, on the monotonic clock."""
+    time_limit_seconds: int | None = None
+
+    def time_line(self) -> str:
+        """What is left of the run's time, told without asking for it; empty where nothing limits it."""
+        if self.ends_at is None:
+            return ""
+        left = max(round(self.ends_at - time.monotonic()), 0)
+        return budget_line({"time_left_seconds": left, "time_limit_seconds": self.time_limit_seconds})
 
 
 async def ready_target(call: Call, named: str, patience: Patience) -> Target:
@@ -42,7 +53,11 @@ async def ready_target(call: Call, named: str, patience: Patience) -> Target:
             raise Conflict(
                 f"The devbox of run {run.id} is still {devbox_status(devbox)}, and nothing was done.", retry_after=5
             )
-    target = Target(run.id, run.devbox_id)
+        run = await find_run(call.backend, call.principal, run.id)  # its time begins with its devbox
+    budget = run.x_runloop_mcp.budget if run.x_runloop_mcp else Budget()
+    left = budget.time_left_seconds
+    ends_at = None if left is None else time.monotonic() + left
+    target = Target(run.id, run.devbox_id, ends_at, budget.time_limit_seconds)
     if len(call.targets) >= _REMEMBERED:
         call.targets.clear()
     call.targets[named] = target
