@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runloop_mcp.engine.retention.collector import Collected
     from runloop_mcp.engine.scenarios.pack import FolderProblem
     from runloop_mcp.server.app import RunloopServer
+    from runloop_mcp.server.services import Services
     from runloop_mcp.server.surface import Surface
 
 
@@ -220,6 +221,21 @@ def servers_folder(settings: "Settings") -> Path:
 
 
 @asynccontextmanager
+async def services_for(offered: "Surface") -> AsyncIterator["Services"]:
+    """What the tools that are offered need beside a backend; open within it."""
+    from runloop_mcp.server.services import NONE, Services
+
+    if not offered.for_operators:
+        yield NONE
+        return
+    from runloop_mcp.server.background import Background
+    from runloop_mcp.validation.prover import ScenarioProver
+
+    async with Background() as background:
+        yield Services(background, ScenarioProver())
+
+
+@asynccontextmanager
 async def shared_backend(settings: "Settings", run_id: str | None = None) -> AsyncIterator[Backend]:
     """The backend, open; solvers that other processes serve reach the runs whose devboxes it has, through it.
 
@@ -267,9 +283,13 @@ async def serve_over_stdio(
 
     parent = os.getppid()
     with stop_on_signals() as stop:
-        async with LateBackend(lambda: shared_backend(settings(), run_id)) as backend:
+        async with (
+            LateBackend(lambda: shared_backend(settings(), run_id)) as backend,
+            services_for(offered) as services,
+        ):
             ready()
-            server = build_server(backend, principal=bound_to(run_id) if run_id else LOCAL_OPERATOR, surface=offered)
+            principal = bound_to(run_id) if run_id else LOCAL_OPERATOR
+            server = build_server(backend, principal=principal, surface=offered, services=services)
             await serve_stdio(server, stop=stop, parent_pid=parent)
 
 
@@ -301,10 +321,10 @@ async def serve_over_http(
         keyring = await keyring_of(settings)
         if not no_auth:
             await _refuse_without_keys(keyring)
-        async with shared_backend(settings) as backend:
+        async with shared_backend(settings) as backend, services_for(offered) as services:
             rest = RestFace(backend, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
             await serve_http(
-                build_server(backend, surface=offered),
+                build_server(backend, surface=offered, services=services),
                 host=settings.host,
                 port=settings.port,
                 sse_only=sse_only,

@@ -38,6 +38,7 @@ from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
+from runloop_mcp.server.services import NONE, Services
 from runloop_mcp.server.subscriptions import Subscriptions
 from runloop_mcp.server.surface import CORE, Surface
 from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
@@ -63,6 +64,7 @@ class RunloopServer(MCPServer[Any]):
         log_level: LogLevel,
         silence_seconds: float,
         surface: Surface,
+        services: Services,
         defer_seconds: float,
     ) -> None:
         super().__init__(
@@ -78,6 +80,7 @@ class RunloopServer(MCPServer[Any]):
         self._backend = backend
         self._principal = principal
         self._surface = surface
+        self._services = services
         self._faces: dict[Principal, Face] = {}
         self._heartbeat = Heartbeat(silence_seconds)
         self._leave_out_idle_spans()
@@ -144,7 +147,7 @@ class RunloopServer(MCPServer[Any]):
         if face is None:
             from runloop_mcp.server.face import Face  # noqa: PLC0415 (see the docstring of this module)
 
-            face = self._faces[principal] = Face(self._backend, principal, self._surface)
+            face = self._faces[principal] = Face(self._backend, principal, self._surface, self._services)
         return face
 
     async def list_tools(self) -> list[Tool]:
@@ -231,6 +234,7 @@ def build_server(
     log_level: LogLevel = "WARNING",
     silence_seconds: float = SILENCE_SECONDS,
     surface: Surface = CORE,
+    services: Services = NONE,
     defer_seconds: float = DEFER_SECONDS,
 ) -> RunloopServer:
     """The MCP server over a backend.
@@ -244,6 +248,7 @@ def build_server(
         log_level: From which level on messages go to standard error, where logging is not set up yet.
         silence_seconds: How long a call is silent before its caller is told that it is still at work.
         surface: The tools that it offers.
+        services: What some of them need beside the backend.
         defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
     """
-    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, surface, defer_seconds)
+    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, surface, services, defer_seconds)

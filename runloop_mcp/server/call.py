@@ -8,11 +8,14 @@ from pydantic import BaseModel
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.trace import ToolCall
 from runloop_mcp.server.heartbeat import Report
 from runloop_mcp.server.printable import sendable
+from runloop_mcp.server.services import Services
 
 if TYPE_CHECKING:
+    from runloop_mcp.api.models.run import ScenarioRunView
     from runloop_mcp.server.targets import Target
     from runloop_mcp.server.tasks.deferral import Deferral
 
@@ -44,6 +47,14 @@ class Call:
     """The devboxes of runs, as callers named them, that calls of this server have worked on."""
     deferral: "Deferral | None" = None
     """Where to leave the task that the call becomes, for callers that take one."""
+
+    operates: bool = False
+    """Whether the caller sets tasks rather than solves them, so that it is shown what no solver may see."""
+    services: Services = field(default_factory=Services)
+
+    def shown(self, run: "ScenarioRunView") -> "ScenarioRunView":
+        """The run as the caller may see it."""
+        return run if self.operates else run_for_solver(run)
 
     def idempotency_key(self, given: str | None) -> str | None:
         """The key that makes a repeated call happen once: the caller's, else the client's own for this call.

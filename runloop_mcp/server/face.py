@@ -40,6 +40,7 @@ from runloop_mcp.server.prompts import SOLVE_SCENARIO, solve_scenario
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
+from runloop_mcp.server.services import NONE, Services
 from runloop_mcp.server.surface import ALIASES, CORE, TOOLSETS, Surface, all_tools, is_operators
 from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tasks.deferral import DEFERRAL
@@ -53,11 +54,14 @@ _log = logging.getLogger(__name__)
 class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
-    def __init__(self, backend: Backend, principal: Principal, surface: Surface = CORE) -> None:
+    def __init__(
+        self, backend: Backend, principal: Principal, surface: Surface = CORE, services: Services = NONE
+    ) -> None:
         backend = visible_to(principal, backend)
         self._backend = backend
         self._principal = principal
         self._surface = surface
+        self._services = services
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
         self._operates = surface.for_operators and principal.role is Role.OPERATOR and principal.run_id is None
         self._resources = Resources(backend, principal)
@@ -99,8 +103,19 @@ class Face:
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
         record = self._recorder.begin(name, arguments)
-        call = Call(self._backend, self._principal, meta, report, record, self._targets, DEFERRAL.get())
-        named = arguments.get("run_id")
+        call = Call(
+            self._backend,
+            self._principal,
+            meta,
+            report,
+            record,
+            self._targets,
+            DEFERRAL.get(),
+            self._operates,
+            self._services,
+        )
+        # What operators do is none of a run's record, which its solver can read: a backend tells there what it must.
+        named = None if is_operators(name) else arguments.get("run_id")
         try:
             result = tool_result(await self._carry_out(call, arguments))
         except (ToolError, MCPError) as error:

@@ -103,7 +103,7 @@ async def _score(backend: Backend, run: ScenarioRunView, handle: TaskHandle) -> 
         return TaskState("working", f"Run {run.id} is being scored.")
     if run.state == RunState.CANCELED:
         return TaskState("cancelled", f"Run {run.id} was canceled, without a score.")
-    return TaskState("completed", f"Run {run.id} is {run.state}.", score_reply(run))
+    return TaskState("completed", f"Run {run.id} is {run.state}.", score_reply(run_for_solver(run)))
 
 
 async def _start(backend: Backend, run: ScenarioRunView, handle: TaskHandle) -> TaskState:

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
 from runloop_mcp.server.arguments import Arguments, Cursor, IdempotencyKey, Limit, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
@@ -56,7 +55,7 @@ async def get_run(call: Call, arguments: GetRun) -> Reply:
     elif run.state == RunState.RUNNING and patience.total and booting(run):
         await devbox_ready(call, run.devbox_id, patience)
         run = await call.backend.runs.retrieve(run.id)
-    return Reply(run_text(run_for_solver(run)))
+    return Reply(run_text(call.shown(run)))
 
 
 async def scored(call: Call, run: ScenarioRunView, patience: Patience) -> ScenarioRunView:
@@ -83,7 +82,7 @@ async def list_runs(call: Call, arguments: ListRuns) -> Reply:
         limit=arguments.limit,
     )
     page = await call.backend.runs.list(wanted)
-    listed = run_list(page.model_copy(update={"items": [run_for_solver(run) for run in page.items]}))
+    listed = run_list(page.model_copy(update={"items": [call.shown(run) for run in page.items]}))
     return Reply(run_list_text(listed), listed)
 
 
@@ -99,14 +98,14 @@ async def complete_run(call: Call, arguments: CompleteRun) -> Reply:
         principal=call.principal,
         idempotency_key=call.idempotency_key(arguments.idempotency_key),
     )
-    return Reply("Completed; its devbox is shut down.\n" + run_text(run_for_solver(run)))
+    return Reply("Completed; its devbox is shut down.\n" + run_text(call.shown(run)))
 
 
 async def cancel_run(call: Call, arguments: CancelRun) -> Reply:
     """Ends a run without a score."""
     run = await find_run(call.backend, call.principal, arguments.run_id)
     run = await call.backend.runs.cancel(run.id)
-    return Reply("Canceled, without a score; its devbox is shut down.\n" + run_text(run_for_solver(run)))
+    return Reply("Canceled, without a score; its devbox is shut down.\n" + run_text(call.shown(run)))
 
 
 GET_RUN = Tool(

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
 from runloop_mcp.server.arguments import Arguments, IdempotencyKey, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
@@ -47,18 +46,18 @@ async def score_run(call: Call, arguments: ScoreRun) -> Reply:
         run = await scored(call, run, patience)
     if call.deferral is not None and run.state == RunState.SCORING:
         call.deferral.task = TaskHandle(TaskKind.SCORE, run.id)
-    return score_reply(run)
+    return score_reply(call.shown(run))
 
 
 async def get_score(call: Call, arguments: GetScore) -> Reply:
     """The score of a run, once it is there or the wait is over."""
     run = await find_run(call.backend, call.principal, arguments.run_id)
-    return score_reply(await scored(call, run, Patience(arguments.wait_seconds)))
+    return score_reply(call.shown(await scored(call, run, Patience(arguments.wait_seconds))))
 
 
 def score_reply(run: ScenarioRunView) -> Reply:
-    """The score card of a run, as far as a solver may see it."""
-    card = score_card(run_for_solver(run))
+    """The score card of a run, as it may be shown."""
+    card = score_card(run)
     return Reply(score_card_text(card), card)
 
 
