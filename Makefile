@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { python=$$(scripts/find-python) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV); }
 	@echo "Installing runloop-mcp and its development tools into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --constraint constraints.txt pip
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[scorers]' --group dev
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[scorers,metrics,otel]' --group dev
 	@touch $@
 
 $(SDKS): $(READY) scripts/sdk-environments $(wildcard tests/*/environments/*)
@@ -45,6 +45,7 @@ bench: $(READY) $(SDKS) ## figures, as ratios to a floor measured in the same ru
 	@$(BIN)/python benchmarks/run.py
 
 proof: $(READY) $(SDKS) ## the long runs at full size, the installed size and the Docker image
+	@scripts/system-packages proof
 	@$(BIN)/python -m pytest -n $(WORKERS) --full-size
 	@$(BIN)/python benchmarks/faults.py
 	@$(BIN)/python scripts/attack-table

@@ -36,9 +36,14 @@ class Principal:
     """The most that it learns of a score, where that may be less than the scenario discloses."""
 
     @property
+    def operates(self) -> bool:
+        """Whether it sets tasks, rather than solve them or work on the one run that it is bound to."""
+        return self.role is Role.OPERATOR and self.run_id is None
+
+    @property
     def is_everyones_operator(self) -> bool:
         """Whether all runs are its own: so for the person whose machine this is."""
-        return self.id == _LOCAL and self.role is Role.OPERATOR and self.run_id is None
+        return self.id == _LOCAL and self.operates
 
 
 _LOCAL: Final = "local"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class Backend(ABC):
     """Everything behind the faces. Enter it to start what it needs, leave it to stop that."""
 
+    paid_devboxes = False
+    """Whether somebody is billed for the time that devboxes are up."""
     waits_cost_requests = False
     """Whether each wait is a request to another machine: it is then better asked for whole than in steps."""
 

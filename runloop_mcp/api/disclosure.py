@@ -31,7 +31,7 @@ EVENT_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     EventKind.DEVBOX: frozenset({"status", "how", "duration_ms", "reason"}),
     EventKind.QUEUE: frozenset({"place", "length"}),
     EventKind.CALL: frozenset(
-        {"tool", "arguments", "start_time_ms", "duration_ms", "outcome", "error", "execution_id"}
+        {"tool", "arguments", "start_time_ms", "duration_ms", "outcome", "error", "execution_id", "consent"}
     ),
     EventKind.EXECUTION: frozenset(
         {

@@ -1,6 +1,7 @@
 """What went wrong, as a sentence on stderr and an exit code; never a traceback."""
 
 import os
+import sys
 from textwrap import indent
 
 import click
@@ -49,7 +50,13 @@ def report(error: BaseException) -> int:
 
 
 def _complain(message: str, hint: str = "") -> None:
-    """Says on stderr what went wrong and what to do next."""
+    """Says on stderr what went wrong and what to do next, as a line of the log where that is for programs."""
+    if "runloop_mcp.cli.logs" in sys.modules:
+        from runloop_mcp.cli.logs import fail, logs_json
+
+        if logs_json():
+            fail(f"{message} {hint}".rstrip())
+            return
     click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True)
     if hint:
         click.echo(indent(hint, "  "), err=True)

@@ -65,6 +65,7 @@ class LateBackend(Backend):
             return
         async with self._make() as self._backend:
             self.waits_cost_requests = self._backend.waits_cost_requests
+            self.paid_devboxes = self._backend.paid_devboxes
             self._opened.set()
             await self._closing.wait()
 

@@ -15,6 +15,7 @@ from runloop_mcp.cli.failures import DEBUG_VARIABLE, report
 
 _COMMANDS = {
     "serve": ("serve", "Serve MCP over stdio (the default), streamable HTTP or SSE."),
+    "install": ("install", "Write this server into an MCP client's configuration."),
     "demo": ("demo", "Watch an agent's way through a scenario, from the list to the score."),
     "validate": ("validate", "Prove scenarios: untouched below 1.0, the reference exactly 1.0."),
     "eval": ("eval:eval_command", "Run a command-line agent over scenarios, and tell how well it does."),
@@ -26,6 +27,7 @@ _COMMANDS = {
     "secrets": ("secrets", "Set, list and delete values that runs get by name."),
     "keys": ("keys", "Make, list and revoke the keys of clients over HTTP."),
     "gc": ("gc", "Remove what is not needed any more, and say what that is."),
+    "skill": ("skill", "What coding agents that prefer the command line are told."),
     "config": ("config", "The settings in force, and where each comes from."),
 }
 """Name: the module that holds it, and the line that `--help` shows, so that help imports none of them. After a colon,

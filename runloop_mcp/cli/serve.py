@@ -46,6 +46,12 @@ Ctrl-C ends it."""
 @click.option(
     "--drain-seconds", type=float, help="How long HTTP calls in progress may run on at its end.  [default: 5]"
 )
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="What standard error gets.  [default: text]")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="From which level on; info has each call.  [default: warning]",
+)
 @click.option("--no-auth", is_flag=True, help="Serve HTTP to everyone on this machine, with any key or none.")
 @click.option(
     "--run", "run_id", metavar="RUN_ID", help="Bind the client to one run, for a solver that someone else started."
@@ -62,6 +68,8 @@ def serve(
     public_url: str | None = None,
     trusted_proxies: tuple[str, ...] = (),
     drain_seconds: float | None = None,
+    log_format: str | None = None,
+    log_level: str | None = None,
     no_auth: bool = False,
     run_id: str | None = None,
     toolsets: str | None = None,
@@ -89,11 +97,14 @@ def serve(
 
     import anyio
 
+    from runloop_mcp.cli.logs import begin_logging
     from runloop_mcp.cli.wiring import serve_over_http, serve_over_stdio
     from runloop_mcp.server.surface import surface
 
     offered = surface(_names(toolsets), tools=_names(tools), exclude_tools=_names(exclude_tools), read_only=read_only)
 
+    begin_logging(log_format, log_level)
+    flags = {**flags, "log_format": log_format, "log_level": log_level}
     over_http: dict[str, object] = {
         "host": host,
         "port": port,
@@ -150,6 +161,11 @@ def _say_where_on_a_terminal() -> None:
 
 
 def _say_address(host: str, sse_only: bool, no_auth: bool, address: str) -> None:
+    from runloop_mcp.cli.logs import announce, logs_json
+
+    if logs_json():
+        announce(f"Serving {_to_whom(host, no_auth)} at {address}")
+        return
     click.echo(f"Serving {_to_whom(host, no_auth)}:\n", err=True)
     if not sse_only:
         click.echo(f"  MCP            {address}/mcp", err=True)

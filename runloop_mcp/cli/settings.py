@@ -129,6 +129,13 @@ class Settings(BaseSettings):
         description="How many seconds calls over HTTP that are in progress get to finish when the server is told to end"
         " (SIGTERM).",
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="What servers write to standard error: `text` or `json`, a line for each event."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning",
+        description="From which level on: `debug`, `info` (each call and request), `warning` or `error`.",
+    )
     api_key: SecretStr | None = Field(
         default=None,
         validation_alias="RUNLOOP_API_KEY",

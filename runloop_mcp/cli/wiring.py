@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -14,7 +15,10 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from runloop_mcp.access.keyring import Keyring
+    from runloop_mcp.cli.observing import Observing
     from runloop_mcp.cli.settings import Settings
     from runloop_mcp.client.runloop_client import RunloopClient
     from runloop_mcp.devbox.port import Driver
@@ -210,6 +214,21 @@ async def _check(backend: Backend) -> None:
         raise Unavailable(f"Devboxes can't run here: {missing.name}: {missing.detail}", hint=missing.remedy)
 
 
+def _metrics(backend: Backend, sessions: Callable[[], int], observing: "Observing") -> "Route":
+    """What answers at `/metrics`; it counts from now on."""
+    from starlette.routing import Route
+
+    try:
+        from runloop_mcp.server.observation.prometheus import PrometheusMetrics
+    except ImportError:
+        from runloop_mcp.server.observation.missing import no_metrics
+
+        return Route("/metrics", no_metrics)
+    metrics = PrometheusMetrics(backend, sessions)
+    observing.observers.append(metrics)
+    return Route("/metrics", metrics.answer)
+
+
 def bound_to(run_id: str) -> Principal:
     """A solver that is bound to one run."""
     return Principal(f"run:{run_id}", Role.SOLVER, run_id)
@@ -236,7 +255,9 @@ async def services_for(offered: "Surface") -> AsyncIterator["Services"]:
 
 
 @asynccontextmanager
-async def shared_backend(settings: "Settings", run_id: str | None = None) -> AsyncIterator[Backend]:
+async def shared_backend(
+    settings: "Settings", run_id: str | None = None, observing: "Observing | None" = None
+) -> AsyncIterator[Backend]:
     """The backend, open; solvers that other processes serve reach the runs whose devboxes it has, through it.
 
     Over the cloud it has all of them: a solver is to have no key.
@@ -244,6 +265,7 @@ async def shared_backend(settings: "Settings", run_id: str | None = None) -> Asy
     Args:
         settings: Name the backend.
         run_id: A run that has to be there.
+        observing: What is put around the servers of these solvers.
 
     Raises:
         NotFound: There is no such run.
@@ -258,7 +280,11 @@ async def shared_backend(settings: "Settings", run_id: str | None = None) -> Asy
 
         async def server_for(wanted: str) -> "RunloopServer | None":
             has_devbox = await backend.holds(wanted) if isinstance(backend, EmbeddedEngine) else True
-            return build_server(backend, principal=bound_to(wanted)) if has_devbox else None
+            if not has_devbox:
+                return None
+            if observing is None:
+                return build_server(backend, principal=bound_to(wanted))
+            return observing.observed(build_server(observing.spanned(backend), principal=bound_to(wanted)))
 
         socket = servers_folder(settings) / f"{os.getpid()}-{secrets.token_hex(4)}.sock"
         async with serving_locally(socket, server_for):
@@ -277,20 +303,21 @@ async def serve_over_stdio(
         offered: The tools that it gets.
     """
     from runloop_mcp.cli.late_backend import LateBackend
+    from runloop_mcp.cli.observing import observing
     from runloop_mcp.server.app import build_server
     from runloop_mcp.server.transports.signals import stop_on_signals
     from runloop_mcp.server.transports.stdio import serve_stdio
 
     parent = os.getppid()
-    with stop_on_signals() as stop:
+    with observing() as seen, stop_on_signals() as stop:
         async with (
-            LateBackend(lambda: shared_backend(settings(), run_id)) as backend,
+            LateBackend(lambda: shared_backend(settings(), run_id, seen)) as backend,
             services_for(offered) as services,
         ):
             ready()
             principal = bound_to(run_id) if run_id else LOCAL_OPERATOR
-            server = build_server(backend, principal=principal, surface=offered, services=services)
-            await serve_stdio(server, stop=stop, parent_pid=parent)
+            server = build_server(seen.spanned(backend), principal=principal, surface=offered, services=services)
+            await serve_stdio(seen.observed(server), stop=stop, parent_pid=parent)
 
 
 async def serve_over_http(
@@ -308,33 +335,40 @@ async def serve_over_http(
     Raises:
         InvalidRequest: Others than this machine could come in without a key, or nobody has one.
     """
+    from runloop_mcp.cli.observing import observing
     from runloop_mcp.rest.app import RestFace
     from runloop_mcp.server.app import build_server
     from runloop_mcp.server.transports.exposure import check_exposure
-    from runloop_mcp.server.transports.http import serve_http
+    from runloop_mcp.server.transports.http import open_sessions, serve_http
     from runloop_mcp.server.transports.signals import stop_on_signals
 
     check_exposure(settings.host, authenticated=not no_auth)
     if no_auth:
         _refuse_open_proxy(settings)
-    with stop_on_signals() as stop:
+    with observing() as seen, stop_on_signals() as stop:
         keyring = await keyring_of(settings)
         if not no_auth:
             await _refuse_without_keys(keyring)
-        async with shared_backend(settings) as backend, services_for(offered) as services:
-            rest = RestFace(backend, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
+        async with shared_backend(settings, observing=seen) as backend, services_for(offered) as services:
+            spanned = seen.spanned(backend)
+            server = build_server(spanned, surface=offered, services=services)
+            in_progress: Counter[str] = Counter()
+            metrics = _metrics(backend, lambda: open_sessions(server, in_progress), seen)
+            rest = RestFace(spanned, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
             await serve_http(
-                build_server(backend, surface=offered, services=services),
+                seen.observed(server),
                 host=settings.host,
                 port=settings.port,
                 sse_only=sse_only,
-                routes=() if sse_only else rest.routes,
+                routes=[metrics] if sse_only else [metrics, *rest.routes],
                 lifespans=() if sse_only else (rest.running,),
                 access=None if no_auth else keyring,
                 allowed_hosts=allowed_hosts(settings),
                 trusted_proxies=settings.trusted_proxies,
                 prefix=urlsplit(settings.public_url or "").path,
                 check=partial(_check, backend),
+                observers=seen.observers,
+                in_progress=in_progress,
                 drain_seconds=settings.drain_seconds,
                 ready=ready,
                 stop=stop,

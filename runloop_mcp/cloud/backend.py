@@ -43,6 +43,7 @@ class CloudBackend(Backend):
         InvalidRequest: The address is none.
     """
 
+    paid_devboxes = True
     waits_cost_requests = True
 
     def __init__(

@@ -215,12 +215,12 @@ class CloudCommands(Devboxes):
         return await self._outputs.read_range(view, stream, offset=offset, limit=limit, wait_seconds=wait_seconds)
 
     async def search_output(
-        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50
+        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50, around: int = 0
     ) -> OutputMatches:
         """See `Devboxes.search_output`."""
         view = await self._calls.retrieve(devbox_id, execution_id, last_n=0)
         data = await self._outputs.whole(view, stream)
-        return await anyio.to_thread.run_sync(search_lines, data, pattern, limit)
+        return await anyio.to_thread.run_sync(search_lines, data, pattern, limit, around)
 
     def _remember(self, view: ExecutionView, begun: _Begun) -> None:
         if len(self._begun) >= _REMEMBERED:

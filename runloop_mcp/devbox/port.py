@@ -447,6 +447,8 @@ class Driver(ABC):
     name: str
     builds_images: bool = False
     """Whether `build_image` works: devboxes are containers."""
+    paid: bool = False
+    """Whether somebody is billed for the time that its devboxes are up."""
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...

@@ -143,6 +143,7 @@ class EmbeddedEngine(LateGroups):
     ) -> None:
         self._state = state
         self._driver = driver
+        self.paid_devboxes = driver.paid
         self._packs = packs
         self._settings = settings or EngineSettings()
         self._environment = environment

@@ -5,7 +5,7 @@ A server must answer `initialize` about as fast as one without tools; what it ca
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import anyio
 from mcp.server._otel import OpenTelemetryMiddleware  # the SDK has no public way to know it by
@@ -19,6 +19,8 @@ from mcp_types import (
     EmptyResult,
     GetPromptResult,
     InputRequiredResult,
+    ListToolsResult,
+    PaginatedRequestParams,
     Prompt,
     RequestParams,
     Resource,
@@ -35,6 +37,7 @@ from pydantic import AnyUrl
 
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
+from runloop_mcp.server.asking import ANSWER_SECONDS, InputNeeded, Person
 from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
@@ -50,6 +53,9 @@ if TYPE_CHECKING:
     from runloop_mcp.server.face import Face
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+_OWN_PAGES: Final = "ui://runloop/"
+_APPS: Final = "io.modelcontextprotocol/ui"
+"""The extension by which hosts show pages of servers. Named here, since its module is not needed at the start."""
 _Context = ServerRequestContext[Subscriptions, Any]
 
 
@@ -66,6 +72,7 @@ class RunloopServer(MCPServer[Any]):
         surface: Surface,
         services: Services,
         defer_seconds: float,
+        answer_seconds: float,
     ) -> None:
         super().__init__(
             name="runloop",
@@ -83,8 +90,10 @@ class RunloopServer(MCPServer[Any]):
         self._services = services
         self._faces: dict[Principal, Face] = {}
         self._heartbeat = Heartbeat(silence_seconds)
+        self._answer_seconds = answer_seconds
         self._leave_out_idle_spans()
         self._serve_subscriptions()
+        self._serve_apps()
         self.completion()(self._complete)  # type: ignore[no-untyped-call]  # the SDK's decorator has no types
 
     def _leave_out_idle_spans(self) -> None:
@@ -139,6 +148,21 @@ class RunloopServer(MCPServer[Any]):
         server.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
         server.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
 
+    def _serve_apps(self) -> None:
+        """The score card as a page: the list of tools names it to clients that say that they show pages."""
+        server = self._lowlevel_server
+
+        async def list_tools(context: _Context, _: PaginatedRequestParams) -> ListToolsResult:
+            from mcp.server.apps import client_supports_apps  # noqa: PLC0415 (see the docstring of this module)
+
+            from runloop_mcp.server.score_card.page import linked  # noqa: PLC0415
+
+            tools = await self.list_tools()
+            return ListToolsResult(tools=linked(tools) if client_supports_apps(context) else tools)
+
+        server.extensions.setdefault(_APPS, {})
+        server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
+
     @property
     def _face(self) -> "Face":
         """The face for whoever calls: over HTTP the principal of the request, else the one that the server is for."""
@@ -149,6 +173,10 @@ class RunloopServer(MCPServer[Any]):
 
             face = self._faces[principal] = Face(self._backend, principal, self._surface, self._services)
         return face
+
+    def own_tool(self, name: str) -> str | None:
+        """The tool of ours that whoever calls means by a name; None where that is none."""
+        return self._face.tool_called(name)
 
     async def list_tools(self) -> list[Tool]:
         """Our tools, then those of extensions."""
@@ -166,7 +194,10 @@ class RunloopServer(MCPServer[Any]):
             meta = context.request_context.meta if context else None
             beat = self._heartbeat.begin(ours, context.report_progress if context else _unheard)
             try:
-                return await self._face.call_tool(ours, arguments, meta=dict(meta or {}), report=beat)
+                person = Person(context, self._answer_seconds) if context else None
+                return await self._face.call_tool(ours, arguments, meta=dict(meta or {}), report=beat, person=person)
+            except InputNeeded as question:
+                return question.result
             finally:
                 self._heartbeat.end(beat)
         others = [tool.name for tool in await super().list_tools()]
@@ -185,15 +216,15 @@ class RunloopServer(MCPServer[Any]):
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        """Reads a resource of ours, which are all under `runloop://`, or of an extension.
+        """Reads a resource of ours, which are all under `runloop://` and `ui://runloop/`, or of an extension.
 
         Raises:
             ResourceError: An expected failure, in words for the caller.
         """
-        if not str(uri).startswith("runloop://"):
+        if not str(uri).startswith(("runloop://", _OWN_PAGES)):
             return await super().read_resource(uri, context)
         contents = await self._face.read_resource(str(uri))
-        return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type)]
+        return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type, meta=contents.meta)]
 
     def _is_added(self, uri: str) -> bool:
         """Whether a resource is none of ours, but was added to the server under this very URI."""
@@ -236,6 +267,7 @@ def build_server(
     surface: Surface = CORE,
     services: Services = NONE,
     defer_seconds: float = DEFER_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
@@ -250,5 +282,8 @@ def build_server(
         surface: The tools that it offers.
         services: What some of them need beside the backend.
         defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
+        answer_seconds: How long a call of the handshake era waits for the answer to a question.
     """
-    return RunloopServer(backend, principal, extensions, log_level, silence_seconds, surface, services, defer_seconds)
+    return RunloopServer(
+        backend, principal, extensions, log_level, silence_seconds, surface, services, defer_seconds, answer_seconds
+    )

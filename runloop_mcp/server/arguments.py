@@ -26,6 +26,7 @@ ScenarioId = Annotated[str, Field(description="The scenario's id, scn_…")]
 Cursor = Annotated[str | None, Field(description="next_cursor of the page before")]
 Limit = Annotated[int, Field(ge=1, le=100, description="Most items to return")]
 IdempotencyKey = Annotated[str | None, Field(description="The same key asks once only")]
+Ask = Annotated[bool, Field(description="false: does not ask the user")]
 WaitSeconds = Annotated[float, Field(ge=0, le=20)]
 
 A = TypeVar("A", bound=Arguments)

@@ -16,6 +16,7 @@ from runloop_mcp.server.services import Services
 
 if TYPE_CHECKING:
     from runloop_mcp.api.models.run import ScenarioRunView
+    from runloop_mcp.server.asking import Consent, Person, Question
     from runloop_mcp.server.targets import Target
     from runloop_mcp.server.tasks.deferral import Deferral
 
@@ -47,10 +48,26 @@ class Call:
     """The devboxes of runs, as callers named them, that calls of this server have worked on."""
     deferral: "Deferral | None" = None
     """Where to leave the task that the call becomes, for callers that take one."""
+    person: "Person | None" = None
+    """Whoever sits at the client; None where nobody can be asked."""
+    agreed: set[str] = field(default_factory=set)
+    """What the person agreed to for as long as this server runs."""
 
     operates: bool = False
     """Whether the caller sets tasks rather than solves them, so that it is shown what no solver may see."""
     services: Services = field(default_factory=Services)
+
+    async def consent(self, question: "Question") -> "Consent":
+        """Whether the person at the client agrees, where there is one that can be asked.
+
+        Raises:
+            InputNeeded: The answer comes with another call.
+        """
+        from runloop_mcp.server.asking import Consent  # noqa: PLC0415 - most calls ask nothing
+
+        consent = Consent.UNASKED if self.person is None else await self.person.consents(question)
+        self.record.facts["consent"] = str(consent)
+        return consent
 
     def shown(self, run: "ScenarioRunView") -> "ScenarioRunView":
         """The run as the caller may see it."""

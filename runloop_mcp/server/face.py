@@ -6,6 +6,7 @@ Kept apart from `app` so that `initialize` is answered before any of this is imp
 import difflib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -30,13 +31,16 @@ from runloop_mcp.api.errors import ApiError, InvalidState
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.arguments import parse
+from runloop_mcp.server.asking import InputNeeded, Person
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.completions import Typing, complete
+from runloop_mcp.server.completing.typing import Typing
+from runloop_mcp.server.completions import complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.heartbeat import Report
 from runloop_mcp.server.printable import sendable
-from runloop_mcp.server.prompts import SOLVE_SCENARIO, solve_scenario
+from runloop_mcp.server.prompts.catalogue import prompts_for
+from runloop_mcp.server.prompts.prompt import Asking
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
@@ -65,7 +69,9 @@ class Face:
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
         self._operates = surface.for_operators and principal.role is Role.OPERATOR and principal.run_id is None
         self._resources = Resources(backend, principal)
+        self._prompts = prompts_for(principal, self._tools)
         self._targets: dict[str, Target] = {}
+        self._agreed: set[str] = set()
         self._recorder = CallRecorder(backend, principal)
         self.tasks = TaskDesk(backend, principal, self._recorder)
         """Calls that became tasks."""
@@ -94,11 +100,18 @@ class Face:
         )
 
     async def call_tool(
-        self, name: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any], report: Report
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        meta: Mapping[str, Any],
+        report: Report,
+        person: Person | None = None,
     ) -> CallToolResult:
         """Calls a tool.
 
         Raises:
+            InputNeeded: It has a question to the person at the client.
             ToolError: An expected failure, in words for the caller.
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
@@ -111,6 +124,8 @@ class Face:
             record,
             self._targets,
             DEFERRAL.get(),
+            person,
+            self._agreed,
             self._operates,
             self._services,
         )
@@ -133,7 +148,7 @@ class Face:
             return await tool.run(call, parse(tool.name, tool.arguments, arguments))
         except ApiError as error:
             raise tool_error(error, moves=await self._moves(error, arguments)) from error
-        except (ToolError, MCPError):
+        except (ToolError, MCPError, InputNeeded):
             raise
         except Exception as error:
             raise UnexpectedToolError(
@@ -189,11 +204,11 @@ class Face:
             raise
         except Exception as error:
             raise UnexpectedResourceError("Reading this resource failed by a defect of the server.") from error
-        return Contents(sendable(contents.text), contents.mime_type)
+        return replace(contents, text=sendable(contents.text))
 
     def prompts(self) -> list[Prompt]:
-        """All prompts."""
-        return [SOLVE_SCENARIO]
+        """The prompts that can be of use to this principal, with the tools that it has."""
+        return [kind.listed for kind in self._prompts.values()]
 
     async def get_prompt(self, name: str, arguments: Mapping[str, str] | None) -> GetPromptResult:
         """A prompt, filled in.
@@ -201,13 +216,15 @@ class Face:
         Raises:
             MCPError: There is no such prompt, or it can't be filled in.
         """
-        if name != SOLVE_SCENARIO.name:
+        kind = self._prompts.get(name)
+        if kind is None:
             raise MCPError(
                 code=INVALID_PARAMS,
-                message=f"There is no such prompt. There is one: {SOLVE_SCENARIO.name}(scenario_id).",
+                message=f"There is no such prompt. There are: {', '.join(self._prompts) or 'none'}.",
             )
+        asking = Asking(self._backend, self._principal, self._resources, self._tools)
         try:
-            return await solve_scenario(self._backend, self._principal, arguments)
+            return await kind.fill(asking, kind.taken(arguments))
         except ApiError as error:
             raise prompt_error(error) from error
 

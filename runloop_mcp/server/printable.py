@@ -5,7 +5,7 @@ import re
 
 from pydantic import JsonValue
 
-from runloop_mcp.server.terminal import displayed
+from runloop_mcp.api.terminal import displayed
 
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _QUICK = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
@@ -21,6 +21,7 @@ from runloop_mcp.api.disclosure import (
 )
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.devbox import OutputStream
+from runloop_mcp.api.models.run import RunListParams
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.api.models.scoring import Disclosure
 from runloop_mcp.api.trace import EventKind
@@ -28,15 +29,19 @@ from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.printable import printable
 from runloop_mcp.server.rendering.binary import looks_binary
 from runloop_mcp.server.rendering.execution import binary_text
+from runloop_mcp.server.rendering.plot import scores_svg
 from runloop_mcp.server.rendering.quantities import amount
 from runloop_mcp.server.rendering.run import run_text
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_line, scenario_text
-from runloop_mcp.server.rendering.score import score_card
 from runloop_mcp.server.results import ScenarioList
+from runloop_mcp.server.score_card import page as score_card
+from runloop_mcp.server.score_cards import score_card_of
 
 _LISTED: Final = 100
 """Scenarios that the list of resources names one by one."""
 _ALL: Final = 5000
+_PLOTTED: Final = 50
+"""Runs of a scenario whose scores a picture shows, the newest of them."""
 _WHOLE_OUTPUT: Final = 4 * 1024 * 1024
 """Bytes of an output that one read gives; the rest is paged with get_execution."""
 _CHUNK: Final = 512 * 1024
@@ -48,6 +53,7 @@ _LOG_PAGE: Final = 200
 MARKDOWN: Final = "text/markdown"
 JSON: Final = "application/json"
 PLAIN: Final = "text/plain"
+SVG: Final = "image/svg+xml"
 JSON_LINES: Final = "application/x-ndjson"
 
 
@@ -57,6 +63,7 @@ class Contents:
 
     text: str
     mime_type: str
+    meta: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,8 @@ class Resources:
             ResourceNotFoundError: No resource has a URI of this form.
             ApiError: What it names is not there, or can't be read.
         """
+        if uri == score_card.URI:
+            return Contents(score_card.score_card_page(), score_card.MIME_TYPE, score_card.META)
         if uri == _SCENARIOS.uri:
             return Contents(await self._scenarios(), JSON)
         for kind in _KINDS:
@@ -158,6 +167,12 @@ class Resources:
         """A scenario's problem statement, whole."""
         return problem_text(scenario_for_solver(await self._find(names)), limit=_WHOLE_OUTPUT)
 
+    async def scores(self, names: dict[str, str]) -> str:
+        """The scores of the scenario's newest runs that the principal may see, as a picture."""
+        scenario = await self._find(names)
+        page = await self._backend.runs.list(RunListParams(scenario_id=scenario.id, limit=_PLOTTED))
+        return scores_svg(scenario.name, [run_for_solver(run) for run in page.items[::-1]])
+
     async def run(self, names: dict[str, str]) -> str:
         """A run as text."""
         return run_text(run_for_solver(await find_run(self._backend, self._principal, names["run_id"])))
@@ -165,7 +180,7 @@ class Resources:
     async def score(self, names: dict[str, str]) -> str:
         """A run's score card as JSON."""
         run = await find_run(self._backend, self._principal, names["run_id"])
-        return _json(score_card(run_for_solver(run)))
+        return _json(await score_card_of(self._backend, run))
 
     async def log(self, names: dict[str, str]) -> str:
         """A run's record as JSON lines, from a place in it on; where it goes on, the last line says how."""
@@ -252,6 +267,14 @@ _KINDS: Final = (
         "The problem statement of a scenario, whole.",
         MARKDOWN,
         Resources.problem,
+    ),
+    _Kind(
+        "runloop://scenarios/{scenario_id}/scores.svg",
+        "scores",
+        "The scores of a scenario's runs",
+        "A plot of the scores of its newest runs, in total and by scoring function; its description tells all numbers.",
+        SVG,
+        Resources.scores,
     ),
     _Kind(
         "runloop://runs/{run_id}",

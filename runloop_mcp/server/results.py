@@ -56,7 +56,16 @@ class FunctionScore(Result):
     score: float
     weight: float | None = None
     state: str
+    seconds: float | None = None
     output: str | None = None
+
+
+class AttemptScore(Result):
+    """What an attempt came to."""
+
+    attempt: int
+    state: str
+    score: float | None = None
 
 
 class ScoreCard(Result):
@@ -70,6 +79,8 @@ class ScoreCard(Result):
     complete: bool | None = Field(default=None, description="false: a scorer broke, so the score is not the last word")
     functions: list[FunctionScore] = []
     attempt: int | None = None
+    earlier_attempts: list[AttemptScore] = []
+    seconds: float | None = None
     scoring_mode: str | None = None
     restored_files: list[str] = Field(default=[], description="Protected files put back before scoring")
     notes: list[str] = []

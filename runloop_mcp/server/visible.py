@@ -54,6 +54,10 @@ class _VisibleBackend(Backend):
     def waits_cost_requests(self) -> bool:  # type: ignore[override]  # a late backend knows it late
         return self._backend.waits_cost_requests
 
+    @property
+    def paid_devboxes(self) -> bool:  # type: ignore[override]  # as above
+        return self._backend.paid_devboxes
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
 

@@ -2,87 +2,28 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-import anyio
 import pytest
 from client_environments import environment_of, node
-
-from runloop_mcp.access.keyring import open_keyring
+from served_http import PATIENCE, Server, serving_http
 
 PROGRAMS = Path(__file__).parent / "programs"
-PATIENCE = 100.0
-"""Seconds that a program may take, on a machine that has much else to do; each takes a few."""
 
 Told = dict[str, Any]
 Ask = Callable[..., Told]
 
 
-@dataclass(frozen=True)
-class Server:
-    """A server that serves over HTTP."""
-
-    url: str
-    key: str
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, built_tools: Path) -> Iterator[Server]:
     """`runloop-mcp serve --transport http` with a key, over the sandbox, for all tests here."""
-    state = tmp_path_factory.mktemp("served")
-    shutil.copytree(built_tools, state / "sandbox" / "tools", symlinks=True, copy_function=os.link)
-    key = anyio.run(_new_key, state)
-    command = [
-        sys.executable,
-        "-m",
-        "runloop_mcp",
-        "serve",
-        "--transport",
-        "http",
-        "--port",
-        "0",
-        "--max-devboxes",
-        "9",
-    ]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RUNLOOP")}
-    environment = {**inherited, "RUNLOOP_MCP_STATE_DIR": str(state)}
-    log = state / "server.log"
-    with (
-        log.open("wb") as errors,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment
-        ) as process,
-    ):
-        try:
-            yield Server(_address(process, log), key)
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
-    said = log.read_text()
-    assert key not in said
-    assert "failed unexpectedly" not in said, said
-
-
-async def _new_key(state: Path) -> str:
-    return (await (await open_keyring(state)).create("sdk")).key
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    due = time.monotonic() + PATIENCE
-    while not (found := re.search(r"RUNLOOP_BASE_URL=(\S+)\n[\s\S]*Ctrl-C", said := log.read_text())):
-        assert process.poll() is None, said
-        assert time.monotonic() < due, said
-        time.sleep(0.02)
-    return found.group(1)
+    with serving_http(tmp_path_factory.mktemp("served"), built_tools, "--max-devboxes", "9") as server:
+        yield server
 
 
 @pytest.fixture

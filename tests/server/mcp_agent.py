@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import yaml
+from human import Human
 from mcp.client import Client
 from mcp_types import TextContent
 
@@ -94,6 +95,14 @@ class Tools:
         # A client that is canceled tells its server so and doesn't wait for it.
         ended = await self.call("exec_on_devbox", run_id=run_id, command=gone, timeout_seconds=_PATIENCE_SECONDS)
         assert "\ngone\n" in ended.text, ended.text
+
+    async def asks_before_it_gives_up(self, run_id: str, human: Human) -> None:
+        """Cancels a run with work in it: once its person says no, then once they agree."""
+        human.will("decline")
+        assert "said no" in await self.refused("cancel_run", run_id=run_id)
+        human.will("accept", agreed=True)
+        assert "canceled" in (await self.call("cancel_run", run_id=run_id)).text
+        assert len(human.asked) == 2
 
 
 class Agent(Tools):

@@ -125,6 +125,24 @@ async def test_binary_output_is_described_and_readable_by_range(tmp_path: Path, 
         assert "Go on with offset=52." in part.text
 
 
+async def test_search_sees_lines_as_they_are_shown_with_those_around(tmp_path: Path, serve: Serve) -> None:
+    """Colours hide nothing from it; lines around come once, also where matches are near each other."""
+    script = r"for i in $(seq 30); do printf '\x1b[32mline %d\x1b[0m\r\n' $i; done; printf '9%%\r99%%\n'"
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        ran = await agent.call("exec_on_devbox", run_id=run_id, command=script)
+        asked = {"run_id": run_id, "execution_id": ran.found(r"exe_\w+")}
+        found = await agent.call("get_execution", **asked, search="^line (3|5|20)$", context=1)
+        assert "3 lines of stdout found" in found.text
+        shown = [(line.split("\t")[0], line.split("\t")[-1]) for line in found.text.splitlines()[1:]]
+        assert [number for number, _ in shown] == ["2-", "3", "4-", "5", "6-", "--", "19-", "20", "21-"]
+        assert ("3", "line 3") in shown
+        assert ("4-", "line 4") in shown
+        assert "\n31\t" in (await agent.call("get_execution", **asked, search="^99%$")).text
+        many = await agent.call("get_execution", **asked, search="line", context=20)
+        assert many.text.count("\n1\t") == many.text.count("\tline 2\n") == 1
+
+
 async def test_ranges_never_end_in_the_middle_of_an_escape(tmp_path: Path, serve: Serve) -> None:
     """However small the parts, colours leave no trace in any of them."""
     async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:

@@ -6,6 +6,11 @@ from mcp_agent import Agent, Serve, scenario_folder
 from mcp_types import PromptReference, ResourceTemplateReference
 
 from runloop_mcp.api.access import Principal, Role
+from runloop_mcp.api.models.benchmark import BenchmarkCreateParams, BenchmarkStartRunParams
+from runloop_mcp.api.models.run import RunState
+from runloop_mcp.api.models.scorer import ScorerCreateParams
+from runloop_mcp.api.models.secret import SecretCreateParams
+from runloop_mcp.api.models.snapshot import SnapshotParams
 
 OUTPUT = ResourceTemplateReference(
     type="ref/resource", uri="runloop://runs/{run_id}/executions/{execution_id}/{stream}"
@@ -46,3 +51,59 @@ async def test_scenarios_are_completed_by_name_and_id(tmp_path: Path, serve: Ser
         assert await _offered(agent, OUTPUT, stream="std") == ["stdout", "stderr"]
         run_id, _ = await agent.run_of("answer-again"), await agent.run_of("answer")
         assert await _offered(agent, OUTPUT, run_id="", scenario_id=offered[1]) == [run_id]
+
+
+AUTHOR = PromptReference(type="ref/prompt", name="author_scenario")
+COMPARE = PromptReference(type="ref/prompt", name="compare_runs")
+BENCHMARK_RUN = ResourceTemplateReference(type="ref/resource", uri="runloop://benchmark-runs/{benchmark_run_id}")
+
+
+async def test_runs_are_completed_in_the_state_and_list_that_is_typed(tmp_path: Path, serve: Serve) -> None:
+    """The last of several, without those that are there; only in the state that is given; also by their name."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    async with serve(pack) as agent:
+        first, second = await agent.run_of("answer"), await agent.run_of("answer", run_name="The second try")
+        await agent.call("cancel_run", run_id=first)
+        assert await _offered(agent, COMPARE, run_ids="", scenario_id="answer") == [second, first]
+        assert await _offered(agent, COMPARE, run_ids="", scenario_id="answer", state="canceled") == [first]
+        assert await _offered(agent, COMPARE, run_ids=f"{second}, ", scenario_id="answer") == [f"{second}, {first}"]
+        assert await _offered(agent, COMPARE, run_ids=first[6:], scenario_id="answer") == [first]
+        assert await _offered(agent, COMPARE, run_ids="second try") == [second]
+        assert await _offered(agent, COMPARE, state="co") == ["completed", "scoring", "scored"]
+        assert set(await _offered(agent, COMPARE, state="")) == set(RunState)
+        assert await _offered(agent, COMPARE, run_ids="", scenario_id="no-such-scenario") == []
+
+
+async def test_operators_are_offered_all_that_has_a_name(tmp_path: Path, serve: Serve) -> None:
+    """Tags, languages, scorers, benchmarks and their runs, snapshots, secrets by name; a solver nothing of that."""
+    pack = scenario_folder(tmp_path / "pack", "answer", metadata={"tags": "parsing, dates", "language": "python"})
+    async with serve(pack) as agent:
+        scenario_id = (await agent.call("list_scenarios", query="answer")).found(r"scn_\w+")
+        benchmark = await agent.backend.benchmarks.create(
+            BenchmarkCreateParams(name="Numbers", scenario_ids=[scenario_id])
+        )
+        run = await agent.backend.benchmarks.start_run(BenchmarkStartRunParams(benchmark_id=benchmark.id))
+        await agent.backend.scorers.create(ScorerCreateParams(type="fair_judge", bash_script="echo score=1"))
+        await agent.backend.secrets.create(SecretCreateParams(name="API_TOKEN", value="hush-hush-hush"))
+        run_id = await agent.run_of("answer")
+        devbox_id = (await agent.backend.runs.retrieve(run_id)).devbox_id
+        snapshot = await agent.backend.snapshots.create(devbox_id, SnapshotParams(name="with-tools"), wait_seconds=20)
+        expected = {
+            ("tags", "dat"): ["dates"],
+            ("tags", "dates, pars"): ["dates, parsing"],
+            ("language", "pyt"): ["python"],
+            ("scorer_type", "judge"): ["fair_judge"],
+            ("scorer_type", "test_"): ["test_based_scorer"],
+            ("environment", "snp_"): [snapshot.id],
+            ("environment", "TOOLS"): [snapshot.id],
+            ("secrets", "token"): ["API_TOKEN"],
+        }
+        for (argument, begun), values in expected.items():
+            assert await _offered(agent, AUTHOR, **{argument: begun}) == values
+        assert await _offered(agent, BENCHMARK_RUN, benchmark_run_id="") == [run.id]
+        assert await _offered(agent, BENCHMARK_RUN, benchmark_id="numb") == [benchmark.id]
+    async with serve(pack, principal=Principal("solver", Role.SOLVER)) as solver:
+        for argument, begun in expected:
+            assert await _offered(solver, AUTHOR, **{argument: begun}) == []
+        for argument in ("benchmark_run_id", "benchmark_id"):
+            assert await _offered(solver, BENCHMARK_RUN, **{argument: ""}) == []

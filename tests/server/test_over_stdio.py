@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from human import Human
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_agent import ERAS, Tools, scenario_folder
@@ -18,12 +19,15 @@ async def test_an_agent_goes_from_the_list_to_the_score_over_stdio(tmp_path: Pat
     # the folder of the session: what all devboxes share is built there already
     options = ["serve", "--state-dir", str(devboxes), "--scenarios", str(pack)]
     server = StdioServerParameters(command=sys.executable, args=["-m", "runloop_mcp", *options])
-    async with Client(stdio_client(server), mode=era) as client:
+    human = Human()
+    async with Client(stdio_client(server), mode=era, elicitation_callback=human) as client:
         tools = Tools(client)
         scenario_id = (await tools.call("list_scenarios", query="answer.txt")).structured["scenarios"][0]["scenario_id"]
         run_id = (await tools.call("start_run", scenario_id=scenario_id)).found(r"scr_\w+")
         assert "nul \ufffd bad \ufffd" in (await tools.call("exec_on_devbox", run_id=run_id, command=HOSTILE)).text
-        await tools.cancel_command(run_id)
+        given_up = (await tools.call("start_run", scenario_id=scenario_id)).found(r"scr_\w+")
+        await tools.cancel_command(given_up)
+        await tools.asks_before_it_gives_up(given_up, human)
         loud = await tools.call("exec_on_devbox", run_id=run_id, command="seq 1 300000")
         whole = await client.read_resource(
             f"runloop://runs/{run_id}/executions/{loud.found(r'exe_[a-zA-Z0-9]+')}/stdout"

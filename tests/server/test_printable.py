@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runloop_mcp.api.terminal import unfinished
 from runloop_mcp.server.printable import printable, sendable_json, shortened
 from runloop_mcp.server.rendering.binary import hex_lines, image_of, kind_of, looks_binary
-from runloop_mcp.server.terminal import unfinished
 
 HOSTILE = st.text(
     st.sampled_from("ab \n\r\t\x00\x07\x1b[]0;31mK\x7f\x9b\ud800\udfff\u20ac\ufffe"), max_size=40

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcp_agent import ERAS, Agent, Serve, scenario_folder
+from mcp_agent import ERAS, SOLVED, Agent, Serve, scenario_folder, scorer
 from mcp_types import PromptReference, ResourceTemplateReference
+
+from runloop_mcp.api.access import Principal, Role
 
 
 async def refused(agent: Agent, uri: str) -> str:
@@ -26,6 +29,7 @@ async def test_resources_show_scenarios_runs_and_scores(tmp_path: Path, serve: S
         assert [template.uri_template for template in templates] == [
             "runloop://scenarios/{scenario_id}",
             "runloop://scenarios/{scenario_id}/problem",
+            "runloop://scenarios/{scenario_id}/scores.svg",
             "runloop://runs/{run_id}",
             "runloop://runs/{run_id}/score",
             "runloop://runs/{run_id}/log",
@@ -50,6 +54,36 @@ async def test_resources_show_scenarios_runs_and_scores(tmp_path: Path, serve: S
         assert json.loads(await agent.read(f"runloop://runs/{run_id}/score"))["score"] == 0.0
 
 
+async def test_scores_are_plotted_with_every_number_in_words(tmp_path: Path, serve: Serve) -> None:
+    """A column for each run the caller may see, a row for each function; sealed scores are in neither."""
+    parts = (scorer("has-file", 0.25, "test -s answer.txt"), scorer("right", 0.75, SOLVED))
+    pack = scenario_folder(tmp_path / "pack", "answer", functions=parts)
+    scenario_folder(tmp_path / "pack", "sealed", functions=parts, metadata={"disclosure": "sealed"})
+    async with serve(pack) as agent:
+        ids = {
+            name: (await agent.call("list_scenarios", query=name)).found(r"scn_\w+") for name in ("answer", "sealed")
+        }
+        for name in ids:
+            run_id = await agent.run_of(name)
+            await agent.call("write_file", run_id=run_id, path="answer.txt", content="41")
+            await agent.call("score_run", run_id=run_id)
+        (contents,) = (await agent.client.read_resource(f"runloop://scenarios/{ids['answer']}/scores.svg")).contents
+        assert contents.mime_type == "image/svg+xml"
+        svg = ET.fromstring(getattr(contents, "text", ""))  # noqa: S314 - our own server's
+        described = svg.findtext("{*}desc") or ""
+        assert "mean 0.25, best 0.25, worst 0.25." in described
+        assert ": 0.25 (has-file 1.0, right 0.0)." in described
+        drawn = [text.text for text in svg.iterfind("{*}text")]
+        assert drawn[2:] == ["#1", "Total", "0.25", "has-file", "1.0", "right", "0.0"]
+        sealed = await agent.read(f"runloop://scenarios/{ids['sealed']}/scores.svg")
+        assert "none with a score that may be seen" in sealed
+        assert "has-file" not in sealed
+    async with serve(pack, principal=Principal("solver", Role.SOLVER)) as solver:
+        unseen = await solver.read(f"runloop://scenarios/{ids['answer']}/scores.svg")
+        assert "0 runs" in unseen
+        assert run_id not in unseen
+
+
 async def test_a_wrong_uri_is_answered_with_the_right_forms(serve: Serve) -> None:
     """Unknown forms, ids that are not there and streams that are none."""
     async with serve() as agent:
@@ -64,8 +98,6 @@ async def test_the_prompt_sets_an_agent_to_work(tmp_path: Path, serve: Serve) ->
     """It names the calls in order and holds the problem statement; a wrong id says where right ones are."""
     pack = scenario_folder(tmp_path / "pack", "answer")
     async with serve(pack) as agent:
-        (prompt,) = (await agent.client.list_prompts()).prompts
-        assert prompt.name == "solve_scenario"
         filled = await agent.client.get_prompt("solve_scenario", {"scenario_id": "answer"})
         text = str(getattr(filled.messages[0].content, "text", ""))
         places = [

@@ -1,26 +1,21 @@
 """Long work as tasks, for clients that declare the extension; others see no difference."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import anyio
 import pytest
 from mcp.client import Client
-from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim, advertise
+from mcp.client.extension import advertise
 from mcp.shared.exceptions import MCPError
-from mcp_agent import Tools, scenario_folder, scorer
+from mcp_agent import scenario_folder, scorer
 from mcp_types import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     MISSING_REQUIRED_CLIENT_CAPABILITY,
-    CallToolResult,
-    Request,
-    RequestParams,
-    Result,
 )
-from pydantic import ConfigDict
+from task_client import TASKS, TakesTasks, Tasker
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
 from runloop_mcp.api.models.devbox import DevboxStatus
@@ -30,74 +25,9 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
 
-TASKS = "io.modelcontextprotocol/tasks"
 DEFER_SECONDS = 0.1
 PATIENCE_SECONDS = 20
 WAITING = "until test -e go; do sleep 0.05; done"
-
-
-class TaskParams(RequestParams):
-    """What is asked of a task."""
-
-    model_config = ConfigDict(extra="allow")
-
-    task_id: str
-
-
-class TaskRequest(Request[TaskParams, str]):
-    """A request about a task."""
-
-    name_param = "taskId"
-
-
-class AnyResult(Result):
-    """Whatever comes back."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class CreatedTask(AnyResult):
-    """A task in place of an answer."""
-
-    result_type: Literal["task"] = "task"
-
-
-class TakesTasks(ClientExtension):
-    """A client that takes tasks."""
-
-    identifier = TASKS
-
-    def claims(self) -> Sequence[ResultClaim[Any]]:
-        """Tasks as they come."""
-        return [ResultClaim(result_type="task", model=CreatedTask, resolve=_unresolved)]
-
-
-async def _unresolved(created: CreatedTask, context: ClaimContext) -> CallToolResult:
-    raise AssertionError((created, context))
-
-
-class Tasker(Tools):
-    """An agent whose client takes tasks."""
-
-    async def begin(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
-        """Calls a tool that must become a task."""
-        created = await self.client.session.call_tool(tool, arguments, allow_claimed=True)
-        assert isinstance(created, CreatedTask), created
-        return created.model_dump(by_alias=True)
-
-    async def ask(self, method: str, task_id: str, **more: Any) -> dict[str, Any]:
-        """Asks for a task."""
-        params = TaskParams.model_validate({"taskId": task_id, **more})
-        answer = await self.client.session.send_request(TaskRequest(method=method, params=params), AnyResult)
-        return answer.model_dump(by_alias=True)
-
-    async def until(self, task_id: str, status: str) -> dict[str, Any]:
-        """Asks until a task has come to a status."""
-        with anyio.fail_after(PATIENCE_SECONDS):
-            while (task := await self.ask("tasks/get", task_id))["status"] != status:
-                assert task["status"] == "working"
-                await anyio.sleep(0.02)
-        return task
 
 
 @asynccontextmanager

@@ -199,9 +199,17 @@ class Devboxes(ABC):
 
     @abstractmethod
     async def search_output(
-        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50
+        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50, around: int = 0
     ) -> OutputMatches:
-        """The lines of an execution's output that a regular expression finds.
+        """The lines of an execution's output that a regular expression finds, as a terminal would show them.
+
+        Args:
+            devbox_id: The devbox.
+            execution_id: The execution.
+            stream: The stream that is searched.
+            pattern: The regular expression.
+            limit: The most lines to give.
+            around: How many lines before and after each come with it.
 
         Raises:
             NotFound: There is no such devbox or execution, or its output is no longer kept.

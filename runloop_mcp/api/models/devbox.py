@@ -221,7 +221,10 @@ class OutputMatch(WireModel):
     offset: int
     """The byte where the line begins."""
     text: str
-    """The line, cut at 500 characters."""
+    """The line as a terminal would show it, cut at 500 characters."""
+    before: list[str] = Field(default_factory=list)
+    """The lines before it that were asked for, as text is."""
+    after: list[str] = Field(default_factory=list)
 
 
 class OutputMatches(WireModel):

@@ -76,6 +76,7 @@ class RunloopDriver(Driver):
     """
 
     name = "runloop"
+    paid = True
 
     def __init__(
         self,

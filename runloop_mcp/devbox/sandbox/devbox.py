@@ -16,9 +16,9 @@ from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.devbox.port import HOME, DevboxSpec, FileData, Network, Observation
 
 from .channel import Channel
-from .disk_watch import ENTRY_BYTES
 from .files import file_failure, read, write
 from .launch import Keeper, Refused
+from .limits import ENTRY_BYTES
 from .plan import GUARDED_PLACE
 from .process import Spawn
 from .results import Results
@@ -51,6 +51,9 @@ class SandboxDevbox(SupervisedDevbox):
         if (group := self.limits.group) is not None:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(group.remove)
+        if (cap := self.limits.cap) is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(cap.lift)
 
     # Files
 
@@ -60,6 +63,8 @@ class SandboxDevbox(SupervisedDevbox):
 
     async def write_file(self, path: str, data: bytes, *, mode: int | None = None) -> None:  # noqa: D102 - see the port
         async with self._gate.change():
+            if (cap := self.limits.cap) is not None and not cap.has_room(len(data)):
+                raise file_failure(errno.EDQUOT, path, "write")
             opened = await self._open("write", path)
             await anyio.to_thread.run_sync(write, opened, path, data, mode)
 

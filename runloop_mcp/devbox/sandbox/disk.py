@@ -35,6 +35,7 @@ from .disk_failure import disk_failure
 from .disk_locks import hold, is_locked
 from .file_layers import SAFE_NAME, copy_for_box, layer_of_files
 from .inside import trees
+from .project_quotas import lift_left
 from .records import (
     LAY_IN,
     Chains,
@@ -240,6 +241,7 @@ class Disk:
         except NotFound:
             return False
         try:
+            lift_left(self._folder("devboxes", devbox_id))
             self.give_up("devboxes", devbox_id)
         finally:
             os.close(lock)

@@ -20,10 +20,7 @@ import anyio.to_thread
 from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.devbox.port import LimitHit
 
-from .limits import LimitHits
-
-ENTRY_BYTES = 4096
-"""What each file counts beside its contents: a file system has only so many of them."""
+from .limits import ENTRY_BYTES, LimitHits
 
 _SLACK = 1 << 20
 _LOOK_SECONDS = 2.0

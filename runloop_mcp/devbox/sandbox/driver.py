@@ -21,7 +21,7 @@ from runloop_mcp.devbox.port import Capability, Devbox, DevboxSpec, Driver, Find
 from runloop_mcp.devbox.to_the_end import to_the_end
 
 if sys.platform == "linux":
-    from . import cgroups
+    from . import cgroups, project_quotas
     from .arguments import environment_bytes
     from .copying import COPY_SECONDS, fill, why_no_overlays
     from .copying import finding as copying_finding
@@ -85,6 +85,8 @@ class SandboxDriver(Driver):
             self._watchdog = Watchdog()
             self._disk_watch = DiskWatch(partial(taken_below, self._disk.state))
             self._controllers: cgroups.Controllers | None = None
+            self._quotas = False
+            """Whether the file system can hold disks to their limits."""
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()
@@ -133,6 +135,7 @@ class SandboxDriver(Driver):
         async with self._preparing:
             if self._system is None:
                 self._controllers = await anyio.to_thread.run_sync(cgroups.find)
+                self._quotas = await anyio.to_thread.run_sync(project_quotas.enforced, disk.state)
                 self._system = await anyio.to_thread.run_sync(System.found, disk)
                 self._spawn(self._clean)
                 self._spawn(self._watchdog.run)
@@ -166,7 +169,7 @@ class SandboxDriver(Driver):
             "memory": f"by {memory}",
             "processors": f"by {groups}" if found and found.cpu else "not at all",
             "processes": f"by {groups}" if found and found.pids else "by rlimit",
-            "disk": "by a watchdog, within milliseconds",
+            "disk": "by project quotas" if self._quotas else "by a watchdog, within milliseconds",
             "open files": "by rlimit",
             "output": "by the server, which drops what is over its quota",
         }
@@ -265,6 +268,7 @@ class SandboxDriver(Driver):
                 box = SandboxDevbox(devbox_id, mounts.spec, ours, keeper, self._spawn)
                 try:
                     with anyio.fail_after(_BOOT_SECONDS):
+                        cap = box.limits.cap = await self._cap(devbox_id, mounts)
                         group = box.limits.group = await self._group(devbox_id, keeper, mounts.spec.limits)
                         counted = group is not None and group.pids is not None
                         make_plan = partial(system.plan, mounts, self._owner, processes_in_group=counted)
@@ -279,10 +283,21 @@ class SandboxDriver(Driver):
         limits = mounts.spec.limits
         if limits.memory_bytes is not None and group is None:
             self._watchdog.watch(box, supervisor, limits.memory_bytes)
-        if limits.disk_bytes is not None:
+        if limits.disk_bytes is not None and (cap is None or not cap.whole):
             self._disk_watch.watch(box, limits.disk_bytes, used_before=used_before)
         self._boxes[devbox_id] = box
         return box
+
+    async def _cap(self, devbox_id: str, mounts: "Mounts") -> "project_quotas.DiskCap | None":
+        """Has the file system hold a box's disk to its limit, where it can."""
+        size = mounts.spec.limits.disk_bytes
+        if not self._quotas or size is None:
+            return None
+        folder = self._disk.state / "devboxes" / devbox_id
+        try:
+            return await anyio.to_thread.run_sync(project_quotas.cap, folder, size)
+        except OSError:  # taken away since it was tried: the watchdog is there
+            return None
 
     async def _group(self, devbox_id: str, keeper: "Keeper", limits: Limits) -> "cgroups.Group | None":
         """Puts a keeper into a control group with the box's limits, where that is possible and asked for."""

@@ -190,13 +190,13 @@ class Commands:
                 await self._until_completed(devbox_id, execution_id, seconds=left)
 
     async def search_output(
-        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int
+        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int, around: int
     ) -> OutputMatches:
         """See `Devboxes.search_output`."""
         row = await self.row(devbox_id, execution_id)
         path = self._engine.executions.path(devbox_id, execution_id, stream)
         mask = await self._engine.mask_of_devbox(devbox_id)
-        found = await output.search(stream_of(row, stream), path, pattern, limit=limit, mask=mask)
+        found = await output.search(stream_of(row, stream), path, pattern, limit=limit, around=around, mask=mask)
         await self._keep_shown(devbox_id, execution_id)
         return found
 

@@ -240,7 +240,7 @@ def _whole_characters(data: bytes) -> int:
     return len(data)
 
 
-async def search(kept: KeptOutput, path: str, pattern: str, *, limit: int, mask: Mask) -> OutputMatches:
+async def search(kept: KeptOutput, path: str, pattern: str, *, limit: int, around: int, mask: Mask) -> OutputMatches:
     """The lines of a stream in which a regular expression is found.
 
     Raises:
@@ -248,4 +248,4 @@ async def search(kept: KeptOutput, path: str, pattern: str, *, limit: int, mask:
         NotFound: The output's file is gone.
     """
     data = mask.output(await read_bytes(kept, path, 0, kept.total_bytes))
-    return await to_thread.run_sync(search_lines, data, pattern, limit)
+    return await to_thread.run_sync(search_lines, data, pattern, limit, around)

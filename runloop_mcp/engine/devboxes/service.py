@@ -247,10 +247,10 @@ class EngineDevboxes(Devboxes):
         )
 
     async def search_output(
-        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50
+        self, devbox_id: str, execution_id: str, stream: OutputStream, pattern: str, *, limit: int = 50, around: int = 0
     ) -> OutputMatches:
         """See `Devboxes.search_output`."""
-        return await self._commands.search_output(devbox_id, execution_id, stream, pattern, limit=limit)
+        return await self._commands.search_output(devbox_id, execution_id, stream, pattern, limit=limit, around=around)
 
     async def read_file(self, devbox_id: str, path: str, *, offset: int = 0, limit: int | None = None) -> FileContents:
         """See `Devboxes.read_file`."""

@@ -93,8 +93,8 @@ def hit_notes(hits: Collection[LimitHit], limits: Limits) -> list[str]:
             f"While this ran, the devbox was out of memory{_of(limits.memory_bytes)}, and a process was killed for it."
         ),
         LimitHit.DISK: (
-            f"While this ran, the devbox's disk was over its limit{_of(limits.disk_bytes)}, and all of its processes"
-            " were killed for it. Delete what is not needed before you go on."
+            f"While this ran, the devbox's disk was at its limit{_of(limits.disk_bytes)}: what needed more was refused,"
+            " or killed for it. Delete what is not needed before you go on."
         ),
         LimitHit.PROCESSES: (
             f"While this ran, the devbox had as many processes as it may ({limits.processes}), so that one could not be"

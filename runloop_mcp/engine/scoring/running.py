@@ -43,7 +43,7 @@ async def run_to_end(devbox: Devbox, command: Command, *, stdout: OutputSink, st
     if exit_.lost:
         raise await lost(devbox)
     if LimitHit.DISK in exit_.limits:
-        raise _lost("its disk was over its limit, so that all of its processes were killed.")
+        raise _lost("its disk was at its limit, and what needed more was refused, or killed for it.")
     return exit_
 
 

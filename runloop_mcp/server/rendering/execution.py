@@ -9,14 +9,15 @@ from runloop_mcp.api.models.devbox import (
     ExecutionDetails,
     ExecutionStatus,
     ExecutionView,
+    OutputMatch,
     OutputMatches,
     OutputRange,
     OutputStream,
 )
+from runloop_mcp.api.terminal import unfinished
 from runloop_mcp.server.printable import printable
 from runloop_mcp.server.rendering.binary import SAMPLE, described, hex_lines, looks_binary
 from runloop_mcp.server.rendering.quantities import amount, budget_line, span
-from runloop_mcp.server.terminal import unfinished
 
 OUTPUT_BUDGET: Final = 16_000
 """Characters of output in one reply, about 4,000 tokens: agents read more only when they ask."""
@@ -169,10 +170,39 @@ def range_text(part: OutputRange, stream: OutputStream) -> str:
 
 
 def matches_text(found: OutputMatches, stream: OutputStream) -> str:
-    """The lines that a search found, with their numbers and where each begins."""
+    """The lines that a search found, with their numbers and where each begins, and those around them."""
     if not found.matches:
         return f"No line of {stream} matches ({amount(found.total_bytes, 'byte')} searched)."
-    more = f", the first {len(found.matches)} shown" if found.total_matches > len(found.matches) else ""
-    lines = [f"{amount(found.total_matches, 'line')} of {stream} found{more} (line number, byte offset, text):"]
-    lines += [f"{each.line_number}\t{each.offset}\t{printable(each.text)}" for each in found.matches]
-    return "\n".join(lines)
+    shown: dict[int, str] = {}
+    room, count = OUTPUT_BUDGET, 0
+    for match in found.matches:
+        lines = _with_those_around(match)
+        room -= sum(len(line) for number, line in lines.items() if number not in shown)
+        if count and room < 0:
+            break
+        shown = lines | shown | {match.line_number: lines[match.line_number]}
+        count += 1
+    more = f", the first {count} shown" if found.total_matches > count else ""
+    around = "; a - stands behind the number of lines around" if len(shown) > count else ""
+    head = f"{amount(found.total_matches, 'line')} of {stream} found{more} (line number, byte offset, text{around}):"
+    return "\n".join([head, *_gaps_marked(shown)])
+
+
+def _with_those_around(match: OutputMatch) -> dict[int, str]:
+    """A line that was found and those around it, by number."""
+    number = match.line_number
+    around = {number - len(match.before) + place: text for place, text in enumerate(match.before)}
+    around |= {number + place: text for place, text in enumerate(match.after, 1)}
+    lines = {at: f"{at}-\t\t{printable(text)}" for at, text in around.items()}
+    return lines | {number: f"{number}\t{match.offset}\t{printable(match.text)}"}
+
+
+def _gaps_marked(shown: dict[int, str]) -> list[str]:
+    """Numbered lines in order; where there are lines around, a gap is marked as grep does."""
+    lines: list[str] = []
+    has_around = any(f"{number}-" == line.split("\t")[0] for number, line in shown.items())
+    for number, line in sorted(shown.items()):
+        if has_around and lines and number - 1 not in shown:
+            lines.append("--")
+        lines.append(line)
+    return lines

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.extension import Extension, MethodBinding
 from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp_types import (
+    HEADER_MISMATCH,
     MISSING_REQUIRED_CLIENT_CAPABILITY,
     CallToolRequestParams,
     CancelTaskRequestParams,
@@ -78,7 +80,11 @@ class Tasks(Extension):
         declared = capabilities.extensions if capabilities is not None else None
         return ctx.protocol_version in _VERSIONS and declared is not None and self.identifier in declared
 
-    def _require(self, ctx: _Context) -> None:
+    def _require(self, ctx: _Context, task_id: str) -> None:
+        """Refuses who did not declare tasks, and over HTTP a request whose header names another task."""
+        headers = getattr(ctx.request, "headers", None)
+        if headers is not None and decode_header_value(headers.get(MCP_NAME_HEADER)) != task_id:
+            raise MCPError(code=HEADER_MISMATCH, message=f"The header {MCP_NAME_HEADER} must be the request's taskId.")
         if not self._declared(ctx):
             raise MCPError(
                 code=MISSING_REQUIRED_CLIENT_CAPABILITY,
@@ -87,16 +93,16 @@ class Tasks(Extension):
             )
 
     async def _get(self, ctx: _Context, params: GetTaskRequestParams) -> HandlerResult:
-        self._require(ctx)
+        self._require(ctx, params.task_id)
         return {"resultType": "complete"} | await self._face().tasks.look(params.task_id)
 
     async def _update(self, ctx: _Context, params: UpdateTaskRequestParams) -> HandlerResult:
-        self._require(ctx)
+        self._require(ctx, params.task_id)
         # No task of ours asks for anything: answers to one that is there are passed over.
         await self._face().tasks.look(params.task_id, payload=False)
         return {"resultType": "complete"}
 
     async def _cancel(self, ctx: _Context, params: CancelTaskRequestParams) -> HandlerResult:
-        self._require(ctx)
+        self._require(ctx, params.task_id)
         await self._face().tasks.cancel(params.task_id)
         return {"resultType": "complete"}

@@ -98,12 +98,12 @@ async def _execution(backend: Backend, run: ScenarioRunView, handle: TaskHandle)
 
 
 async def _score(backend: Backend, run: ScenarioRunView, handle: TaskHandle) -> TaskState:
-    del backend, handle
+    del handle
     if run.state == RunState.SCORING:
         return TaskState("working", f"Run {run.id} is being scored.")
     if run.state == RunState.CANCELED:
         return TaskState("cancelled", f"Run {run.id} was canceled, without a score.")
-    return TaskState("completed", f"Run {run.id} is {run.state}.", score_reply(run_for_solver(run)))
+    return TaskState("completed", f"Run {run.id} is {run.state}.", await score_reply(backend, run))
 
 
 async def _start(backend: Backend, run: ScenarioRunView, handle: TaskHandle) -> TaskState:

@@ -148,7 +148,7 @@ async def start_benchmark_run(call: Call, arguments: StartBenchmarkRun) -> Reply
         params, principal=call.principal, idempotency_key=call.idempotency_key(arguments.idempotency_key)
     )
     progress = await _progress(call, run, GetBenchmarkRun(benchmark_run_id=run.id))
-    return Reply(f"Benchmark run {run.id} of {benchmark.name} has started.\n{progress_text(progress)}", progress)
+    return Reply(f"Benchmark run {run.id} of {benchmark.name} has started.\n{progress_text(progress)}")
 
 
 async def get_benchmark_run(call: Call, arguments: GetBenchmarkRun) -> Reply:
@@ -204,7 +204,7 @@ async def cancel_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Reply:
     run = await _found_run(call, arguments.benchmark_run_id)
     run = await call.backend.benchmark_runs.cancel(run.id)
     progress = await _progress(call, run, GetBenchmarkRun(benchmark_run_id=run.id))
-    return Reply(progress_text(progress), progress)
+    return Reply(progress_text(progress))
 
 
 async def _progress(call: Call, run: BenchmarkRunView, arguments: GetBenchmarkRun) -> BenchmarkProgress:
@@ -288,7 +288,6 @@ START_BENCHMARK_RUN = Tool(
     ),
     arguments=StartBenchmarkRun,
     run=start_benchmark_run,
-    result=BenchmarkProgress,
 )
 GET_BENCHMARK_RUN = Tool(
     name="get_benchmark_run",
@@ -330,7 +329,6 @@ CANCEL_BENCHMARK_RUN = Tool(
     description="Ends a benchmark run without a score, and cancels its runs that are under way.",
     arguments=EndBenchmarkRun,
     run=cancel_benchmark_run,
-    result=BenchmarkProgress,
     destroys=True,
     repeatable=True,
 )

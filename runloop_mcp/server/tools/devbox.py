@@ -43,7 +43,7 @@ class ExecOnDevbox(Arguments):
     background: Annotated[bool, Field(description="Returns at once, for servers and long jobs")] = False
     stdin: Annotated[str | None, Field(description="Text for its standard input, else empty")] = None
     attach_stdin: Annotated[bool, Field(description="get_execution can send more; returns after 1 s")] = False
-    idempotency_key: Annotated[str | None, Field(description="The same key runs it once only")] = None
+    idempotency_key: Annotated[str | None, Field(description="Same key, run once")] = None
 
 
 class GetExecution(Arguments):
@@ -58,6 +58,7 @@ class GetExecution(Arguments):
     search: Annotated[str | None, Field(description="Regular expression: shows the lines of the stream it finds")] = (
         None
     )
+    context: Annotated[int, Field(ge=0, le=20, description="Lines shown around each that search finds")] = 0
     stdin: Annotated[str | None, Field(description="Text to send it")] = None
     signal: Annotated[Literal["EOF", "INTERRUPT"] | None, Field(description="INTERRUPT is Ctrl-C")] = None
     kill: Annotated[bool, Field(description="Ends it and all that it started")] = False
@@ -131,7 +132,9 @@ async def get_execution(call: Call, arguments: GetExecution) -> Reply:
         if signal is None and "wait_seconds" not in arguments.model_fields_set:
             patience = Patience(_TALK_SECONDS)
     if arguments.search is not None:
-        found = await devboxes.search_output(target.devbox_id, wanted, stream, arguments.search)
+        found = await devboxes.search_output(
+            target.devbox_id, wanted, stream, arguments.search, around=arguments.context
+        )
         return Reply(matches_text(found, stream))
     if arguments.offset is not None:
         part = await devboxes.read_output(

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
-from runloop_mcp.server.arguments import Arguments, Cursor, IdempotencyKey, Limit, RunId, WaitSeconds
+from runloop_mcp.server.arguments import Arguments, Ask, Cursor, IdempotencyKey, Limit, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.rendering.run import run_list, run_list_text, run_text
 from runloop_mcp.server.results import RunList
 from runloop_mcp.server.targets import booting, devbox_ready
+from runloop_mcp.server.tools.consent import ask_to_give_up
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
 
@@ -44,6 +45,7 @@ class CancelRun(Arguments):
     """Which run to give up."""
 
     run_id: RunId
+    ask: Ask = True
 
 
 async def get_run(call: Call, arguments: GetRun) -> Reply:
@@ -104,6 +106,8 @@ async def complete_run(call: Call, arguments: CompleteRun) -> Reply:
 async def cancel_run(call: Call, arguments: CancelRun) -> Reply:
     """Ends a run without a score."""
     run = await find_run(call.backend, call.principal, arguments.run_id)
+    if arguments.ask:
+        await ask_to_give_up(call, run)
     run = await call.backend.runs.cancel(run.id)
     return Reply("Canceled, without a score; its devbox is shut down.\n" + run_text(call.shown(run)))
 

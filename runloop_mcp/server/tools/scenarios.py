@@ -12,7 +12,7 @@ from runloop_mcp.api.ids import IdPrefix
 from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
 from runloop_mcp.api.models.run import RunProfile, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
-from runloop_mcp.server.arguments import Arguments, Cursor, Limit, ScenarioId
+from runloop_mcp.server.arguments import Arguments, Ask, Cursor, Limit, ScenarioId
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import bare_id, find_run, find_scenario
 from runloop_mcp.server.printable import printable, shortened
@@ -22,8 +22,9 @@ from runloop_mcp.server.rendering.scenario import problem_text, scenario_list, s
 from runloop_mcp.server.results import ScenarioList
 from runloop_mcp.server.targets import SETTLED, devbox_ready
 from runloop_mcp.server.tasks.handle import TaskHandle, TaskKind
+from runloop_mcp.server.tools.consent import ask_to_pay
 from runloop_mcp.server.tools.tool import Tool
-from runloop_mcp.server.waiting import LONGEST_WAIT, Patience
+from runloop_mcp.server.waiting import Patience
 
 _FAILURE = 4000
 """Characters of why a devbox failed: the output of a launch command ends there."""
@@ -63,8 +64,9 @@ class StartRun(Arguments):
     ] = None
     secrets: Annotated[dict[str, str] | None, Field(description="Environment variable: name of a stored secret")] = None
     metadata: dict[str, str] | None = None
-    benchmark_run_id: Annotated[str | None, Field(description="Counts in this benchmark run, bmr_…")] = None
-    idempotency_key: Annotated[str | None, Field(description="The same key starts one run only")] = None
+    benchmark_run_id: str | None = None
+    idempotency_key: Annotated[str | None, Field(description="Same key, one run")] = None
+    ask: Ask = True
 
 
 async def list_scenarios(call: Call, arguments: ListScenarios) -> Reply:
@@ -90,9 +92,12 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
         raise ToolError(
             f"You are bound to the run {call.principal.run_id} and can't start another. Go on with get_run."
         )
+    patience = Patience()
     scenario = await find_scenario(call.backend, call.principal, arguments.scenario_id)
     if not call.operates:
         _refuse_other_secrets(scenario, arguments.secrets or {})
+    if arguments.ask:
+        await ask_to_pay(call, scenario)
     profile = RunProfile(env_vars=arguments.environment_variables, secrets=arguments.secrets)
     params = StartRunParams(
         scenario_id=scenario.id,
@@ -109,7 +114,7 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
     call.record.run_id = run.id
     queued = run.x_runloop_mcp is not None and run.x_runloop_mcp.devbox_status == DevboxStatus.QUEUED
     # A turn in the queue comes in minutes rather than seconds: whoever starts is told at once where they stand.
-    longest = LONGEST_WAIT if call.deferral is None else call.deferral.seconds
+    longest = patience.left if call.deferral is None else min(patience.left, call.deferral.seconds)
     devbox = await devbox_ready(call, run.devbox_id, Patience(0 if queued else longest))
     if call.deferral is not None and devbox.status not in SETTLED:
         call.deferral.task = TaskHandle(TaskKind.START, run.id)

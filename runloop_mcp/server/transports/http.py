@@ -1,7 +1,8 @@
 """What is served over HTTP: MCP at `/mcp` and `/sse`, what goes beside it, and at `/healthz` whether it is up."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from typing import Final
 
 from mcp.server import MCPServer
@@ -14,10 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from runloop_mcp.api.access import Access
+from runloop_mcp.server.observation.calls import Observer
 from runloop_mcp.server.transports.authentication import Authentication
 from runloop_mcp.server.transports.body_limit import MESSAGE_LIMIT, MessageLimit
 from runloop_mcp.server.transports.bounded_calls import MESSAGES_PATH, BoundedCalls
 from runloop_mcp.server.transports.exposure import LOOPBACK_NAMES, OnlyAsked, listen, names_for, url_of
+from runloop_mcp.server.transports.observed_requests import ObservedRequests
 from runloop_mcp.server.transports.open_calls import StreamedCalls
 from runloop_mcp.server.transports.proxies import BehindProxy
 from runloop_mcp.server.transports.readiness import Check, Readiness
@@ -45,6 +48,8 @@ def http_app(
     trusted_proxies: Sequence[str] = (),
     prefix: str = "",
     check: Check | None = None,
+    observers: Sequence[Observer] = (),
+    in_progress: Counter[str] | None = None,
     call_seconds: float = CALL_SECONDS,
     session_limit: int = SESSION_LIMIT,
     session_idle_seconds: float = SESSION_IDLE_SECONDS,
@@ -65,6 +70,8 @@ def http_app(
         trusted_proxies: Addresses and networks of proxies that are believed for whom they speak.
         prefix: The path below which a proxy serves this.
         check: Looks at what is behind the server, for `/readyz`; None: it is ready as soon as it serves.
+        observers: Are told of requests as they end.
+        in_progress: Where requests in progress are counted, by the first part of their path.
         call_seconds: The longest a call may run.
         session_limit: Sessions of the handshake era at once; further ones are answered 503.
         session_idle_seconds: After which a session without a request in flight is closed.
@@ -108,6 +115,7 @@ def http_app(
     ]
     if trusted_proxies or prefix:
         checks.insert(0, Middleware(BehindProxy, trusted=trusted_proxies, prefix=prefix))
+    checks.insert(0, Middleware(ObservedRequests, observers=observers, in_progress=in_progress))
     app = Starlette(
         exception_handlers={HTTPException: unknown},
         routes=[*routes, Route("/healthz", health), Route("/readyz", readiness.answer), *served],
@@ -137,6 +145,8 @@ async def serve_http(
     trusted_proxies: Sequence[str] = (),
     prefix: str = "",
     check: Check | None = None,
+    observers: Sequence[Observer] = (),
+    in_progress: Counter[str] | None = None,
     drain_seconds: float = DRAIN_SECONDS,
     call_seconds: float = CALL_SECONDS,
 ) -> None:
@@ -158,6 +168,8 @@ async def serve_http(
         trusted_proxies: Addresses and networks of proxies that are believed for whom they speak.
         prefix: The path below which a proxy serves this, such as `/runloop`.
         check: Looks at what is behind the server, for `/readyz`.
+        observers: Are told of requests as they end.
+        in_progress: Where requests in progress are counted, by the first part of their path.
         drain_seconds: How long calls in progress may run on when the server ends.
         call_seconds: The longest a call may run.
 
@@ -175,6 +187,8 @@ async def serve_http(
         trusted_proxies=trusted_proxies,
         prefix=prefix,
         check=check,
+        observers=observers,
+        in_progress=in_progress,
         call_seconds=call_seconds,
     )
     await serve_app(
@@ -220,6 +234,13 @@ async def serve_app(
                 drain_seconds=drain_seconds,
                 streamed=getattr(app.state, "streamed_calls", None),
             )
+
+
+def open_sessions(server: MCPServer, in_progress: Counter[str]) -> int:
+    """How many sessions of MCP are open: each stream of SSE is one, and clients of the 2026 era have none."""
+    with suppress(RuntimeError):  # where `/mcp` is not served
+        return len(server.session_manager._server_instances) + in_progress["/sse"]  # noqa: SLF001  nothing public tells
+    return in_progress["/sse"]
 
 
 def _bound_calls(server: MCPServer, seconds: float, streamed: StreamedCalls) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -30,6 +31,25 @@ class Server:
     key: str
     process: subprocess.Popen[bytes]
     log: Path
+
+    def call(self, tool: str, meta: dict[str, str] | None = None, /, **arguments: object) -> dict[str, Any]:
+        """Calls a tool as a client of the 2026 era and gives the result."""
+        headers = {
+            "accept": "application/json, text/event-stream",
+            "mcp-protocol-version": "2026-07-28",
+            "mcp-method": "tools/call",
+            "mcp-name": tool,
+        }
+        envelope = {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        params = {"name": tool, "arguments": arguments, "_meta": envelope | (meta or {})}
+        with self.client(**headers) as client:
+            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            result: dict[str, Any] = client.post("/mcp", json=message).json()["result"]
+            return result
 
     @property
     def headers(self) -> dict[str, str]:
@@ -87,7 +107,7 @@ async def _new_key(state: Path) -> str:
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     due = time.monotonic() + PATIENCE
-    while not (found := re.search(r"(http://\S+)/sse\n[\s\S]*Ctrl-C", said := log.read_text())):
+    while not (found := re.search(r'(http://\S+)(?:/sse\n[\s\S]*Ctrl-C|"\})', said := log.read_text())):
         assert process.poll() is None, said
         assert time.monotonic() < due, said
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Calls that are canceled, over each transport of HTTP; over stdio, `test_over_stdio` cancels one."""
+"""Long work over each transport of HTTP: calls that are canceled, questions, progress, tasks."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,9 +7,13 @@ from pathlib import Path
 
 import anyio
 import pytest
+from human import Human
 from mcp.client import Client
 from mcp.client.sse import sse_client
+from mcp.shared.exceptions import MCPError
 from mcp_agent import Serve, Tools, scenario_folder, scorer
+from mcp_types import HEADER_MISMATCH
+from task_client import NamelessRequest, TakesTasks, Tasker
 
 from runloop_mcp.api.models.run import RunState
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
@@ -34,28 +38,47 @@ async def served(tmp_path: Path, devboxes: Path) -> AsyncIterator[str]:
     pack = scenario_folder(tmp_path / "pack", "box")
     engine = EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack])
     async with engine, anyio.create_task_group() as tasks:
-        tasks.start_soon(partial(serve_http, build_server(engine), port=0, ready=ready, stop=stop))
+        tasks.start_soon(partial(serve_http, build_server(engine, defer_seconds=0.1), port=0, ready=ready, stop=stop))
         with anyio.fail_after(PATIENCE_SECONDS):
             await up.wait()
         yield address[0]
         stop.ask("the test is over")
 
 
-async def test_a_call_that_is_canceled_ends_its_command_on_every_transport(tmp_path: Path, devboxes: Path) -> None:
-    """By notice in the handshake era, over streamable HTTP and SSE; by the end of the request's stream in 2026."""
+async def test_every_transport_cancels_and_asks(tmp_path: Path, devboxes: Path) -> None:
+    """A canceled call ends its command: by notice in the handshake era, by the end of the request's stream in 2026.
+
+    And the person at the client is asked, and heard.
+    """
     async with served(tmp_path, devboxes) as url:
         clients = {
             "streamable HTTP, 2026": partial(Client, f"{url}/mcp"),
             "streamable HTTP, handshake": partial(Client, f"{url}/mcp", mode="legacy"),
-            "SSE": lambda: Client(sse_client(f"{url}/sse"), mode="legacy"),
+            "SSE": lambda **more: Client(sse_client(f"{url}/sse"), mode="legacy", **more),
         }
         for client_of in clients.values():
-            async with client_of() as client:
+            human = Human()
+            async with client_of(elicitation_callback=human) as client:
                 tools = Tools(client)
                 run_id = await tools.run_of("box")
                 with anyio.fail_after(PATIENCE_SECONDS):
                     await tools.cancel_command(run_id)
-                assert "running" in (await tools.call("get_run", run_id=run_id)).text
+                    await tools.asks_before_it_gives_up(run_id, human)
+
+
+async def test_a_task_is_asked_for_over_http(tmp_path: Path, devboxes: Path) -> None:
+    """By its id, which has to be in a header of the request too, as it is routed by."""
+    async with served(tmp_path, devboxes) as url:
+        async with Client(f"{url}/mcp") as plain:
+            run_id = await Tools(plain).run_of("box")
+        async with Client(f"{url}/mcp", extensions=[TakesTasks()]) as client:
+            agent = Tasker(client)
+            created = await agent.begin("exec_on_devbox", run_id=run_id, command="sleep 0.5; echo done")
+            done = await agent.until(created["taskId"], "completed")
+            assert "\ndone\n" in done["result"]["content"][0]["text"]
+            with pytest.raises(MCPError) as refused:
+                await agent.ask("tasks/get", created["taskId"], request=NamelessRequest)
+            assert refused.value.error.code == HEADER_MISMATCH
 
 
 async def test_a_canceled_score_goes_on(tmp_path: Path, serve: Serve) -> None:

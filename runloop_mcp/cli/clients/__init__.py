@@ -1,0 +1,1 @@
+"""The MCP clients that can be told of this server: where each keeps its configuration, and how that is changed."""

@@ -1,0 +1,129 @@
+"""Asking the person at the client, where a person should decide: with the protocol's elicitation, in both of its eras.
+
+Clients that can't ask are not asked for anything: what was called for is done. Where there is no consent, be it that
+the person says no, closes the question or gives no answer in time, nothing is done, and the caller is told how to do it
+unasked.
+No call hangs on a question: in the handshake era it is waited for some seconds; from 2026 on the call ends with the
+question, and its client calls again with the answer.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import anyio
+from mcp.server.mcpserver import Context
+from mcp.shared.exceptions import MCPError
+from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+ANSWER_SECONDS: Final = 20.0
+"""How long an answer is waited for within a call; many clients give a call up after 30 or 60."""
+_KEY: Final = "consent"
+
+
+class Consent(StrEnum):
+    """What came of a question."""
+
+    GIVEN = "given"
+    REFUSED = "refused"
+    """The person said no, or the client on their behalf."""
+    MISSING = "missing"
+    """The question was closed, or nobody answered in time."""
+    UNASKED = "unasked"
+    """The client can't ask."""
+
+    @property
+    def is_go(self) -> bool:
+        """Whether to do what was asked about."""
+        return self in {Consent.GIVEN, Consent.UNASKED}
+
+    @property
+    def reason(self) -> str:
+        """Why it is not done, as a part of a sentence."""
+        return "the user was asked and said no" if self is Consent.REFUSED else "the user was asked and did not answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person decides."""
+
+    message: str
+    """All that they have to know, in sentences."""
+    label: str
+    """What they agree to, in a few words, as on a button."""
+
+
+class InputNeeded(Exception):
+    """The call ends here, with a question; its client makes it again with the answer."""
+
+    def __init__(self, result: InputRequiredResult) -> None:
+        super().__init__("The call needs an answer.")
+        self.result = result
+
+
+class Person:
+    """Whoever sits at the client of a call.
+
+    Args:
+        context: The call, as the protocol knows it.
+        answer_seconds: How long an answer is waited for within the call.
+    """
+
+    def __init__(self, context: Context[Any, Any], answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._context = context
+        self._seconds = answer_seconds
+
+    async def consents(self, question: Question) -> Consent:
+        """Whether the person agrees.
+
+        Raises:
+            InputNeeded: The answer comes with another call.
+        """
+        if not self._can_ask():
+            return Consent.UNASKED
+        if self._context.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            return self._answered(question)
+        if not self._context.session.can_send_request:
+            return Consent.UNASKED
+        with anyio.move_on_after(self._seconds):
+            try:
+                answer = await self._context.session.elicit_form(
+                    question.message, _form(question), related_request_id=self._context.request_id
+                )
+            except MCPError:  # the client said that it can ask, and can't
+                return Consent.UNASKED
+            return _consent(answer)
+        return Consent.MISSING
+
+    def _can_ask(self) -> bool:
+        capabilities = self._context.client_capabilities
+        elicitation = capabilities.elicitation if capabilities is not None else None
+        return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+
+    def _answered(self, question: Question) -> Consent:
+        """The answer that came with the call, if it is one to this very question."""
+        asked = hashlib.sha256(f"{question.label}\0{question.message}".encode()).hexdigest()
+        answer = (self._context.input_responses or {}).get(_KEY)
+        if isinstance(answer, ElicitResult) and self._context.request_state == asked:
+            return _consent(answer)
+        params = ElicitRequestFormParams(message=question.message, requested_schema=_form(question))
+        requests: dict[str, Any] = {_KEY: ElicitRequest(params=params)}
+        raise InputNeeded(InputRequiredResult(input_requests=requests, request_state=asked))
+
+
+def _form(question: Question) -> dict[str, Any]:
+    """A box to tick, ticked: a client that shows no form has but to agree."""
+    box = {"type": "boolean", "title": question.label, "default": True}
+    return {"type": "object", "properties": {"agreed": box}}
+
+
+def _consent(answer: ElicitResult) -> Consent:
+    match answer.action:
+        case "accept":
+            return Consent.REFUSED if (answer.content or {}).get("agreed") is False else Consent.GIVEN
+        case "decline":
+            return Consent.REFUSED
+        case _:
+            return Consent.MISSING

@@ -1,0 +1,1 @@
+"""Prompts: what a person picks from a menu to set an agent to work."""
