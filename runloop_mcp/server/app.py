@@ -3,6 +3,7 @@
 A server must answer `initialize` about as fast as one without tools; what it can do depends on none of them.
 """
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -41,6 +42,7 @@ from runloop_mcp.server.asking import ANSWER_SECONDS, InputNeeded, Person
 from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.services import NONE, Services
 from runloop_mcp.server.subscriptions import Subscriptions
 from runloop_mcp.server.surface import CORE, Surface
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     from runloop_mcp.server.face import Face
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+_FACES = 1000
+"""Principals whose faces are kept: over HTTP there can be one for each run."""
 _OWN_PAGES: Final = "ui://runloop/"
 _APPS: Final = "io.modelcontextprotocol/ui"
 """The extension by which hosts show pages of servers. Named here, since its module is not needed at the start."""
@@ -73,6 +77,7 @@ class RunloopServer(MCPServer[Any]):
         services: Services,
         defer_seconds: float,
         answer_seconds: float,
+        minting: Minting | None,
     ) -> None:
         super().__init__(
             name="runloop",
@@ -88,7 +93,8 @@ class RunloopServer(MCPServer[Any]):
         self._principal = principal
         self._surface = surface
         self._services = services
-        self._faces: dict[Principal, Face] = {}
+        self._minting = minting
+        self._faces: OrderedDict[Principal, Face] = OrderedDict()
         self._heartbeat = Heartbeat(silence_seconds)
         self._answer_seconds = answer_seconds
         self._leave_out_idle_spans()
@@ -153,12 +159,11 @@ class RunloopServer(MCPServer[Any]):
         server = self._lowlevel_server
 
         async def list_tools(context: _Context, _: PaginatedRequestParams) -> ListToolsResult:
-            from mcp.server.apps import client_supports_apps  # noqa: PLC0415 (see the docstring of this module)
-
-            from runloop_mcp.server.score_card.page import linked  # noqa: PLC0415
+            from runloop_mcp.server.score_card.page import linked, shows_pages  # noqa: PLC0415
 
             tools = await self.list_tools()
-            return ListToolsResult(tools=linked(tools) if client_supports_apps(context) else tools)
+            shown = shows_pages(context.session.client_capabilities)
+            return ListToolsResult(tools=linked(tools) if shown else tools)
 
         server.extensions.setdefault(_APPS, {})
         server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
@@ -171,7 +176,10 @@ class RunloopServer(MCPServer[Any]):
         if face is None:
             from runloop_mcp.server.face import Face  # noqa: PLC0415 (see the docstring of this module)
 
-            face = self._faces[principal] = Face(self._backend, principal, self._surface, self._services)
+            face = Face(self._backend, principal, self._surface, self._services, self._minting)
+            self._faces[principal] = face
+            if len(self._faces) > _FACES:
+                self._faces.popitem(last=False)
         return face
 
     def own_tool(self, name: str) -> str | None:
@@ -268,6 +276,7 @@ def build_server(
     services: Services = NONE,
     defer_seconds: float = DEFER_SECONDS,
     answer_seconds: float = ANSWER_SECONDS,
+    minting: Minting | None = None,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
@@ -283,7 +292,17 @@ def build_server(
         services: What some of them need beside the backend.
         defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
         answer_seconds: How long a call of the handshake era waits for the answer to a question.
+        minting: Makes tokens for the solvers of runs that operators start; None where nobody can use one.
     """
     return RunloopServer(
-        backend, principal, extensions, log_level, silence_seconds, surface, services, defer_seconds, answer_seconds
+        backend,
+        principal,
+        extensions,
+        log_level,
+        silence_seconds,
+        surface,
+        services,
+        defer_seconds,
+        answer_seconds,
+        minting,
     )

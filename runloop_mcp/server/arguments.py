@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runloop_mcp.server.schemas import input_schema
 
+_DEEPEST = 60
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -42,6 +43,8 @@ def parse(tool: str, model: type[A], given: Mapping[str, Any]) -> A:
     values = {name: value for name, value in given.items() if value is not None}
     schema = input_schema(model)
     properties: dict[str, dict[str, Any]] = schema["properties"]
+    if deep := [name for name, value in values.items() if is_too_deep(value)]:
+        raise ToolError("\n".join(f"`{name}` is nested too deeply: use at most {_DEEPEST} levels." for name in deep))
     for name, value in values.items():
         if isinstance(value, str) and properties.get(name, {}).get("type") in {"object", "array"}:
             values[name] = _decoded(value)
@@ -58,13 +61,29 @@ def parse(tool: str, model: type[A], given: Mapping[str, Any]) -> A:
     raise ToolError("\n".join(problems))
 
 
+def is_too_deep(value: object) -> bool:
+    """Whether lists and objects lie in each other deeper than anything that an argument means."""
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
 def _decoded(value: str) -> Any:
     """What a client meant that sends lists and objects as JSON in a string, as some do."""
     try:
         decoded = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    return decoded if isinstance(decoded, list | dict) else value
+    return decoded if isinstance(decoded, list | dict) and not is_too_deep(decoded) else value
 
 
 def _broken(value: object) -> bool:
@@ -82,7 +101,7 @@ def _problems(tool: str, error: ValidationError, schema: dict[str, Any]) -> list
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         name = str(fault["loc"][0]) if fault["loc"] else ""
         if (inner := _inner(fault["loc"], schema)) is not None:
-            found.setdefault(name, _inside(fault["type"], fault["loc"], inner))
+            found.setdefault(name, _fault_inside(fault["type"], fault["loc"], inner))
         elif fault["type"] == "extra_forbidden":
             found[name] = _unknown(tool, name, list(properties))
         elif fault["type"] == "missing":
@@ -106,7 +125,7 @@ def _inner(location: tuple[int | str, ...], schema: dict[str, Any]) -> dict[str,
     return found
 
 
-def _inside(kind: str, location: tuple[int | str, ...], inner: dict[str, Any]) -> str:
+def _fault_inside(kind: str, location: tuple[int | str, ...], inner: dict[str, Any]) -> str:
     """What is wrong inside an argument that is an object or a list of such."""
     fields: dict[str, dict[str, Any]] = inner["properties"]
     *place, last = location
@@ -132,8 +151,9 @@ def describe(schema: Mapping[str, Any]) -> str:
     kind = str(schema.get("type"))
     if kind == "array" and schema.get("items", {}).get("type") == "object":
         return f"a list of objects with {', '.join(schema['items'].get('properties', {}))}"
-    if kind == "object" and (fields := schema.get("properties")):
-        return f"an object with {', '.join(fields)}"
+    if kind == "object" and schema.get("properties"):
+        parts = [f"`{name}` ({describe(part)})" for name, part in schema["properties"].items()]
+        return f"an object with any of {', '.join(parts)}"
     if kind == "object" and schema.get("additionalProperties") is True:
         return "an object"
     if kind in {"integer", "number"}:

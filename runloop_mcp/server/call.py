@@ -11,6 +11,7 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.trace import ToolCall
 from runloop_mcp.server.heartbeat import Report
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
 from runloop_mcp.server.services import Services
 
@@ -56,6 +57,8 @@ class Call:
     operates: bool = False
     """Whether the caller sets tasks rather than solves them, so that it is shown what no solver may see."""
     services: Services = field(default_factory=Services)
+    minting: Minting | None = None
+    """Makes tokens for solvers, where the caller may have them made."""
 
     async def consent(self, question: "Question") -> "Consent":
         """Whether the person at the client agrees, where there is one that can be asked.

@@ -7,7 +7,8 @@ import difflib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedResourceError, UnexpectedToolError
@@ -33,24 +34,25 @@ from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.arguments import parse
 from runloop_mcp.server.asking import InputNeeded, Person
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.completing.typing import Typing
-from runloop_mcp.server.completions import complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.heartbeat import Report
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
-from runloop_mcp.server.prompts.catalogue import prompts_for
-from runloop_mcp.server.prompts.prompt import Asking
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
 from runloop_mcp.server.services import NONE, Services
-from runloop_mcp.server.surface import ALIASES, CORE, TOOLSETS, Surface, all_tools, is_operators
+from runloop_mcp.server.surface import ALIASES, CORE, SOLVERS_TOOLS, Surface, all_tools, is_operators
 from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tasks.deferral import DEFERRAL
 from runloop_mcp.server.tasks.desk import TaskDesk
 from runloop_mcp.server.tools.catalogue import tools_called
+from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.visible import visible_to
+
+if TYPE_CHECKING:
+    from runloop_mcp.server.prompts.prompt import PromptKind
 
 _log = logging.getLogger(__name__)
 
@@ -59,17 +61,26 @@ class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
     def __init__(
-        self, backend: Backend, principal: Principal, surface: Surface = CORE, services: Services = NONE
+        self,
+        backend: Backend,
+        principal: Principal,
+        surface: Surface = CORE,
+        services: Services = NONE,
+        minting: Minting | None = None,
     ) -> None:
-        backend = visible_to(principal, backend)
+        is_operator = principal.role is Role.OPERATOR and principal.run_id is None
+        if not (is_operator and surface.for_all_runs):
+            backend = visible_to(principal, backend)
         self._backend = backend
         self._principal = principal
         self._surface = surface
         self._services = services
+        self._minting = minting if is_operator else None
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
-        self._operates = surface.for_operators and principal.role is Role.OPERATOR and principal.run_id is None
+        if self._minting is not None and _START in self._tools:
+            self._tools[_START] = _start_for_solvers()
+        self._operates = surface.for_operators and is_operator
         self._resources = Resources(backend, principal)
-        self._prompts = prompts_for(principal, self._tools)
         self._targets: dict[str, Target] = {}
         self._agreed: set[str] = set()
         self._recorder = CallRecorder(backend, principal)
@@ -128,6 +139,7 @@ class Face:
             self._agreed,
             self._operates,
             self._services,
+            self._minting,
         )
         # What operators do is none of a run's record, which its solver can read: a backend tells there what it must.
         named = None if is_operators(name) else arguments.get("run_id")
@@ -177,13 +189,28 @@ class Face:
         except ApiError as error:
             raise MCPError(code=INTERNAL_ERROR, message=explain(error)) from error
 
-    async def subscribable(self, uri: str) -> tuple[str, frozenset[EventKind]]:
+    @property
+    def principal(self) -> Principal:
+        """Whom it is for."""
+        return self._principal
+
+    async def subscribable(self, uri: str) -> tuple[str | None, frozenset[EventKind]]:
         """The run that a resource depends on, and the events of its record after which it reads otherwise.
+
+        Where it depends on no single run, it has to be read again.
 
         Raises:
             ApiError: It can't be subscribed to, or its run is none that the principal may see.
         """
         return await self._resources.subscribable(uri)
+
+    async def look_at(self, uri: str) -> str:
+        """What a resource of this server reads as just now.
+
+        Raises:
+            ApiError: It is not there, or can't be read.
+        """
+        return (await self._resources.read(uri)).text
 
     def resource_templates(self) -> list[ResourceTemplate]:
         """The forms of all other resources."""
@@ -206,6 +233,12 @@ class Face:
             raise UnexpectedResourceError("Reading this resource failed by a defect of the server.") from error
         return replace(contents, text=sendable(contents.text))
 
+    @cached_property
+    def _prompts(self) -> "dict[str, PromptKind]":
+        from runloop_mcp.server.prompts.catalogue import prompts_for  # noqa: PLC0415 - many clients ask for none
+
+        return prompts_for(self._principal, self._tools)
+
     def prompts(self) -> list[Prompt]:
         """The prompts that can be of use to this principal, with the tools that it has."""
         return [kind.listed for kind in self._prompts.values()]
@@ -222,6 +255,8 @@ class Face:
                 code=INVALID_PARAMS,
                 message=f"There is no such prompt. There are: {', '.join(self._prompts) or 'none'}.",
             )
+        from runloop_mcp.server.prompts.prompt import Asking  # noqa: PLC0415
+
         asking = Asking(self._backend, self._principal, self._resources, self._tools)
         try:
             return await kind.fill(asking, kind.taken(arguments))
@@ -237,6 +272,9 @@ class Face:
             given: The values of other arguments.
             in_uri: Whether it becomes a part of a URI.
         """
+        from runloop_mcp.server.completing.typing import Typing  # noqa: PLC0415 - many clients ask for none
+        from runloop_mcp.server.completions import complete  # noqa: PLC0415
+
         try:
             return await complete(self._backend, self._principal, Typing(argument, begun, given, in_uri))
         except ApiError as error:
@@ -244,12 +282,21 @@ class Face:
             return Completion(values=[])
 
 
+_START: Final = "start_run"
+
+
+def _start_for_solvers() -> Tool[Any]:
+    from runloop_mcp.server.tools.starts_for_solvers import START_RUN_FOR_SOLVER  # noqa: PLC0415 - for operators alone
+
+    return START_RUN_FOR_SOLVER
+
+
 def _is_for(principal: Principal, tool: str) -> bool:
     """Whether a tool can be of use to a principal: one bound to a run works on that alone, a solver sets no tasks."""
     if principal.tools is not None and tool not in principal.tools:
         return False
     if principal.run_id is not None:
-        return tool in TOOLSETS["core"] and tool != "start_run"
+        return tool in SOLVERS_TOOLS
     return principal.role is Role.OPERATOR or not is_operators(tool)
 
 

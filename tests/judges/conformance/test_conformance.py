@@ -1,6 +1,6 @@
 """The official conformance suite judges the real application over streamable HTTP: its stable release and the newest.
 
-The newest release also runs what is scored for no revision: tasks and the like. That is not asked here.
+The newest release also runs what is scored for no revision: of that, tasks are judged in `test_tasks_conformance`.
 """
 
 import re
