@@ -1,15 +1,16 @@
 """The devbox that a call works on: found by its run, and ready."""
 
+import time
 from dataclasses import dataclass
 from typing import Final
 
 from runloop_mcp.api.errors import Conflict
 from runloop_mcp.api.ids import IdPrefix
 from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
-from runloop_mcp.api.models.run import ScenarioRunView
+from runloop_mcp.api.models.run import Budget, ScenarioRunView
 from runloop_mcp.server.call import Call
 from runloop_mcp.server.handles import find_run, found_by
-from runloop_mcp.server.rendering.quantities import queue_text
+from runloop_mcp.server.rendering.quantities import budget_line, queue_text
 from runloop_mcp.server.waiting import Patience, watch
 
 SETTLED: Final = (DevboxStatus.RUNNING, DevboxStatus.FAILURE, DevboxStatus.SHUTDOWN, DevboxStatus.SUSPENDED)
@@ -23,6 +24,16 @@ class Target:
     run_id: str
     """What callers name it by: a run's id, or that of a devbox that belongs to none."""
     devbox_id: str
+    ends_at: float | None = None
+    """When the run's time is over, on the monotonic clock."""
+    time_limit_seconds: int | None = None
+
+    def time_line(self) -> str:
+        """What is left of the run's time, told without asking for it; empty where nothing limits it."""
+        if self.ends_at is None:
+            return ""
+        left = max(round(self.ends_at - time.monotonic()), 0)
+        return budget_line({"time_left_seconds": left, "time_limit_seconds": self.time_limit_seconds})
 
 
 async def ready_target(call: Call, named: str, patience: Patience) -> Target:
@@ -41,24 +52,35 @@ async def ready_target(call: Call, named: str, patience: Patience) -> Target:
         await _settled(call, devbox.id, f"Devbox {devbox.id}", patience)
         target = Target(devbox.id, devbox.id)
     else:
-        run = await find_run(call.backend, call.principal, named)
-        if booting(run):
-            await _settled(call, run.devbox_id, f"The devbox of run {run.id}", patience)
-        target = Target(run.id, run.devbox_id)
+        target = await _target_of_run(call, named, patience)
     if len(call.targets) >= _REMEMBERED:
         call.targets.clear()
     call.targets[named] = target
     return target
 
 
-async def target_of(call: Call, named: str) -> Target:
-    """Likewise, whatever state the devbox is in."""
-    if (known := call.targets.get(named)) is not None:
-        return known
-    if (devbox := await _standalone(call, named)) is not None:
-        return Target(devbox.id, devbox.id)
+async def _target_of_run(call: Call, named: str, patience: Patience) -> Target:
     run = await find_run(call.backend, call.principal, named)
-    return Target(run.id, run.devbox_id)
+    if booting(run):
+        await _settled(call, run.devbox_id, f"The devbox of run {run.id}", patience)
+        run = await find_run(call.backend, call.principal, run.id)  # its time begins with its devbox
+    budget = run.x_runloop_mcp.budget if run.x_runloop_mcp else Budget()
+    left = budget.time_left_seconds
+    ends_at = None if left is None else time.monotonic() + left
+    return Target(run.id, run.devbox_id, ends_at, budget.time_limit_seconds)
+
+
+async def target_with_budget(call: Call, named: str) -> tuple[Target, Budget | None]:
+    """The devbox of a run in whatever state, with what the run has left now; None for one that belongs to no run.
+
+    Raises:
+        NotFound: There is no such run or devbox that the caller may see.
+        InvalidRequest: It is the id of something else.
+    """
+    if (devbox := await _standalone(call, named)) is not None:
+        return Target(devbox.id, devbox.id), None
+    run = await find_run(call.backend, call.principal, named)
+    return Target(run.id, run.devbox_id), run.x_runloop_mcp.budget if run.x_runloop_mcp else None
 
 
 async def _standalone(call: Call, named: str) -> DevboxView | None:

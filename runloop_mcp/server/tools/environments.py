@@ -23,7 +23,7 @@ from runloop_mcp.server.listings import BlueprintLine, BlueprintList, SnapshotLi
 from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.listing import facts, page_text
 from runloop_mcp.server.rendering.quantities import amount, moment
-from runloop_mcp.server.targets import devbox_ready, devbox_status, target_of
+from runloop_mcp.server.targets import devbox_ready, devbox_status, target_with_budget
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
 
@@ -131,7 +131,7 @@ def _failure(devbox: DevboxView) -> str:
 
 async def snapshot_devbox(call: Call, arguments: SnapshotDevbox) -> Reply:
     """Keeps the disk of a devbox."""
-    target = await target_of(call, arguments.devbox_id)
+    target, _ = await target_with_budget(call, arguments.devbox_id)
     patience = Patience()
     snapshot = await call.backend.snapshots.create(
         target.devbox_id,
