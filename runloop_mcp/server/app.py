@@ -38,9 +38,8 @@ from pydantic import AnyUrl
 
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
-from runloop_mcp.server.asking import ANSWER_SECONDS, InputNeeded, Person
 from runloop_mcp.server.caller import CALLER
-from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
+from runloop_mcp.server.heartbeat import ANSWER_SECONDS, SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.subscriptions import Subscriptions
@@ -198,10 +197,8 @@ class RunloopServer(MCPServer[Any]):
             meta = context.request_context.meta if context else None
             beat = self._heartbeat.begin(ours, context.report_progress if context else _unheard)
             try:
-                person = Person(context, self._answer_seconds) if context else None
+                person = self._face.person(context, self._answer_seconds) if context else None
                 return await self._face.call_tool(ours, arguments, meta=dict(meta or {}), report=beat, person=person)
-            except InputNeeded as question:
-                return question.result
             finally:
                 self._heartbeat.end(beat)
         others = [tool.name for tool in await super().list_tools()]

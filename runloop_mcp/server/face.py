@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedResourceError, UnexpectedToolError
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -19,6 +20,7 @@ from mcp_types import (
     CallToolResult,
     Completion,
     GetPromptResult,
+    InputRequiredResult,
     Prompt,
     Resource,
     ResourceTemplate,
@@ -103,6 +105,10 @@ class Face:
             + f" The tools: {', '.join(names)}."
         )
 
+    def person(self, context: Context[Any, Any], answer_seconds: float) -> Person:
+        """Whoever sits at the client of a call, and has so long for an answer."""
+        return Person(context, answer_seconds)
+
     async def call_tool(
         self,
         name: str,
@@ -111,11 +117,10 @@ class Face:
         meta: Mapping[str, Any],
         report: Report,
         person: Person | None = None,
-    ) -> CallToolResult:
-        """Calls a tool.
+    ) -> CallToolResult | InputRequiredResult:
+        """Calls a tool; answers with a question where the client has to call again with what its person says.
 
         Raises:
-            InputNeeded: It has a question to the person at the client.
             ToolError: An expected failure, in words for the caller.
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
@@ -135,6 +140,8 @@ class Face:
         named = arguments.get("run_id")
         try:
             result = tool_result(await self._carry_out(call, arguments))
+        except InputNeeded as question:
+            return question.result
         except (ToolError, MCPError) as error:
             await self._recorder.end(record, named, str(error))
             raise
