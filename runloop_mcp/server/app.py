@@ -14,6 +14,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.extension import Extension
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp_types import (
     CallToolResult,
     DiscoverResult,
@@ -58,6 +59,8 @@ _FACES = 1000
 _OWN_PAGES: Final = "ui://runloop/"
 _APPS: Final = "io.modelcontextprotocol/ui"
 """The extension by which hosts show pages of servers. Named here, since its module is not needed at the start."""
+_LONGEST_URI = 4000
+"""Characters. The SDK's own error repeats the URI whole."""
 _Context = ServerRequestContext[Subscriptions, Any]
 
 
