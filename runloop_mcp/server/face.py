@@ -44,6 +44,7 @@ from runloop_mcp.server.printable import sendable
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
+from runloop_mcp.server.services import NONE, Services
 from runloop_mcp.server.surface import ALIASES, CORE, SOLVERS_TOOLS, Surface, all_tools, is_operators
 from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tasks.deferral import DEFERRAL
@@ -62,7 +63,12 @@ class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
     def __init__(
-        self, backend: Backend, principal: Principal, surface: Surface = CORE, minting: Minting | None = None
+        self,
+        backend: Backend,
+        principal: Principal,
+        surface: Surface = CORE,
+        services: Services = NONE,
+        minting: Minting | None = None,
     ) -> None:
         is_operator = principal.role is Role.OPERATOR and principal.run_id is None
         if not (is_operator and surface.for_all_runs):
@@ -70,6 +76,7 @@ class Face:
         self._backend = backend
         self._principal = principal
         self._surface = surface
+        self._services = services
         self._minting = minting if is_operator else None
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
         if self._minting is not None and _START in self._tools:
@@ -135,9 +142,12 @@ class Face:
             DEFERRAL.get(),
             person,
             self._agreed,
+            self._operates,
+            self._services,
             self._minting,
         )
-        named = arguments.get("run_id")
+        # What operators do is none of a run's record, which its solver can read: a backend tells there what it must.
+        named = None if is_operators(name) else arguments.get("run_id")
         try:
             result = tool_result(await self._carry_out(call, arguments))
         except InputNeeded as question:

@@ -12,15 +12,14 @@ from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
 from runloop_mcp.server.rendering.score import score_card
 from runloop_mcp.server.results import ScoreCard
 
+Shown = Callable[[ScenarioRunView], ScenarioRunView]
+"""A run as whoever reads may see it."""
+
 _log = logging.getLogger(__name__)
 _MOST: Final = 20
 """Earlier attempts that a card shows, the newest of them."""
 _SEARCHED: Final = 500
 """Runs of a scenario, newest first, among which they are found."""
-
-
-Shown = Callable[[ScenarioRunView], ScenarioRunView]
-"""From a run to what may be shown of it."""
 
 
 async def score_card_of(backend: Backend, run: ScenarioRunView, shown: Shown = run_for_solver) -> ScoreCard:

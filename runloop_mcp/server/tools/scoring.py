@@ -49,13 +49,13 @@ async def score_run(call: Call, arguments: ScoreRun) -> Reply:
         run = await scored(call, run, patience)
     if call.deferral is not None and run.state == RunState.SCORING:
         call.deferral.task = TaskHandle(TaskKind.SCORE, run.id)
-    return await score_reply(call.backend, run)
+    return await score_reply(call.backend, run, call.shown)
 
 
 async def get_score(call: Call, arguments: GetScore) -> Reply:
     """The score of a run, once it is there or the wait is over."""
     run = await find_run(call.backend, call.principal, arguments.run_id)
-    return await score_reply(call.backend, await scored(call, run, Patience(arguments.wait_seconds)))
+    return await score_reply(call.backend, await scored(call, run, Patience(arguments.wait_seconds)), call.shown)
 
 
 async def score_reply(backend: Backend, run: ScenarioRunView, shown: Shown = run_for_solver) -> Reply:
