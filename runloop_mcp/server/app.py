@@ -230,6 +230,8 @@ class RunloopServer(MCPServer[Any]):
             ResourceError: An expected failure, in words for the caller.
         """
         if not str(uri).startswith(("runloop://", _OWN_PAGES)):
+            if len(str(uri)) > _LONGEST_URI:
+                raise ResourceNotFoundError("There is no such resource: its URI is longer than any resource's.")
             return await super().read_resource(uri, context)
         contents = await self._face.read_resource(str(uri))
         return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type, meta=contents.meta)]
