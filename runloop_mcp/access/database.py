@@ -44,6 +44,7 @@ CREATE TABLE run_tokens (
     revoke_time_ms INTEGER
 );
 """
+_OF_RUNS: Final = "id, run_id, digest, made_by, create_time_ms, expire_time_ms, tools, disclosure, revoke_time_ms"
 _COLUMNS: Final = "id, name, digest, create_time_ms, last_used_ms, revoke_time_ms, role"
 
 
@@ -58,6 +59,22 @@ class KeyRow:
     last_used_ms: int | None = None
     revoke_time_ms: int | None = None
     role: str = Role.OPERATOR.value
+
+
+@dataclass(frozen=True, slots=True)
+class RunTokenRow:
+    """A token of a run as it is kept."""
+
+    id: str
+    run_id: str
+    digest: bytes
+    made_by: str
+    create_time_ms: int
+    expire_time_ms: int
+    tools: str | None = None
+    """A JSON list."""
+    disclosure: str | None = None
+    revoke_time_ms: int | None = None
 
 
 class NameTaken(Exception):
@@ -121,6 +138,46 @@ class AccessDatabase:
         with self._open() as connection:
             connection.execute(
                 "UPDATE keys SET last_used_ms = max(?, ifnull(last_used_ms, 0)) WHERE id = ?", (time_ms, key_id)
+            )
+
+    def run_tokens(self) -> Sequence[RunTokenRow]:
+        """All tokens of runs, newest first.
+
+        Raises:
+            Unavailable, Conflict: As for `keys`.
+        """
+        with self._open() as connection:
+            rows = connection.execute(
+                f"SELECT {_OF_RUNS} FROM run_tokens ORDER BY create_time_ms DESC, rowid DESC"  # noqa: S608 - our own words
+            )
+            return [RunTokenRow(*row) for row in rows]
+
+    def add_run_token(self, token: RunTokenRow, *, forget_before_ms: int) -> None:
+        """Keeps a token of a run.
+
+        Args:
+            token: The token.
+            forget_before_ms: Those that expired before this are taken away.
+
+        Raises:
+            Unavailable, Conflict: As for `keys`.
+        """
+        with self._open() as connection:
+            connection.execute("DELETE FROM run_tokens WHERE expire_time_ms < ?", (forget_before_ms,))
+            connection.execute(
+                f"INSERT INTO run_tokens ({_OF_RUNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own words
+                astuple(token),
+            )
+
+    def revoke_run_token(self, token_id: str, time_ms: int) -> None:
+        """Notes when a token was revoked, unless it has been already.
+
+        Raises:
+            Unavailable, Conflict: As for `keys`.
+        """
+        with self._open() as connection:
+            connection.execute(
+                "UPDATE run_tokens SET revoke_time_ms = ? WHERE id = ? AND revoke_time_ms IS NULL", (time_ms, token_id)
             )
 
     def signing_secret(self) -> bytes:

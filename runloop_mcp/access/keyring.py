@@ -3,7 +3,7 @@
 import hmac
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +11,10 @@ import anyio
 from anyio import to_thread
 
 from runloop_mcp.access.database import AccessDatabase, KeyRow, NameTaken
+from runloop_mcp.access.run_tokens import RunTokenBook, principal_of
 from runloop_mcp.access.secret import digest_of, new_key
 from runloop_mcp.api import signed_tokens
-from runloop_mcp.api.access import Access, Keys, Principal, Role
+from runloop_mcp.api.access import Access, Keys, Principal, Role, RunTokens
 from runloop_mcp.api.errors import ApiError, InvalidRequest, NotFound, Unauthorized
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.key import KeyView, NewKey
@@ -28,8 +29,18 @@ NOTED_SECONDS: Final = 30.0
 
 _LONGEST_NAME: Final = 100
 _LONGEST_TOKEN: Final = 200
-_REFUSED: Final = "The key is not known, or was revoked."
+_REFUSED: Final = "The key or token is not known, or was revoked."
 _HINT: Final = "An operator of the server makes one: runloop-mcp keys create NAME."
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Whoever has a key or a token that was not revoked."""
+
+    digest: bytes
+    principal: Principal
+    key_id: str | None = None
+    expire_time_ms: int | None = None
 
 
 class Keyring(Access, Keys):
@@ -44,16 +55,18 @@ class Keyring(Access, Keys):
         self._database = database
         self._secret = secret
         self._lock = anyio.Lock()
-        self._good: dict[bytes, KeyRow] = {}
+        self._good: dict[bytes, _Holder] = {}
         """By the first half of the digest; the second half is compared in constant time."""
         self._read_at = float("-inf")
         self._noted_at: dict[str, float] = {}
+        self.run_tokens: RunTokens = RunTokenBook(database, self._forget)
+        """The tokens of runs, which are good beside the keys."""
 
     async def authenticate(self, token: str) -> Principal:
-        """The principal of a key.
+        """The principal of a key, or of a run's token.
 
         Raises:
-            Unauthorized: The key is not known, or was revoked.
+            Unauthorized: It is not known, was revoked, or has expired.
         """
         asked_at = time.monotonic()
         if len(token) > _LONGEST_TOKEN:
@@ -61,21 +74,28 @@ class Keyring(Access, Keys):
         digest = digest_of(token)
         if asked_at - self._read_at > FRESH_SECONDS:
             await self._read(asked_at - FRESH_SECONDS)
-        key = self._find(digest)
-        if key is None:
+        holder = self._find(digest)
+        if holder is None:
             # It may have been made a moment ago.
             await self._read(asked_at)
-            key = self._find(digest)
-        if key is None:
+            holder = self._find(digest)
+        if holder is None:
             raise Unauthorized(_REFUSED, hint=_HINT)
-        if asked_at - self._noted_at.get(key.id, float("-inf")) > NOTED_SECONDS:
-            await self._note_use(key, asked_at)
-        return Principal(f"key:{key.id}", _role(key))
+        if holder.expire_time_ms is not None and holder.expire_time_ms <= _now_ms():
+            raise Unauthorized("The token of this run has expired.", hint="Ask whoever gave it to you for another.")
+        key_id = holder.key_id
+        if key_id is not None and asked_at - self._noted_at.get(key_id, float("-inf")) > NOTED_SECONDS:
+            await self._note_use(key_id, asked_at)
+        return holder.principal
 
-    def _find(self, digest: bytes) -> KeyRow | None:
+    def _find(self, digest: bytes) -> "_Holder | None":
         half = len(digest) // 2
-        key = self._good.get(digest[:half])
-        return key if key is not None and hmac.compare_digest(digest[half:], key.digest[half:]) else None
+        found = self._good.get(digest[:half])
+        return found if found is not None and hmac.compare_digest(digest[half:], found.digest[half:]) else None
+
+    def _forget(self) -> None:
+        """Has everything read anew before the next request is answered."""
+        self._read_at = float("-inf")
 
     async def _read(self, no_older_than: float) -> None:
         """Reads the keys that are good, unless that was done since; once for all who wait."""
@@ -83,18 +103,33 @@ class Keyring(Access, Keys):
             if self._read_at >= no_older_than:
                 return
             read_at = time.monotonic()
-            keys = await to_thread.run_sync(self._database.keys)
-            self._good = {key.digest[: len(key.digest) // 2]: key for key in keys if key.revoke_time_ms is None}
+            holders = await to_thread.run_sync(self._holders)
+            self._good = {holder.digest[: len(holder.digest) // 2]: holder for holder in holders}
             self._read_at = read_at
 
-    async def _note_use(self, key: KeyRow, now: float) -> None:
+    def _holders(self) -> "Sequence[_Holder]":
+        """Whoever has something that was not revoked."""
+        known = self._database.keys()
+        keys = [
+            _Holder(key.digest, Principal(f"key:{key.id}", _role(key)), key_id=key.id)
+            for key in known
+            if key.revoke_time_ms is None
+        ]
+        tokens = [
+            _Holder(token.digest, principal_of(token), expire_time_ms=token.expire_time_ms)
+            for token in self._database.run_tokens()
+            if token.revoke_time_ms is None
+        ]
+        return [*keys, *tokens]
+
+    async def _note_use(self, key_id: str, now: float) -> None:
         # Before it is done, so that one request alone waits for it.
-        self._noted_at[key.id] = now
+        self._noted_at[key_id] = now
         try:
-            await to_thread.run_sync(self._database.note_use, key.id, _now_ms())
+            await to_thread.run_sync(self._database.note_use, key_id, _now_ms())
         except ApiError:
             # Nobody is kept out because the disk is full; the next request tries again.
-            self._noted_at.pop(key.id, None)
+            self._noted_at.pop(key_id, None)
 
     def sign(self, purpose: str, *, seconds: float) -> str:
         """A token that is good for one purpose and so long."""
@@ -146,7 +181,7 @@ class Keyring(Access, Keys):
             now = _now_ms()
             await to_thread.run_sync(self._database.revoke, row.id, now)
             row = replace(row, revoke_time_ms=now)
-            self._read_at = float("-inf")
+            self._forget()
         return _view(row)
 
 

@@ -7,12 +7,15 @@ from typing import Final
 KEY_PREFIX: Final = "rlmcp_"
 """What every key begins with, so that people and scanners of leaked keys know one when they see it."""
 
+RUN_TOKEN_PREFIX: Final = KEY_PREFIX + "run_"
+"""What tokens of runs begin with."""
+
 _BYTES: Final = 32
 
 
-def new_key() -> str:
+def new_key(prefix: str = KEY_PREFIX) -> str:
     """A new key: 256 bits from the operating system's source of randomness."""
-    return KEY_PREFIX + secrets.token_urlsafe(_BYTES)
+    return prefix + secrets.token_urlsafe(_BYTES)
 
 
 def digest_of(key: str) -> bytes:

@@ -10,6 +10,7 @@ from runloop_mcp.api.models.key import KeyView, NewKey
 
 if TYPE_CHECKING:
     # A server answers its client before it needs any model of scoring.
+    from runloop_mcp.api.models.run_token import NewRunToken, RunTokenView
     from runloop_mcp.api.models.scoring import Disclosure
 
 
@@ -103,4 +104,40 @@ class Keys(ABC):
 
         Raises:
             NotFound: There is none with this id or name.
+        """
+
+
+class RunTokens(ABC):
+    """Tokens that open one run to its solver, and nothing else."""
+
+    @abstractmethod
+    async def mint(
+        self,
+        run_id: str,
+        *,
+        seconds: float,
+        principal: Principal = LOCAL_OPERATOR,
+        tools: Sequence[str] | None = None,
+        disclosure: "Disclosure | None" = None,
+    ) -> "NewRunToken":
+        """Makes a token; whether there is such a run is the caller's to know.
+
+        Args:
+            run_id: The run.
+            seconds: How long it is good for; it ends earlier with its run, or when it is revoked.
+            principal: Who makes it.
+            tools: The only tools that it opens; None for all that a solver has.
+            disclosure: The most that its solver learns of the score; None for what the scenario discloses.
+        """
+
+    @abstractmethod
+    async def list(self, run_id: str | None = None) -> "Sequence[RunTokenView]":
+        """All tokens, or those of a run, newest first, with those that are revoked or have expired."""
+
+    @abstractmethod
+    async def revoke(self, token_id: str) -> "RunTokenView":
+        """Makes a token useless from now on; does nothing to one that is revoked.
+
+        Raises:
+            NotFound: There is none with this id.
         """

@@ -31,6 +31,7 @@ class IdPrefix(StrEnum):
     OBJECT = "obj"
     ACCOUNT = "acc"
     KEY = "key"
+    RUN_TOKEN = "tok"  # noqa: S105 - a prefix
     EXECUTION = "exe"
     SECRET = "sec"  # noqa: S105 - a prefix
 

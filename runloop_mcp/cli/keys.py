@@ -1,17 +1,19 @@
-"""`runloop-mcp keys create|list|revoke`: what clients of a server over HTTP prove themselves with."""
+"""`runloop-mcp keys create|list|mint|tokens|revoke`: what clients of a server over HTTP prove themselves with."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
 import click
 
 from runloop_mcp.api.access import Role
+from runloop_mcp.api.ids import IdPrefix
 from runloop_mcp.api.models.key import KeyView, NewKey
+from runloop_mcp.api.models.run_token import RunTokenView
 from runloop_mcp.cli.options import json_option, state_option
+from runloop_mcp.cli.run_tokens import mint_command, tokens_command
 from runloop_mcp.cli.settings import Settings, load_settings
-from runloop_mcp.cli.terminal import print_json, print_table, say
+from runloop_mcp.cli.terminal import print_json, print_table, say, utc_time
 from runloop_mcp.cli.wiring import keyring_of
 
 _ONCE = """\
@@ -30,6 +32,10 @@ Serve with: runloop-mcp serve --transport http; a solver's client connects to ht
 @click.group()
 def keys() -> None:
     """Make, list and revoke the keys of clients over HTTP."""
+
+
+keys.add_command(mint_command)
+keys.add_command(tokens_command)
 
 
 @keys.command("create", short_help="Make a key, and print it once.")
@@ -74,7 +80,14 @@ def list_command(*, state_dir: Path | None, as_json: bool) -> None:
         say("There are no keys. Make one with: runloop-mcp keys create NAME")
         return
     rows = [
-        (key.name, key.role, key.id, _time(key.create_time_ms), _time(key.last_used_ms), _time(key.revoke_time_ms))
+        (
+            key.name,
+            key.role,
+            key.id,
+            utc_time(key.create_time_ms),
+            utc_time(key.last_used_ms),
+            utc_time(key.revoke_time_ms),
+        )
         for key in found
     ]
     print_table(("name", "role", "id", "made (UTC)", "last used (UTC)", "revoked (UTC)"), rows)
@@ -84,22 +97,21 @@ async def _list(settings: Settings) -> Sequence[KeyView]:
     return await (await keyring_of(settings)).list()
 
 
-@keys.command("revoke", short_help="Make a key useless.")
+@keys.command("revoke", short_help="Make a key useless, or the token of a run.")
 @click.argument("key", metavar="NAME|ID")
 @state_option
 @json_option
 def revoke_command(*, state_dir: Path | None, key: str, as_json: bool) -> None:
-    """Make a key useless. Servers that are running refuse it within about a second."""
+    """Make a key useless, or the token of a run by its id. Servers that are running refuse it within about a second."""
     revoked = anyio.run(_revoke, load_settings(state_dir=state_dir), key)
     if as_json:
         print_json(revoked)
         return
-    say(f"{revoked.name} is revoked. Servers that are running refuse it within about a second.")
+    named = revoked.name if isinstance(revoked, KeyView) else revoked.id
+    say(f"{named} is revoked. Servers that are running refuse it within about a second.")
 
 
-async def _revoke(settings: Settings, key: str) -> KeyView:
-    return await (await keyring_of(settings)).revoke(key)
-
-
-def _time(time_ms: int | None) -> str:
-    return "-" if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+async def _revoke(settings: Settings, key: str) -> KeyView | RunTokenView:
+    keyring = await keyring_of(settings)
+    is_token = key.startswith(f"{IdPrefix.RUN_TOKEN}_")
+    return await (keyring.run_tokens.revoke(key) if is_token else keyring.revoke(key))

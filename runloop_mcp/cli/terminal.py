@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,3 +89,8 @@ def print_table(
 def counted(number: int, noun: str) -> str:
     """A number with its noun, as in "1 attempt" or "3 attempts"."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def utc_time(time_ms: int | None) -> str:
+    """A time to the minute, in UTC; a dash where there is none."""
+    return "-" if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -164,6 +164,12 @@ def allowed_hosts(settings: "Settings") -> Sequence[str]:
     return [*settings.allowed_hosts, *([public] if public else [])]
 
 
+def mcp_url(settings: "Settings") -> str:
+    """Where MCP clients reach the server over HTTP, as far as settings tell."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return (settings.public_url or f"http://{host}:{settings.port}") + "/mcp"
+
+
 async def _refuse_without_keys(keyring: "Keyring") -> None:
     """Refuses to serve nobody.
 
@@ -316,9 +322,11 @@ async def serve_over_http(
     Raises:
         InvalidRequest: Others than this machine could come in without a key, or nobody has one.
     """
+    from runloop_mcp.access.run_ends import EndingWithRuns
     from runloop_mcp.cli.observing import observing
     from runloop_mcp.rest.app import RestFace
     from runloop_mcp.server.app import build_server
+    from runloop_mcp.server.minting import Minting
     from runloop_mcp.server.transports.exposure import check_exposure
     from runloop_mcp.server.transports.http import open_sessions, serve_http
     from runloop_mcp.server.transports.signals import stop_on_signals
@@ -326,13 +334,17 @@ async def serve_over_http(
     check_exposure(settings.host, authenticated=not no_auth)
     if no_auth:
         _refuse_open_proxy(settings)
+    address = _Address(settings.public_url)
     with observing() as seen, stop_on_signals() as stop:
         keyring = await keyring_of(settings)
         if not no_auth:
             await _refuse_without_keys(keyring)
         async with shared_backend(settings, observing=seen) as backend:
             spanned = seen.spanned(backend)
-            server = build_server(spanned, surface=offered)
+            access = None if no_auth else EndingWithRuns(keyring, backend.runs)
+            path = "/sse" if sse_only else "/mcp"
+            minting = None if no_auth else Minting(keyring.run_tokens, lambda: address.url + path)
+            server = build_server(spanned, surface=offered, minting=minting)
             in_progress: Counter[str] = Counter()
             metrics = _metrics(backend, lambda: open_sessions(server, in_progress), seen)
             rest = RestFace(spanned, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
@@ -343,7 +355,7 @@ async def serve_over_http(
                 sse_only=sse_only,
                 routes=[metrics] if sse_only else [metrics, *rest.routes],
                 lifespans=() if sse_only else (rest.running,),
-                access=None if no_auth else keyring,
+                access=access,
                 allowed_hosts=allowed_hosts(settings),
                 trusted_proxies=settings.trusted_proxies,
                 prefix=urlsplit(settings.public_url or "").path,
@@ -351,6 +363,24 @@ async def serve_over_http(
                 observers=seen.observers,
                 in_progress=in_progress,
                 drain_seconds=settings.drain_seconds,
-                ready=ready,
+                ready=address.heard(ready),
                 stop=stop,
             )
+
+
+class _Address:
+    """Where clients reach a server over HTTP: as set, else where it listens once it does."""
+
+    def __init__(self, public_url: str | None) -> None:
+        self._is_set = public_url is not None
+        self.url = public_url or ""
+
+    def heard(self, ready: Callable[[str], None]) -> Callable[[str], None]:
+        """What is to be called with the address when the server is ready; passes it on."""
+
+        def note(url: str) -> None:
+            if not self._is_set:
+                self.url = url
+            ready(url)
+
+        return note

@@ -3,6 +3,7 @@
 A server must answer `initialize` about as fast as one without tools; what it can do depends on none of them.
 """
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -41,6 +42,7 @@ from runloop_mcp.server.asking import ANSWER_SECONDS, InputNeeded, Person
 from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.subscriptions import Subscriptions
 from runloop_mcp.server.surface import CORE, Surface
 from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from runloop_mcp.server.face import Face
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+_FACES = 1000
+"""Principals whose faces are kept: over HTTP there can be one for each run."""
 _OWN_PAGES: Final = "ui://runloop/"
 _APPS: Final = "io.modelcontextprotocol/ui"
 """The extension by which hosts show pages of servers. Named here, since its module is not needed at the start."""
@@ -71,6 +75,7 @@ class RunloopServer(MCPServer[Any]):
         surface: Surface,
         defer_seconds: float,
         answer_seconds: float,
+        minting: Minting | None,
     ) -> None:
         super().__init__(
             name="runloop",
@@ -85,7 +90,8 @@ class RunloopServer(MCPServer[Any]):
         self._backend = backend
         self._principal = principal
         self._surface = surface
-        self._faces: dict[Principal, Face] = {}
+        self._minting = minting
+        self._faces: OrderedDict[Principal, Face] = OrderedDict()
         self._heartbeat = Heartbeat(silence_seconds)
         self._answer_seconds = answer_seconds
         self._leave_out_idle_spans()
@@ -168,7 +174,9 @@ class RunloopServer(MCPServer[Any]):
         if face is None:
             from runloop_mcp.server.face import Face  # noqa: PLC0415 (see the docstring of this module)
 
-            face = self._faces[principal] = Face(self._backend, principal, self._surface)
+            face = self._faces[principal] = Face(self._backend, principal, self._surface, self._minting)
+            if len(self._faces) > _FACES:
+                self._faces.popitem(last=False)
         return face
 
     def own_tool(self, name: str) -> str | None:
@@ -264,6 +272,7 @@ def build_server(
     surface: Surface = CORE,
     defer_seconds: float = DEFER_SECONDS,
     answer_seconds: float = ANSWER_SECONDS,
+    minting: Minting | None = None,
 ) -> RunloopServer:
     """The MCP server over a backend.
 
@@ -278,7 +287,8 @@ def build_server(
         surface: The tools that it offers.
         defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
         answer_seconds: How long a call of the handshake era waits for the answer to a question.
+        minting: Makes tokens for the solvers of runs that operators start; None where nobody can use one.
     """
     return RunloopServer(
-        backend, principal, extensions, log_level, silence_seconds, surface, defer_seconds, answer_seconds
+        backend, principal, extensions, log_level, silence_seconds, surface, defer_seconds, answer_seconds, minting
     )

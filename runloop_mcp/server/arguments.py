@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runloop_mcp.server.schemas import input_schema
 
+_DEEPEST = 60
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -42,6 +43,8 @@ def parse(tool: str, model: type[A], given: Mapping[str, Any]) -> A:
     values = {name: value for name, value in given.items() if value is not None}
     schema = input_schema(model)
     properties: dict[str, dict[str, Any]] = schema["properties"]
+    if deep := [name for name, value in values.items() if is_too_deep(value)]:
+        raise ToolError("\n".join(f"`{name}` is nested too deeply: use at most {_DEEPEST} levels." for name in deep))
     for name, value in values.items():
         if isinstance(value, str) and properties.get(name, {}).get("type") in {"object", "array"}:
             values[name] = _decoded(value)
@@ -58,13 +61,29 @@ def parse(tool: str, model: type[A], given: Mapping[str, Any]) -> A:
     raise ToolError("\n".join(problems))
 
 
+def is_too_deep(value: object) -> bool:
+    """Whether lists and objects lie in each other deeper than anything that an argument means."""
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
 def _decoded(value: str) -> Any:
     """What a client meant that sends lists and objects as JSON in a string, as some do."""
     try:
         decoded = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    return decoded if isinstance(decoded, list | dict) else value
+    return decoded if isinstance(decoded, list | dict) and not is_too_deep(decoded) else value
 
 
 def _broken(value: object) -> bool:
@@ -106,6 +125,9 @@ def describe(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(f'"{value}"' for value in schema["enum"])
     kind = str(schema.get("type"))
+    if kind == "object" and schema.get("properties"):
+        parts = [f"`{name}` ({describe(part)})" for name, part in schema["properties"].items()]
+        return f"an object with any of {', '.join(parts)}"
     if kind in {"integer", "number"}:
         return _KINDS[kind] + _bounds(schema)
     return "a non-empty string" if schema.get("minLength") else _KINDS.get(kind, "a string")

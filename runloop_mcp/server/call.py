@@ -10,6 +10,7 @@ from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.trace import ToolCall
 from runloop_mcp.server.heartbeat import Report
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class Call:
     """Whoever sits at the client; None where nobody can be asked."""
     agreed: set[str] = field(default_factory=set)
     """What the person agreed to for as long as this server runs."""
+
+    minting: Minting | None = None
+    """Makes tokens for solvers, where the caller may have them made."""
 
     async def consent(self, question: "Question") -> "Consent":
         """Whether the person at the client agrees, where there is one that can be asked.

@@ -7,7 +7,7 @@ import difflib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import anyio
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedResourceError, UnexpectedToolError
@@ -38,17 +38,19 @@ from runloop_mcp.server.completions import complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.heartbeat import Report
+from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
 from runloop_mcp.server.prompts.catalogue import prompts_for
 from runloop_mcp.server.prompts.prompt import Asking
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
-from runloop_mcp.server.surface import ALIASES, CORE, TOOLSETS, Surface, all_tools, is_operators
+from runloop_mcp.server.surface import ALIASES, CORE, SOLVERS_TOOLS, Surface, all_tools, is_operators
 from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tasks.deferral import DEFERRAL
 from runloop_mcp.server.tasks.desk import TaskDesk
 from runloop_mcp.server.tools.catalogue import tools_called
+from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.visible import visible_to
 
 _log = logging.getLogger(__name__)
@@ -57,13 +59,20 @@ _log = logging.getLogger(__name__)
 class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
-    def __init__(self, backend: Backend, principal: Principal, surface: Surface = CORE) -> None:
-        backend = visible_to(principal, backend)
+    def __init__(
+        self, backend: Backend, principal: Principal, surface: Surface = CORE, minting: Minting | None = None
+    ) -> None:
+        is_operator = principal.role is Role.OPERATOR and principal.run_id is None
+        if not (is_operator and surface.for_all_runs):
+            backend = visible_to(principal, backend)
         self._backend = backend
         self._principal = principal
         self._surface = surface
+        self._minting = minting if is_operator else None
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
-        self._operates = surface.for_operators and principal.role is Role.OPERATOR and principal.run_id is None
+        if self._minting is not None and _START in self._tools:
+            self._tools[_START] = _start_for_solvers()
+        self._operates = surface.for_operators and is_operator
         self._resources = Resources(backend, principal)
         self._prompts = prompts_for(principal, self._tools)
         self._targets: dict[str, Target] = {}
@@ -113,7 +122,16 @@ class Face:
         """
         record = self._recorder.begin(name, arguments)
         call = Call(
-            self._backend, self._principal, meta, report, record, self._targets, DEFERRAL.get(), person, self._agreed
+            self._backend,
+            self._principal,
+            meta,
+            report,
+            record,
+            self._targets,
+            DEFERRAL.get(),
+            person,
+            self._agreed,
+            self._minting,
         )
         named = arguments.get("run_id")
         try:
@@ -162,13 +180,28 @@ class Face:
         except ApiError as error:
             raise MCPError(code=INTERNAL_ERROR, message=explain(error)) from error
 
-    async def subscribable(self, uri: str) -> tuple[str, frozenset[EventKind]]:
+    @property
+    def principal(self) -> Principal:
+        """Whom it is for."""
+        return self._principal
+
+    async def subscribable(self, uri: str) -> tuple[str | None, frozenset[EventKind]]:
         """The run that a resource depends on, and the events of its record after which it reads otherwise.
+
+        Where it depends on no single run, it has to be read again.
 
         Raises:
             ApiError: It can't be subscribed to, or its run is none that the principal may see.
         """
         return await self._resources.subscribable(uri)
+
+    async def look_at(self, uri: str) -> str:
+        """What a resource of this server reads as just now.
+
+        Raises:
+            ApiError: It is not there, or can't be read.
+        """
+        return (await self._resources.read(uri)).text
 
     def resource_templates(self) -> list[ResourceTemplate]:
         """The forms of all other resources."""
@@ -229,12 +262,21 @@ class Face:
             return Completion(values=[])
 
 
+_START: Final = "start_run"
+
+
+def _start_for_solvers() -> Tool[Any]:
+    from runloop_mcp.server.tools.starts_for_solvers import START_RUN_FOR_SOLVER  # noqa: PLC0415 - for operators alone
+
+    return START_RUN_FOR_SOLVER
+
+
 def _is_for(principal: Principal, tool: str) -> bool:
     """Whether a tool can be of use to a principal: one bound to a run works on that alone, a solver sets no tasks."""
     if principal.tools is not None and tool not in principal.tools:
         return False
     if principal.run_id is not None:
-        return tool in TOOLSETS["core"] and tool != "start_run"
+        return tool in SOLVERS_TOOLS
     return principal.role is Role.OPERATOR or not is_operators(tool)
 
 

@@ -12,8 +12,9 @@ from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import ApiError
 from runloop_mcp.api.trace import ToolCall
+from runloop_mcp.server.arguments import is_too_deep
 from runloop_mcp.server.handles import find_run
-from runloop_mcp.server.printable import sendable_json
+from runloop_mcp.server.printable import sendable, sendable_json
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ class CallRecorder:
             run_id = call.run_id or await self._find(named)
             if run_id is None:
                 return
+            if is_too_deep(call.arguments):
+                call.arguments = {}  # they were refused, and nothing that keeps records could follow them
             call.arguments = cast("dict[str, object]", sendable_json(cast("JsonValue", call.arguments)))
             await self._backend.trace.record(call.event(run_id, end_time_ms=ended_ms, error=error))
         except ApiError as failure:
@@ -68,8 +71,8 @@ class CallRecorder:
 
     async def _find(self, named: object) -> str | None:
         """The run that was named, if it is one that the principal may see."""
-        if not isinstance(named, str):
-            return None
+        if not isinstance(named, str) or sendable(named) != named:
+            return None  # half a character names nothing, and no store can be asked for it
         if (known := self._runs.get(named)) is not None:
             return known
         try:

@@ -77,7 +77,11 @@ class _Kind:
     mime_type: str
     read: Callable[["Resources", dict[str, str]], Awaitable[str]]
     changes_with: frozenset[EventKind] = frozenset()
-    """The events of a run after which it reads otherwise; empty where it can't be subscribed to."""
+    """The events of a run after which it reads otherwise; empty where it depends on no single run."""
+    is_reread: bool = False
+    """Whether it can be subscribed to although it depends on no single run: it is then read again and again."""
+    for_operators: bool = False
+    """Whether it is there for those alone who set tasks."""
 
     def match(self, uri: str) -> dict[str, str] | None:
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.template))
@@ -91,6 +95,7 @@ class Resources:
     def __init__(self, backend: Backend, principal: Principal) -> None:
         self._backend = backend
         self._principal = principal
+        self._kinds = [kind for kind in _KINDS if principal.operates or not kind.for_operators]
 
     async def listed(self) -> list[Resource]:
         """The list of scenarios, and the problem statement of each of the newest."""
@@ -115,7 +120,7 @@ class Resources:
                 description=kind.description,
                 mime_type=kind.mime_type,
             )
-            for kind in _KINDS
+            for kind in self._kinds
         ]
 
     async def read(self, uri: str) -> Contents:
@@ -129,22 +134,26 @@ class Resources:
             return Contents(score_card.score_card_page(), score_card.MIME_TYPE, score_card.META)
         if uri == _SCENARIOS.uri:
             return Contents(await self._scenarios(), JSON)
-        for kind in _KINDS:
+        for kind in self._kinds:
             if (names := kind.match(uri)) is not None:
                 return Contents(await kind.read(self, names), kind.mime_type)
-        forms = ", ".join([_SCENARIOS.uri, *(kind.template for kind in _KINDS)])
+        forms = ", ".join([_SCENARIOS.uri, *(kind.template for kind in self._kinds)])
         raise ResourceNotFoundError(f"No resource has a URI of this form. The forms are: {forms}")
 
-    async def subscribable(self, uri: str) -> tuple[str, frozenset[EventKind]]:
+    async def subscribable(self, uri: str) -> tuple[str | None, frozenset[EventKind]]:
         """The run that a resource depends on, and the events of its record after which it reads otherwise.
+
+        Where it depends on no single run, it has to be read again.
 
         Raises:
             InvalidRequest: It can't be subscribed to.
             NotFound: Its run is none that the principal may see.
         """
-        kinds = [kind for kind in _KINDS if kind.changes_with]
+        kinds = [kind for kind in self._kinds if kind.changes_with or kind.is_reread]
         for kind in kinds:
             if (names := kind.match(uri)) is not None:
+                if kind.is_reread:
+                    return None, frozenset()
                 run = await find_run(self._backend, self._principal, names["run_id"])
                 return run.id, kind.changes_with
         forms = ", ".join(kind.template for kind in kinds)
@@ -275,6 +284,7 @@ _KINDS: Final = (
         "A plot of the scores of its newest runs, in total and by scoring function; its description tells all numbers.",
         SVG,
         Resources.scores,
+        is_reread=True,
     ),
     _Kind(
         "runloop://runs/{run_id}",

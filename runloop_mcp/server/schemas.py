@@ -32,13 +32,13 @@ def _slim(node: Any, definitions: dict[str, Any]) -> Any:
         return [_slim(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
+    if "anyOf" in node:
+        (only,) = [option for option in node["anyOf"] if option.get("type") != "null"]
+        node = {**{key: value for key, value in node.items() if key != "anyOf"}, **only}
     if "$ref" in node:
         target = definitions[node["$ref"].removeprefix("#/$defs/")]
         node = {**{key: value for key, value in target.items() if key != "description"}, **node}
         del node["$ref"]
-    if "anyOf" in node:
-        (only,) = [option for option in node["anyOf"] if option.get("type") != "null"]
-        node = {**{key: value for key, value in node.items() if key != "anyOf"}, **only}
     slim: dict[str, Any] = {}
     for key, value in sorted(node.items()):  # pydantic's own order depends on what was built before
         if key == "properties":

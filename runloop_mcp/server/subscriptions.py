@@ -1,17 +1,14 @@
-"""Subscriptions to runs: clients of both protocol eras are told when what they read of a run has changed.
+"""Subscriptions: clients of both protocol eras are told when what they read of a run or a benchmark has changed.
 
-What has changed is read from the run's record, where every server on the state directory and the command line write:
-so it is told whoever changed it. One follower reads each run's record for all who subscribed to something of it.
+One follower reads each run's record for all who subscribed to something of it; see `following`.
 """
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-import anyio.lowlevel
 from anyio.abc import TaskGroup
 from mcp.server.context import ServerRequestContext
 from mcp.server.session import ServerSession
@@ -27,28 +24,21 @@ from mcp_types import (
 )
 
 from runloop_mcp.api.errors import ApiError
+from runloop_mcp.server.following import Bus, Follower, Release, Rereader, RunFollower
 
 if TYPE_CHECKING:
     from runloop_mcp.api.backend import Backend
-    from runloop_mcp.api.trace import Trace
     from runloop_mcp.server.face import Face
 
 logger = logging.getLogger(__name__)
 
-_PAUSE_SECONDS: Final = 0.2
-"""Between two looks at a record: a run on which much happens is told of a few times a second."""
-_LOOK_SECONDS: Final = 20.0
-"""How long one look waits for something to happen."""
-_AGAIN_SECONDS: Final = 2.0
-"""When a look that failed is tried again."""
+_COSTLY_SECONDS: Final = 10.0
+"""Between two readings of what has no record, where each is a request to another machine."""
 _MOST: Final = 200
 """Resources that one client of the handshake era, or one stream, may subscribe to."""
 _SUBSCRIBER: Final = "runloop_subscriber"
 FOLLOWING: Final = "following the record of "
 """How the names of followers' tasks begin."""
-
-Listener = Callable[[ServerEvent], None]
-Release = Callable[[], None]
 
 
 class Subscriptions:
@@ -74,9 +64,9 @@ class Subscriptions:
         self._face = face
         self._backend = backend
         self._added = added
-        self._bus = _Bus()
+        self._bus = Bus()
         self._listen = ListenHandler(self._bus)
-        self._followers: dict[str, _Follower] = {}
+        self._followers: dict[str, Follower] = {}
         self.close: Release = published.subscribe(self._bus.deliver)
         """Stops passing on what extensions publish."""
 
@@ -142,100 +132,34 @@ class Subscriptions:
         """
         if self._added(uri):
             return _nothing  # what an extension publishes of it is passed on
-        run_id, kinds = await self._face().subscribable(uri)
-        follower = self._followers.get(run_id)
+        face = self._face()
+        run_id, kinds = await face.subscribable(uri)
+        key = run_id or f"{uri} as seen by {face.principal.id}"
+        follower = self._followers.get(key)
         if follower is None:
-            begin = await self._backend.trace.end(run_id)
+            made = await (self._of_run(run_id) if run_id else self._of_resource(face, uri, key))
             # Whoever asked at the same time may have been first.
-            follower = self._followers.get(run_id)
+            follower = self._followers.get(key)
         if follower is None:
-            follower = self._followers[run_id] = _Follower(run_id, begin, self._backend.trace, self._bus)
-            self._tasks.start_soon(follower.run, name=f"{FOLLOWING}{run_id}")
+            follower = self._followers[key] = made
+            self._tasks.start_soon(follower.run, name=f"{FOLLOWING}{key}")
         follower.add(uri, kinds)
         return lambda: self._release(follower, uri)
 
-    def _release(self, follower: "_Follower", uri: str) -> None:
+    async def _of_run(self, run_id: str) -> RunFollower:
+        trace = self._backend.trace
+        return RunFollower(run_id, await trace.end(run_id), trace, self._bus)
+
+    async def _of_resource(self, face: "Face", uri: str, key: str) -> Rereader:
+        """A follower of what has no record, which is read as this client would read it."""
+        seconds = _COSTLY_SECONDS if self._backend.waits_cost_requests else 0.0
+        reader = Rereader(key, uri, lambda: face.look_at(uri), seconds, self._bus)
+        await reader.begin()
+        return reader
+
+    def _release(self, follower: Follower, uri: str) -> None:
         if follower.discard(uri):
-            del self._followers[follower.run_id]
-
-
-class _Bus:
-    """Brings each event to everyone who listens."""
-
-    def __init__(self) -> None:
-        self._listeners: dict[object, Listener] = {}
-
-    async def publish(self, event: ServerEvent) -> None:
-        """Delivers an event, then lets those who got it send it on."""
-        self.deliver(event)
-        await anyio.lowlevel.checkpoint()
-
-    def deliver(self, event: ServerEvent) -> None:
-        """Delivers an event. Listeners only take note of it, and raise nothing."""
-        for listener in list(self._listeners.values()):
-            listener(event)
-
-    def subscribe(self, listener: Listener) -> Release:
-        """Adds a listener; the answer takes it away again, however often it is called."""
-        token = object()
-        self._listeners[token] = listener
-
-        def release() -> None:
-            self._listeners.pop(token, None)
-
-        return release
-
-
-class _Follower:
-    """Reads one run's record for as long as someone subscribes to a resource of it."""
-
-    def __init__(self, run_id: str, after: int, trace: "Trace", bus: _Bus) -> None:
-        self.run_id = run_id
-        self._after = after
-        self._trace = trace
-        self._bus = bus
-        self._kinds: dict[str, Collection[str]] = {}
-        self._count: Counter[str] = Counter()
-        self._scope = anyio.CancelScope()
-
-    def add(self, uri: str, kinds: Collection[str]) -> None:
-        """One more subscription to a resource, which changes with these kinds of event."""
-        self._kinds[uri] = kinds
-        self._count[uri] += 1
-
-    def discard(self, uri: str) -> bool:
-        """One less; whether it was the last, so that the follower ends."""
-        self._count[uri] -= 1
-        if not self._count[uri]:
-            del self._count[uri], self._kinds[uri]
-        if not self._count:
-            self._scope.cancel()
-        return not self._count
-
-    async def run(self) -> None:
-        """Reads on and tells, until it is ended."""
-        with self._scope:
-            while True:
-                pause = await self._look()
-                await anyio.sleep(pause)
-
-    async def _look(self) -> float:
-        """Tells of what has happened, after waiting for it; gives the seconds until the next look."""
-        try:
-            events = await self._trace.events(self.run_id, after=self._after, wait_seconds=_LOOK_SECONDS)
-        except ApiError as error:
-            logger.warning("The record of run %s can't be read just now: %s", self.run_id, error)
-            return _AGAIN_SECONDS
-        except Exception:
-            # The boundary of a background task: one run's defect must not end the server.
-            logger.exception("The record of run %s could not be read", self.run_id)
-            return _AGAIN_SECONDS
-        if events:
-            self._after = events[-1].sequence
-            happened = {str(event.kind) for event in events}
-            for uri in [uri for uri, kinds in self._kinds.items() if not happened.isdisjoint(kinds)]:
-                await self._bus.publish(ResourceUpdated(uri))
-        return _PAUSE_SECONDS
+            del self._followers[follower.key]
 
 
 class _Subscriber:

@@ -31,6 +31,9 @@ TOOLSETS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The tools of each toolset, in the order in which lists show them; one may be in several. Append, don't reorder."""
 
+SOLVERS_TOOLS: Final = tuple(name for name in TOOLSETS["core"] if name != "start_run")
+"""What a solver that is bound to a run may have."""
+
 ALL: Final = "all"
 """Stands for all toolsets."""
 
@@ -78,6 +81,11 @@ class Surface:
     def for_operators(self) -> bool:
         """Whether its callers are operators in what they are shown."""
         return not self.toolsets.isdisjoint(OPERATORS) or any(map(is_operators, self.tools))
+
+    @property
+    def for_all_runs(self) -> bool:
+        """Whether operators are shown the runs of everybody, and not only those that they have started."""
+        return "admin" in self.toolsets
 
     def offers_all_of(self, toolset: str) -> bool:
         """Whether every tool of a toolset is offered."""

@@ -7,7 +7,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_agent import Serve, scenario_folder
 from mcp_types import PromptReference, ResourceTemplateReference, TextContent
 
+from runloop_mcp.access.keyring import open_keyring
+from runloop_mcp.access.run_ends import EndingWithRuns
 from runloop_mcp.api.access import Principal, Role
+from runloop_mcp.api.errors import Unauthorized
 
 _ON_RUNS: tuple[tuple[str, dict[str, str]], ...] = (
     ("get_run", {}),
@@ -129,6 +132,24 @@ async def test_a_start_binds_those_secrets_only_that_the_scenario_requires(tmp_p
             assert stored == unknown
             assert "required_secret_names" in stored
         assert (await agent.call("list_runs")).structured["total"] == 0
+
+
+async def test_a_token_ends_a_while_after_its_run(tmp_path: Path, serve: Serve) -> None:
+    """It is good while the run goes on, and for the time in which its solver can read the score."""
+    keyring = await open_keyring(tmp_path)
+    async with serve(scenario_folder(tmp_path / "pack", "answer")) as agent:
+        run, runs = await agent.run_of("answer"), agent.backend.runs
+        made = await keyring.run_tokens.mint(run, seconds=60)
+        nowhere = await keyring.run_tokens.mint("scr_" + "x" * 21, seconds=60)
+        at_once = EndingWithRuns(keyring, runs, grace_seconds=0)
+        assert (await at_once.authenticate(made.token)).run_id == run
+        with pytest.raises(Unauthorized, match="has ended"):
+            await at_once.authenticate(nowhere.token)
+        await agent.call("cancel_run", run_id=run)
+        assert (await EndingWithRuns(keyring, runs).authenticate(made.token)).run_id == run
+        with pytest.raises(Unauthorized, match="has ended"):
+            await EndingWithRuns(keyring, runs, grace_seconds=0).authenticate(made.token)
+        assert await at_once.authenticate((await keyring.create("laptop")).key)
 
 
 async def test_an_idempotency_key_is_its_principal_s_own(tmp_path: Path, serve: Serve) -> None:

@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_agent import ERAS, Agent, Serve, Tools, scenario_folder
 
 from runloop_mcp.api.access import Principal, Role
+from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.run import StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
@@ -141,6 +142,33 @@ async def test_subscribers_are_told_over_stdio(tmp_path: Path, devboxes: Path, e
             await ear.hears(*of_run(run_id))
 
 
+@pytest.mark.parametrize("era", ERAS)
+async def test_subscribers_are_told_of_what_has_no_record(
+    tmp_path: Path, devboxes: Path, serve: Serve, era: str
+) -> None:
+    """The plot of a scenario's scores, which another server on the state directory changes; to both who subscribed."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    async with serve(pack) as first:
+        scenario_id = await _only(first.backend)
+        run_id = await first.run_of("answer")
+    plot = f"runloop://scenarios/{scenario_id}/scores.svg"
+    ear = Ear()
+    engine, other = (EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) for _ in range(2))
+    async with engine, other, Client(build_server(engine), mode=era, message_handler=ear.message) as client:
+        async with subscribed(client, ear, [plot]):
+            await other.runs.cancel(run_id)
+            await ear.hears(plot)
+        await followed()
+        assert "canceled" in await Tools(client).read(plot)
+        missing = "runloop://scenarios/scn_missing/scores.svg"
+        if era == "legacy":
+            with warnings.catch_warnings(action="ignore"), pytest.raises(MCPError, match="list_scenarios"):
+                await client.subscribe_resource(missing)
+        else:
+            async with client.listen(resource_subscriptions=[missing]) as stream:
+                assert not stream.honored.resource_subscriptions
+
+
 async def followed(*run_ids: str) -> None:
     """Waits until these runs are followed, and no others."""
     with anyio.fail_after(PATIENCE_SECONDS):
@@ -191,7 +219,7 @@ async def test_subscribers_over_http_are_told_until_they_go(tmp_path: Path, devb
         group.cancel_scope.cancel()
 
 
-async def _only(engine: EmbeddedEngine) -> str:
+async def _only(engine: Backend) -> str:
     (scenario,) = (await engine.scenarios.list(ScenarioListParams())).items
     return scenario.id
 

@@ -1,6 +1,7 @@
 """Tools that find scenarios and start runs of them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -86,10 +87,27 @@ async def get_scenario(call: Call, arguments: GetScenario) -> Reply:
 
 async def start_run(call: Call, arguments: StartRun) -> Reply:
     """Starts a run and waits for its devbox."""
-    if call.principal.run_id is not None:
-        raise ToolError(
-            f"You are bound to the run {call.principal.run_id} and can't start another. Go on with get_run."
-        )
+    begun = await begin_run(call, arguments)
+    return started_reply(run_for_solver(begun.run), begun.devbox, scenario_for_solver(begun.scenario))
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that has started, with its devbox and its scenario, as an operator sees them."""
+
+    run: ScenarioRunView
+    devbox: DevboxView
+    scenario: ScenarioView
+
+
+async def begin_run(call: Call, arguments: StartRun, *, may_defer: bool = True) -> Begun:
+    """Starts a run and waits for its devbox.
+
+    Args:
+        call: The call.
+        arguments: What to start.
+        may_defer: Whether the call may become a task, whose answer tells of the run and no more.
+    """
     patience = Patience()
     scenario = await find_scenario(call.backend, call.principal, arguments.scenario_id)
     _refuse_other_secrets(scenario, arguments.secrets or {})
@@ -105,12 +123,12 @@ async def start_run(call: Call, arguments: StartRun) -> Reply:
     call.record.run_id = run.id
     queued = run.x_runloop_mcp is not None and run.x_runloop_mcp.devbox_status == DevboxStatus.QUEUED
     # A turn in the queue comes in minutes rather than seconds: whoever starts is told at once where they stand.
-    longest = patience.left if call.deferral is None else min(patience.left, call.deferral.seconds)
+    deferral = call.deferral if may_defer else None
+    longest = patience.left if deferral is None else min(patience.left, deferral.seconds)
     devbox = await devbox_ready(call, run.devbox_id, Patience(0 if queued else longest))
-    if call.deferral is not None and devbox.status not in SETTLED:
-        call.deferral.task = TaskHandle(TaskKind.START, run.id)
-    run = await find_run(call.backend, call.principal, run.id)
-    return started_reply(run_for_solver(run), devbox, scenario_for_solver(scenario))
+    if deferral is not None and devbox.status not in SETTLED:
+        deferral.task = TaskHandle(TaskKind.START, run.id)
+    return Begun(await find_run(call.backend, call.principal, run.id), devbox, scenario)
 
 
 def started_reply(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> Reply:
@@ -119,9 +137,12 @@ def started_reply(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioVi
     Raises:
         ToolError: Its devbox could not be set up.
     """
-    if devbox.status == DevboxStatus.FAILURE:
-        raise ToolError(_failure(run, devbox))
-    return Reply(_started(run, devbox, scenario))
+    text = started_text(run, devbox, scenario)
+    how = (
+        f'Go on with exec_on_devbox(run_id="{run.id}", command="…"), read_file, write_file and edit_file. '
+        "When you are done, score_run (once, final), then complete_run."
+    )
+    return Reply(f"{text}\n{how}\n\n{problem_text(scenario)}")
 
 
 def _refuse_other_secrets(scenario: ScenarioView, secrets: Mapping[str, str]) -> None:
@@ -142,7 +163,14 @@ def _refuse_other_secrets(scenario: ScenarioView, secrets: Mapping[str, str]) ->
     )
 
 
-def _started(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> str:
+def started_text(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> str:
+    """That a run has started, how its devbox stands, and what is left.
+
+    Raises:
+        ToolError: Its devbox could not be set up.
+    """
+    if devbox.status == DevboxStatus.FAILURE:
+        raise ToolError(_failure(run, devbox))
     details = run.x_runloop_mcp
     attempt = f" Attempt {details.attempt}." if details else ""
     lines = [f"Run {run.id} of {scenario.name} ({scenario.id}) has started.{attempt}"]
@@ -155,11 +183,7 @@ def _started(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -
     lines += note_lines(run)
     if details:
         lines.append(budget_line(details.budget))
-    lines.append(
-        f'Go on with exec_on_devbox(run_id="{run.id}", command="…"), read_file, write_file and edit_file. '
-        "When you are done, score_run (once, final), then complete_run."
-    )
-    return "\n".join(line for line in lines if line) + "\n\n" + problem_text(scenario)
+    return "\n".join(line for line in lines if line)
 
 
 def _failure(run: ScenarioRunView, devbox: DevboxView) -> str:

@@ -20,8 +20,10 @@ from runloop_mcp.server.transports.authentication import Authentication
 from runloop_mcp.server.transports.body_limit import MESSAGE_LIMIT, MessageLimit
 from runloop_mcp.server.transports.bounded_calls import MESSAGES_PATH, BoundedCalls
 from runloop_mcp.server.transports.exposure import LOOPBACK_NAMES, OnlyAsked, listen, names_for, url_of
+from runloop_mcp.server.transports.introductions import Introductions
 from runloop_mcp.server.transports.observed_requests import ObservedRequests
 from runloop_mcp.server.transports.open_calls import StreamedCalls
+from runloop_mcp.server.transports.plain_refusals import PlainRefusals
 from runloop_mcp.server.transports.proxies import BehindProxy
 from runloop_mcp.server.transports.readiness import Check, Readiness
 from runloop_mcp.server.transports.signals import Stop, stop_on_signals
@@ -112,6 +114,7 @@ def http_app(
         Middleware(OnlyAsked, names=names),
         Middleware(Authentication, access=access),
         Middleware(MessageLimit),
+        Middleware(PlainRefusals),
     ]
     if trusted_proxies or prefix:
         checks.insert(0, Middleware(BehindProxy, trusted=trusted_proxies, prefix=prefix))
@@ -245,5 +248,5 @@ def open_sessions(server: MCPServer, in_progress: Counter[str]) -> int:
 
 def _bound_calls(server: MCPServer, seconds: float, streamed: StreamedCalls) -> None:
     bounds = server.middleware
-    bounds[:] = [each for each in bounds if not isinstance(each, BoundedCalls)]
-    bounds.insert(0, BoundedCalls(seconds, streamed))
+    bounds[:] = [each for each in bounds if not isinstance(each, BoundedCalls | Introductions)]
+    bounds[:0] = [BoundedCalls(seconds, streamed), Introductions()]

@@ -12,17 +12,14 @@ from typing import Any
 import anyio
 from client_environments import environment_of, node
 from fixtures import ConformanceFixtures, add_to
-from long_work import LongWork
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.rest.app import RestFace
-from runloop_mcp.server.app import RunloopServer, build_server
+from runloop_mcp.server.app import build_server
 from runloop_mcp.server.transports.http import serve_http
 from runloop_mcp.server.transports.signals import Stop
-
-PACK = Path(__file__).parents[1] / "pack"
 
 PATIENCE = 100.0
 """Seconds that the whole suite may take; it takes a few."""
@@ -45,26 +42,16 @@ class Application:
 
 
 @asynccontextmanager
-async def application(
-    folder: Path, *, with_fixtures: bool = True, long_work: LongWork | None = None
-) -> AsyncIterator[Application]:
-    """The server as `runloop-mcp serve --transport http --no-auth` makes it.
-
-    Args:
-        folder: Where it keeps everything.
-        with_fixtures: Whether it has the suite's fixtures.
-        long_work: Those that need a run, which is started then.
-    """
+async def application(folder: Path, *, with_fixtures: bool = True) -> AsyncIterator[Application]:
+    """The server as `runloop-mcp serve --transport http --no-auth` makes it, with an engine that has no run."""
     stop, ready, judged = Stop(), anyio.Event(), Application("")
 
     def announce(url: str) -> None:
         judged.url = url
         ready.set()
 
-    fixtures = ConformanceFixtures() if with_fixtures else None
-    extensions = [each for each in (fixtures, long_work) if each is not None]
-    async with EmbeddedEngine(folder / "state", SandboxDriver(folder / "devboxes"), packs=[PACK]) as engine:
-        server = build_server(engine, extensions=extensions, defer_seconds=0.2)
+    async with EmbeddedEngine(folder / "state", SandboxDriver(folder / "devboxes")) as engine:
+        server = build_server(engine, extensions=[ConformanceFixtures()] if with_fixtures else [])
         if with_fixtures:
             add_to(server)
         server.middleware.append(judged.note)
@@ -79,17 +66,9 @@ async def application(
             tasks.start_soon(serve)
             await ready.wait()
             try:
-                if long_work is not None:
-                    long_work.run_id = await _run(server)
                 yield judged
             finally:
                 stop.ask("the test")
-
-
-async def _run(server: RunloopServer) -> str:
-    """A run whose devbox is ready."""
-    started = await server.call_tool("start_run", {"scenario_id": "right-answer"})
-    return re.findall(r"scr_\w+", str(started))[0]
 
 
 @dataclass(frozen=True)

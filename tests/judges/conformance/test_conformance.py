@@ -1,10 +1,9 @@
 """The official conformance suite judges the real application over streamable HTTP: its stable release and the newest.
 
-What is scored for no revision is asked as far as it is ours: of tasks, those that our tools make.
+The newest release also runs what is scored for no revision: of that, tasks are judged in `test_tasks_conformance`.
 """
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from answering import ANSWERING
 from asking import ASKING
 from client_environments import environment_of
 from judged import Verdict, application, verdicts
-from long_work import NOT_OURS, LongWork
 
 STABLE, NEWEST = "conformance-stable", "conformance-newest"
 NEWEST_REVISION = "2026-07-28"
@@ -81,18 +79,6 @@ async def test_without_its_fixtures_the_suite_finds_much_wrong(tmp_path: Path) -
     async with application(tmp_path, with_fixtures=False) as judged:
         found = await verdicts(STABLE, judged.url, tmp_path / "results")
     assert {scenario for scenario, verdict in found.items() if verdict.passed} == NEEDS_NO_FIXTURE | TAKES_ANYTHING
-
-
-@pytest.mark.proof
-async def test_tasks_are_as_their_extension_wants_them(tmp_path: Path, with_tools: Callable[[Path], Path]) -> None:
-    """Long work becomes a task whose fields, states, headers and end are as the suite wants them."""
-    with_tools(tmp_path / "devboxes")
-    async with application(tmp_path, long_work=LongWork()) as judged:
-        found = await verdicts(NEWEST, judged.url, tmp_path / "results", "--requirements", NEWEST_REVISION)
-    tasks = [verdict for scenario, verdict in found.items() if scenario.startswith("tasks-")]
-    assert len(tasks) == 10
-    failed = [problem for each in tasks for problem in each.with_status("FAILURE", "WARNING")]
-    assert [problem for problem in failed if problem.split(": ")[1] not in NOT_OURS] == []
 
 
 _NEWER = ("test_input_required", "test_streaming", "test_logging_tool", "test_missing", "test_header")
