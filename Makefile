@@ -8,6 +8,9 @@ READY := $(VENV)/.ready
 SDKS := .sdks/.ready
 WORKERS ?= 3
 
+# Servers and workers that start may keep what they compile, or every one of them would compile it all anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
@@ -29,7 +32,7 @@ demo: $(READY) ## an agent's whole way through a scenario, over MCP, in your ter
 	@$(BIN)/runloop-mcp demo
 
 test: check $(SDKS) ## the checks and the whole suite
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: $(READY) ## format, lint, types, import rule
 	@$(BIN)/ruff format --check --quiet . || { echo "Some files are not formatted; run: make fix" >&2; exit 1; }
@@ -46,7 +49,7 @@ bench: $(READY) $(SDKS) ## figures, as ratios to a floor measured in the same ru
 
 proof: $(READY) $(SDKS) ## the long runs at full size, the installed size and the Docker image
 	@scripts/system-packages proof
-	@$(BIN)/python -m pytest -n $(WORKERS) --full-size
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --full-size
 	@$(BIN)/python benchmarks/faults.py
 	@$(BIN)/python scripts/attack-table
 

@@ -24,21 +24,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declares the marker and chooses how many examples property tests try."""
     config.addinivalue_line("markers", "proof: takes part only with --full-size, as in `make proof`")
+    config.addinivalue_line("markers", "xdist_group(name): runs on one worker with all others of the group")
     settings.load_profile("full-size" if config.getoption("full_size") else "small")
+    # Servers and workers that may not keep what they compile take twice as long to start.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A shell that starts the tests in the background has them ignore interrupts, and their processes would do so too.
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the tests marked `proof`, unless they were asked for."""
+    """Leaves out the tests marked `proof`, unless they were asked for; keeps others together.
+
+    A server that a whole module uses is started by one of several workers only, not by each.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and _shares_with_its_module(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     if config.getoption("full_size"):
         return
     left_out = [item for item in items if item.get_closest_marker("proof")]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("proof")]
+
+
+def _shares_with_its_module(item: pytest.Function) -> bool:
+    known = item._fixtureinfo.name2fixturedefs  # pytest has no public way to learn a fixture's scope
+    return any(known[name][-1].scope == "module" for name in item.fixturenames if name in known)
 
 
 @pytest.hookimpl(hookwrapper=True)

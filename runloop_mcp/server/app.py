@@ -156,12 +156,11 @@ class RunloopServer(MCPServer[Any]):
         server = self._lowlevel_server
 
         async def list_tools(context: _Context, _: PaginatedRequestParams) -> ListToolsResult:
-            from mcp.server.apps import client_supports_apps  # noqa: PLC0415 (see the docstring of this module)
-
-            from runloop_mcp.server.score_card.page import linked  # noqa: PLC0415
+            from runloop_mcp.server.score_card.page import linked, shows_pages  # noqa: PLC0415
 
             tools = await self.list_tools()
-            return ListToolsResult(tools=linked(tools) if client_supports_apps(context) else tools)
+            shown = shows_pages(context.session.client_capabilities)
+            return ListToolsResult(tools=linked(tools) if shown else tools)
 
         server.extensions.setdefault(_APPS, {})
         server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)

@@ -7,7 +7,8 @@ import difflib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedResourceError, UnexpectedToolError
@@ -33,15 +34,11 @@ from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.arguments import parse
 from runloop_mcp.server.asking import InputNeeded, Person
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.completing.typing import Typing
-from runloop_mcp.server.completions import complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.heartbeat import Report
 from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
-from runloop_mcp.server.prompts.catalogue import prompts_for
-from runloop_mcp.server.prompts.prompt import Asking
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
@@ -52,6 +49,9 @@ from runloop_mcp.server.tasks.desk import TaskDesk
 from runloop_mcp.server.tools.catalogue import tools_called
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.visible import visible_to
+
+if TYPE_CHECKING:
+    from runloop_mcp.server.prompts.prompt import PromptKind
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +74,6 @@ class Face:
             self._tools[_START] = _start_for_solvers()
         self._operates = surface.for_operators and is_operator
         self._resources = Resources(backend, principal)
-        self._prompts = prompts_for(principal, self._tools)
         self._targets: dict[str, Target] = {}
         self._agreed: set[str] = set()
         self._recorder = CallRecorder(backend, principal)
@@ -224,6 +223,12 @@ class Face:
             raise UnexpectedResourceError("Reading this resource failed by a defect of the server.") from error
         return replace(contents, text=sendable(contents.text))
 
+    @cached_property
+    def _prompts(self) -> "dict[str, PromptKind]":
+        from runloop_mcp.server.prompts.catalogue import prompts_for  # noqa: PLC0415 - many clients ask for none
+
+        return prompts_for(self._principal, self._tools)
+
     def prompts(self) -> list[Prompt]:
         """The prompts that can be of use to this principal, with the tools that it has."""
         return [kind.listed for kind in self._prompts.values()]
@@ -240,6 +245,8 @@ class Face:
                 code=INVALID_PARAMS,
                 message=f"There is no such prompt. There are: {', '.join(self._prompts) or 'none'}.",
             )
+        from runloop_mcp.server.prompts.prompt import Asking  # noqa: PLC0415
+
         asking = Asking(self._backend, self._principal, self._resources, self._tools)
         try:
             return await kind.fill(asking, kind.taken(arguments))
@@ -255,6 +262,9 @@ class Face:
             given: The values of other arguments.
             in_uri: Whether it becomes a part of a URI.
         """
+        from runloop_mcp.server.completing.typing import Typing  # noqa: PLC0415 - many clients ask for none
+        from runloop_mcp.server.completions import complete  # noqa: PLC0415
+
         try:
             return await complete(self._backend, self._principal, Typing(argument, begun, given, in_uri))
         except ApiError as error:

@@ -29,7 +29,6 @@ from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.printable import printable
 from runloop_mcp.server.rendering.binary import looks_binary
 from runloop_mcp.server.rendering.execution import binary_text
-from runloop_mcp.server.rendering.plot import scores_svg
 from runloop_mcp.server.rendering.quantities import amount
 from runloop_mcp.server.rendering.run import run_text
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_line, scenario_text
@@ -178,6 +177,8 @@ class Resources:
 
     async def scores(self, names: dict[str, str]) -> str:
         """The scores of the scenario's newest runs that the principal may see, as a picture."""
+        from runloop_mcp.server.rendering.plot import scores_svg  # noqa: PLC0415 - few need it
+
         scenario = await self._find(names)
         page = await self._backend.runs.list(RunListParams(scenario_id=scenario.id, limit=_PLOTTED))
         return scores_svg(scenario.name, [run_for_solver(run) for run in page.items[::-1]])

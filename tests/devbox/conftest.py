@@ -28,10 +28,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         case = getattr(item, "callspec", None) and item.callspec.params.get("driver_case")
         if isinstance(case, DriverCase) and case.default is not None and item.originalname not in case.default:
             item.add_marker("proof")
+        if (far := _far(item)) is not None:
+            item.add_marker(pytest.mark.xdist_group(far))
     left_out = [item for item in items if _is_limit(item) or _is_not_promised(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
+
+
+def _far(item: pytest.Item) -> str | None:
+    """What a test needs beside this process that takes long to start: the engine of containers, or the far end."""
+    case = item.callspec.params.get("driver_case") if hasattr(item, "callspec") else None
+    if isinstance(case, DriverCase):
+        return None if case.driver == "sandbox" else case.name
+    if item.path.parent.name == "cloud_devboxes":
+        return "runloop"
+    return "docker" if item.path.parent.name == "containers" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

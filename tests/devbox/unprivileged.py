@@ -20,6 +20,8 @@ from importlib.metadata import Distribution
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+_PLUGINS = ("asyncio", "timeout")
+"""The plugins of pytest that these tests need, by the names that they go by; others take long to load."""
 NOBODY = 65534
 """The user and group of last resort on every Linux, used where no user has the name `nobody`."""
 
@@ -55,6 +57,7 @@ class Copy:
         os.chown(own, self.uid, self.gid)
         # -S keeps out what this interpreter has installed itself, so that only the copies are imported.
         argv = [self.python, "-S", "-m", "pytest", "-o", "addopts=--strict-markers --strict-config -ra", "--color=no"]
+        argv += [option for plugin in _PLUGINS for option in ("-p", plugin)]
         argv += ["-p", "no:cacheprovider", f"--basetemp={own}/pytest", *options, *map(str, tests)]
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -62,7 +65,7 @@ class Copy:
             "HOME": str(own),
             "TMPDIR": str(own),
             "PYTHONPATH": str(self.root / "site"),
-            "PYTHONPYCACHEPREFIX": str(self.root / "compiled"),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "HYPOTHESIS_STORAGE_DIRECTORY": f"{own}/hypothesis",
         }
         try:
@@ -112,8 +115,6 @@ def readable_copy() -> Iterator[Copy]:
             _copy_distribution(distribution, root / "site")
         for folder, _, _ in os.walk(root):
             Path(folder).chmod(0o755)
-        (root / "compiled").mkdir()
-        os.chown(root / "compiled", uid, gid)
         yield Copy(root, _open_interpreter(), uid, gid)
     finally:
         subprocess.run(["rm", "-rf", "--", root], check=True)
@@ -161,9 +162,8 @@ def _open_interpreter() -> str:
 
 
 def _needed() -> list[Distribution]:
-    """What the package requires, pytest, its plugins, and what all of these require in turn."""
-    names = ["runloop-mcp", "pytest"]
-    names += [entry.dist.name for entry in importlib.metadata.entry_points(group="pytest11") if entry.dist]
+    """What the package requires, pytest, the plugins that are used, and what all of these require in turn."""
+    names = ["runloop-mcp", "pytest", "hypothesis", *(f"pytest-{plugin}" for plugin in _PLUGINS)]
     found: dict[str, Distribution] = {}
     while names:
         name = re.sub(r"[-_.]+", "-", names.pop()).lower()
@@ -181,14 +181,13 @@ def _copy_distribution(distribution: Distribution, site: Path) -> None:
     """Copies the files of a distribution that lie in its site-packages; what links elsewhere is left out."""
     for file in distribution.files or ():
         source = Path(str(distribution.locate_file(file)))
-        if ".." not in file.parts and file.suffix not in {".pth", ".pyc"} and source.is_file():
+        if ".." not in file.parts and file.suffix != ".pth" and source.is_file():
             _copy_file(source, site / file)
 
 
 def _copy_tree(source: Path, target: Path) -> None:
-    """Copies a folder of the repository without what was compiled."""
-    for folder, folders, files in os.walk(source):
-        folders[:] = [name for name in folders if name != "__pycache__"]
+    """Copies a folder of the repository, with what was compiled: the other user can keep nothing there."""
+    for folder, _, files in os.walk(source):
         here = target / Path(folder).relative_to(source)
         here.mkdir(parents=True, exist_ok=True)
         for name in files:

@@ -1,5 +1,6 @@
 """The rules of the suite itself."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,9 @@ CONFTEST = Path(__file__).parents[1] / "conftest.py"
 def _run(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
     shutil.copy(CONFTEST, folder)
     (folder / "test_it.py").write_text(source)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", ".", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "no:cacheprovider", "--rootdir", ".", *options]
+    few = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(command, cwd=folder, env=few, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,14 @@ Told = dict[str, Any]
 Ask = Callable[..., Told]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All programs talk to one server."""
+    for item in items:
+        if item.path.parent == PROGRAMS.parent:
+            item.add_marker(pytest.mark.xdist_group("sdk"))
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, built_tools: Path) -> Iterator[Server]:
     """`runloop-mcp serve --transport http` with a key, over the sandbox, for all tests here."""

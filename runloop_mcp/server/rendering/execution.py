@@ -1,5 +1,6 @@
 """Executions as text: status, both streams within a budget of characters, and how to read the rest."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +26,10 @@ _STDERR_SHARE: Final = 4_000
 """What standard error has for itself when both streams are long."""
 _HEAD: Final = 1 / 3
 """The part of a cut stream that shows its beginning; errors stand at the end."""
+_MOST_SHRUNK: Final = 256 * 1024
+"""Bytes of a stream that is looked at whole, where what a terminal shows of it may keep within the budget."""
+_SHRINKS: Final = re.compile("\x1b|\x08|\r(?!\n)")
+"""What progress bars and colours are made of, of which nothing is shown."""
 _HEX_BYTES: Final = 2048
 """Bytes of a binary stream that one reply shows."""
 
@@ -73,6 +78,10 @@ async def _excerpt(devboxes: Devboxes, view: ExecutionView, stream: OutputStream
     if size <= share:
         whole = await devboxes.read_output(view.devbox_id, view.execution_id, stream, offset=0, limit=share)
         return printable(whole.text)
+    if size <= _MOST_SHRUNK and _SHRINKS.search(held):
+        whole = await devboxes.read_output(view.devbox_id, view.execution_id, stream, offset=0, limit=_MOST_SHRUNK)
+        if len(shown := printable(whole.text)) <= share:
+            return shown
     head_share = int(share * _HEAD)
     head = await devboxes.read_output(view.devbox_id, view.execution_id, stream, offset=0, limit=head_share)
     tail = await devboxes.read_output(
