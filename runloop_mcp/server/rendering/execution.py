@@ -1,6 +1,7 @@
 """Executions as text: status, both streams within a budget of characters, and how to read the rest."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -137,7 +138,9 @@ def headline(view: ExecutionView) -> str:
     return f"Exit status {view.exit_status}{signal}{took}."
 
 
-def execution_text(view: ExecutionView, shown: list[Excerpt], *, run_id: str) -> str:
+def execution_text(
+    view: ExecutionView, shown: list[Excerpt], *, run_id: str, budget: Mapping[str, int | None] | None = None
+) -> str:
     """An execution whole: how it ended, both streams, notes, what is left, and how to go on."""
     details = view.x_runloop_mcp or ExecutionDetails()
     running = view.status != ExecutionStatus.COMPLETED
@@ -150,7 +153,7 @@ def execution_text(view: ExecutionView, shown: list[Excerpt], *, run_id: str) ->
             lines.append(f"[… {amount(each.dropped_bytes, 'byte')} more came after the quota and were not kept …]")
     lines.append("---" if shown else f"(no output{' yet' if running else ''})")
     lines += [f"Note: {printable(note)}" for note in details.notes]
-    lines.append(budget_line(details.budget))
+    lines.append(budget_line(details.budget if budget is None else budget))
     if running:
         lines.append(
             f"{'Other commands of its shell come first' if view.status == ExecutionStatus.QUEUED else 'It runs on'}: "
