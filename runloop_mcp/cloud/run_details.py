@@ -68,7 +68,7 @@ class RunDetailsSource:
         environment = scenario.environment if scenario else None
         launch = environment.launch_parameters if environment else None
         lifetime = (launch and launch.keep_alive_time_seconds) or _KEEP_ALIVE_SECONDS
-        budget = Budget()
+        budget = Budget(time_limit_seconds=lifetime)
         if run.state == RunState.RUNNING and run.start_time_ms is not None:
             budget.time_left_seconds = max(lifetime - (now_ms() - run.start_time_ms) // 1000, 0)
         kept = await anyio.to_thread.run_sync(self._kept, run.id)

@@ -7,9 +7,11 @@ import difflib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedResourceError, UnexpectedToolError
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -18,6 +20,7 @@ from mcp_types import (
     CallToolResult,
     Completion,
     GetPromptResult,
+    InputRequiredResult,
     Prompt,
     Resource,
     ResourceTemplate,
@@ -33,18 +36,15 @@ from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.arguments import parse
 from runloop_mcp.server.asking import InputNeeded, Person
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.completing.typing import Typing
-from runloop_mcp.server.completions import complete
 from runloop_mcp.server.failures import explain, prompt_error, resource_error, tool_error
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.heartbeat import Report
 from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
-from runloop_mcp.server.prompts.catalogue import prompts_for
-from runloop_mcp.server.prompts.prompt import Asking
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
+from runloop_mcp.server.services import NONE, Services
 from runloop_mcp.server.surface import ALIASES, CORE, SOLVERS_TOOLS, Surface, all_tools, is_operators
 from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tasks.deferral import DEFERRAL
@@ -53,6 +53,9 @@ from runloop_mcp.server.tools.catalogue import tools_called
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.visible import visible_to
 
+if TYPE_CHECKING:
+    from runloop_mcp.server.prompts.prompt import PromptKind
+
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +63,12 @@ class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
     def __init__(
-        self, backend: Backend, principal: Principal, surface: Surface = CORE, minting: Minting | None = None
+        self,
+        backend: Backend,
+        principal: Principal,
+        surface: Surface = CORE,
+        services: Services = NONE,
+        minting: Minting | None = None,
     ) -> None:
         is_operator = principal.role is Role.OPERATOR and principal.run_id is None
         if not (is_operator and surface.for_all_runs):
@@ -68,13 +76,13 @@ class Face:
         self._backend = backend
         self._principal = principal
         self._surface = surface
+        self._services = services
         self._minting = minting if is_operator else None
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
         if self._minting is not None and _START in self._tools:
             self._tools[_START] = _start_for_solvers()
         self._operates = surface.for_operators and is_operator
         self._resources = Resources(backend, principal)
-        self._prompts = prompts_for(principal, self._tools)
         self._targets: dict[str, Target] = {}
         self._agreed: set[str] = set()
         self._recorder = CallRecorder(backend, principal)
@@ -104,6 +112,10 @@ class Face:
             + f" The tools: {', '.join(names)}."
         )
 
+    def person(self, context: Context[Any, Any], answer_seconds: float) -> Person:
+        """Whoever sits at the client of a call, and has so long for an answer."""
+        return Person(context, answer_seconds)
+
     async def call_tool(
         self,
         name: str,
@@ -112,11 +124,10 @@ class Face:
         meta: Mapping[str, Any],
         report: Report,
         person: Person | None = None,
-    ) -> CallToolResult:
-        """Calls a tool.
+    ) -> CallToolResult | InputRequiredResult:
+        """Calls a tool; answers with a question where the client has to call again with what its person says.
 
         Raises:
-            InputNeeded: It has a question to the person at the client.
             ToolError: An expected failure, in words for the caller.
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
@@ -131,11 +142,16 @@ class Face:
             DEFERRAL.get(),
             person,
             self._agreed,
+            self._operates,
+            self._services,
             self._minting,
         )
-        named = arguments.get("run_id")
+        # What operators do is none of a run's record, which its solver can read: a backend tells there what it must.
+        named = None if is_operators(name) else arguments.get("run_id")
         try:
             result = tool_result(await self._carry_out(call, arguments))
+        except InputNeeded as question:
+            return question.result
         except (ToolError, MCPError) as error:
             await self._recorder.end(record, named, str(error))
             raise
@@ -224,6 +240,12 @@ class Face:
             raise UnexpectedResourceError("Reading this resource failed by a defect of the server.") from error
         return replace(contents, text=sendable(contents.text))
 
+    @cached_property
+    def _prompts(self) -> "dict[str, PromptKind]":
+        from runloop_mcp.server.prompts.catalogue import prompts_for  # noqa: PLC0415 - many clients ask for none
+
+        return prompts_for(self._principal, self._tools)
+
     def prompts(self) -> list[Prompt]:
         """The prompts that can be of use to this principal, with the tools that it has."""
         return [kind.listed for kind in self._prompts.values()]
@@ -240,6 +262,8 @@ class Face:
                 code=INVALID_PARAMS,
                 message=f"There is no such prompt. There are: {', '.join(self._prompts) or 'none'}.",
             )
+        from runloop_mcp.server.prompts.prompt import Asking  # noqa: PLC0415
+
         asking = Asking(self._backend, self._principal, self._resources, self._tools)
         try:
             return await kind.fill(asking, kind.taken(arguments))
@@ -255,6 +279,9 @@ class Face:
             given: The values of other arguments.
             in_uri: Whether it becomes a part of a URI.
         """
+        from runloop_mcp.server.completing.typing import Typing  # noqa: PLC0415 - many clients ask for none
+        from runloop_mcp.server.completions import complete  # noqa: PLC0415
+
         try:
             return await complete(self._backend, self._principal, Typing(argument, begun, given, in_uri))
         except ApiError as error:

@@ -143,6 +143,16 @@ async def test_search_sees_lines_as_they_are_shown_with_those_around(tmp_path: P
         assert many.text.count("\n1\t") == many.text.count("\tline 2\n") == 1
 
 
+async def test_output_that_shows_little_is_shown_whole(tmp_path: Path, serve: Serve) -> None:
+    """A progress bar of tens of kilobytes is one line in the end, and pushes nothing else out of the reply."""
+    bar = r"echo first; for i in $(seq 4000); do printf '\r\x1b[K%4d of 4000 parts' $i; done; echo; echo last"
+    async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:
+        run_id = await agent.run_of("box")
+        ran = await agent.call("exec_on_devbox", run_id=run_id, command=bar)
+        assert "\nfirst\n4000 of 4000 parts\nlast\n" in ran.text
+        assert "left out" not in ran.text
+
+
 async def test_ranges_never_end_in_the_middle_of_an_escape(tmp_path: Path, serve: Serve) -> None:
     """However small the parts, colours leave no trace in any of them."""
     async with serve(scenario_folder(tmp_path / "pack", "box")) as agent:

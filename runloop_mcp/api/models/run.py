@@ -54,6 +54,10 @@ class Budget(WireModel):
     commands_left: int | None = None
     attempts_left: int | None = None
     """Further runs of this scenario that the principal may start."""
+    time_limit_seconds: int | None = None
+    """What there was at the beginning; likewise below."""
+    commands_limit: int | None = None
+    attempts_limit: int | None = None
 
 
 class RunDetails(WireModel):

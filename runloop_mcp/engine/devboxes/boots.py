@@ -25,6 +25,7 @@ from runloop_mcp.engine.devboxes.usable import with_run
 from runloop_mcp.engine.runs.launch import BOOTED_AGAIN, RESUMED, LaunchFailed
 from runloop_mcp.engine.scoring.tools import ScorerTools
 from runloop_mcp.engine.secrets.masking import Mask
+from runloop_mcp.engine.spans import span
 from runloop_mcp.engine.store import devboxes, events, executions, idempotency, runs, versions
 from runloop_mcp.engine.store import mounts as kept_mounts
 from runloop_mcp.engine.store.devboxes import DevboxRow
@@ -69,10 +70,11 @@ class Boots:
         await self._prepare(held, row, run)
         was_there = row.status is DevboxStatus.RUNNING or row.status in SUSPENDED
         try:
-            if was_there:
-                await self._boot_again(held, run, row)
-            else:
-                await self._launch(held, run, row)
+            with span("boot devbox", **{"devbox.id": held.id, "run.id": row.run_id or ""}):
+                if was_there:
+                    await self._boot_again(held, run, row)
+                else:
+                    await self._launch(held, run, row)
             await self._idle.begin(held, row.data.launch_parameters.idle_rule())
             if row.data.own is not None and row.data.own.entrypoint is not None:
                 await self._entrypoints.begin(held, row.data.own.entrypoint)

@@ -258,5 +258,7 @@ def _with_budget(view: ExecutionView, ready: Usable) -> ExecutionView:
         details.budget = {
             "time_left_seconds": time_left_seconds(run),
             "commands_left": max(limit - ready.held.commands, 0) if limit is not None else None,
+            "time_limit_seconds": run.data.keep_alive_seconds,
+            "commands_limit": limit,
         }
     return view

@@ -31,6 +31,7 @@ from runloop_mcp.engine.scoring.sealing import refuse_changed
 from runloop_mcp.engine.scoring.tampering import tamper_report
 from runloop_mcp.engine.scoring.tools import ScorerTools
 from runloop_mcp.engine.secrets.masking import Mask
+from runloop_mcp.engine.spans import span
 from runloop_mcp.engine.store import devboxes as devbox_rows
 from runloop_mcp.engine.store import events, runs, snapshots, versions
 from runloop_mcp.engine.store.devboxes import DevboxRow
@@ -87,7 +88,7 @@ class ScoringJobs:
 
     async def _carry_out(self, run_id: str, held: Held, job: _Job) -> None:
         try:
-            with job.scope:
+            with job.scope, span("score run", **{"run.id": run_id, "devbox.id": held.id}):
                 await self._score(run_id, held)
         except ApiError as error:
             if job.scope.cancel_called:  # it was stopped, and only clearing up has failed: the run stays as it is
@@ -120,7 +121,8 @@ class ScoringJobs:
             raise Unavailable("The devbox ended before it could be scored.", retryable=True)
         refuse_changed(task.run.data.sealed, scenario, task.run.data.files_key)
         tools = await engine.toolbox.tools_for(scenario.scoring_contract)
-        await self._freeze(task, box, held)
+        with span("freeze disk"):
+            await self._freeze(task, box, held)
         disk = scored_disk(task.devbox, task.frozen, scenario, tools)
         if task.run.data.scoring is ScoringMode.LIVE:
             await self._run_scorers(task, OneDevbox(box, disk), held, tools)

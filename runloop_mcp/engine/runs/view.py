@@ -115,4 +115,7 @@ def budget(record: RunRecord) -> Budget:
         time_left_seconds=time_left_seconds(record.row),
         commands_left=max(data.commands_limit - record.commands, 0) if data.commands_limit is not None else None,
         attempts_left=max(data.attempts_limit - record.attempts, 0) if data.attempts_limit is not None else None,
+        time_limit_seconds=data.keep_alive_seconds,
+        commands_limit=data.commands_limit,
+        attempts_limit=data.attempts_limit,
     )

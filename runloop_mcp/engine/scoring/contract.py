@@ -19,6 +19,7 @@ from runloop_mcp.engine.scoring.registry import SCORERS
 from runloop_mcp.engine.scoring.running import lost
 from runloop_mcp.engine.scoring.scoring_devbox import ScoredDiskFailure, ScoringDevboxes
 from runloop_mcp.engine.scoring.tools import ScorerTools
+from runloop_mcp.engine.spans import span
 
 Progress = Callable[[ScoringFunctionResult], Awaitable[None]]
 
@@ -64,7 +65,8 @@ async def run_contract(
                 tools=tools or ScorerTools(),
             )
             try:
-                result = await _run_function(function, workplace)
+                with span("scoring function", function=function.name, scorer=function.scorer.type):
+                    result = await _run_function(function, workplace)
             except Unavailable as error:
                 reason = error if devbox.alive else await lost(devbox)
                 if trial < devboxes.tries:

@@ -1,7 +1,6 @@
 """Runs of one scenario side by side. Takes only what `runloop_mcp.api.disclosure` has passed."""
 
 from collections.abc import Sequence
-from statistics import fmean
 
 from runloop_mcp.api.models.run import ScenarioRunView
 from runloop_mcp.server.rendering.quantities import amount, score_text, span
@@ -27,7 +26,7 @@ def summary(runs: Sequence[ScenarioRunView]) -> str:
     if not scores:
         return f"{amount(len(runs), 'run')}, none with a score that may be seen."
     return (
-        f"{amount(len(runs), 'run')}, {len(scores)} with a score: mean {score_text(fmean(scores))}, best"
+        f"{amount(len(runs), 'run')}, {len(scores)} with a score: mean {score_text(sum(scores) / len(scores))}, best"
         f" {score_text(max(scores))}, worst {score_text(min(scores))}."
     )
 

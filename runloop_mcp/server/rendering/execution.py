@@ -1,5 +1,7 @@
 """Executions as text: status, both streams within a budget of characters, and how to read the rest."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +27,10 @@ _STDERR_SHARE: Final = 4_000
 """What standard error has for itself when both streams are long."""
 _HEAD: Final = 1 / 3
 """The part of a cut stream that shows its beginning; errors stand at the end."""
+_MOST_SHRUNK: Final = 256 * 1024
+"""Bytes of a stream that is looked at whole, where what a terminal shows of it may keep within the budget."""
+_SHRINKS: Final = re.compile("\x1b|\x08|\r(?!\n)")
+"""What progress bars and colours are made of, of which nothing is shown."""
 _HEX_BYTES: Final = 2048
 """Bytes of a binary stream that one reply shows."""
 
@@ -73,6 +79,10 @@ async def _excerpt(devboxes: Devboxes, view: ExecutionView, stream: OutputStream
     if size <= share:
         whole = await devboxes.read_output(view.devbox_id, view.execution_id, stream, offset=0, limit=share)
         return printable(whole.text)
+    if size <= _MOST_SHRUNK and _SHRINKS.search(held):
+        whole = await devboxes.read_output(view.devbox_id, view.execution_id, stream, offset=0, limit=_MOST_SHRUNK)
+        if len(shown := printable(whole.text)) <= share:
+            return shown
     head_share = int(share * _HEAD)
     head = await devboxes.read_output(view.devbox_id, view.execution_id, stream, offset=0, limit=head_share)
     tail = await devboxes.read_output(
@@ -128,7 +138,9 @@ def headline(view: ExecutionView) -> str:
     return f"Exit status {view.exit_status}{signal}{took}."
 
 
-def execution_text(view: ExecutionView, shown: list[Excerpt], *, run_id: str) -> str:
+def execution_text(
+    view: ExecutionView, shown: list[Excerpt], *, run_id: str, budget: Mapping[str, int | None] | None = None
+) -> str:
     """An execution whole: how it ended, both streams, notes, what is left, and how to go on."""
     details = view.x_runloop_mcp or ExecutionDetails()
     running = view.status != ExecutionStatus.COMPLETED
@@ -141,7 +153,7 @@ def execution_text(view: ExecutionView, shown: list[Excerpt], *, run_id: str) ->
             lines.append(f"[… {amount(each.dropped_bytes, 'byte')} more came after the quota and were not kept …]")
     lines.append("---" if shown else f"(no output{' yet' if running else ''})")
     lines += [f"Note: {printable(note)}" for note in details.notes]
-    lines.append(budget_line(details.budget))
+    lines.append(budget_line(details.budget if budget is None else budget))
     if running:
         lines.append(
             f"{'Other commands of its shell come first' if view.status == ExecutionStatus.QUEUED else 'It runs on'}: "

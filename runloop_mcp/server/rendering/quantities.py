@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 from runloop_mcp.api.models.devbox import QueuePlace
 from runloop_mcp.api.models.run import Budget
@@ -28,7 +29,7 @@ def amount(count: int, noun: str) -> str:
 
 
 def budget_line(budget: Budget | Mapping[str, int | None] | None) -> str:
-    """What is left, as in "Left: 42 min, 12 commands."; empty where nothing is limited."""
+    """What is left, as in "Left: 42 min, 12 commands.", with a warning where little is; empty without limits."""
     if budget is None:
         return ""
     left = dict(budget)
@@ -39,7 +40,34 @@ def budget_line(budget: Budget | Mapping[str, int | None] | None) -> str:
         parts.append(amount(commands, "command"))
     if (attempts := left.get("attempts_left")) is not None:
         parts.append(amount(attempts, "further attempt"))
-    return f"Left: {', '.join(parts)}." if parts else ""
+    return " ".join([f"Left: {', '.join(parts)}.", *budget_warnings(left)]) if parts else ""
+
+
+def budget_warnings(budget: Budget | Mapping[str, int | None] | None) -> list[str]:
+    """A sentence for each limit of which 80 % are used, and a sharper one from 95 % on."""
+    of = dict(budget or {})
+    found = []
+    for name, verb, left, limit in (
+        ("time", "is", of.get("time_left_seconds"), of.get("time_limit_seconds")),
+        ("commands", "are", of.get("commands_left"), of.get("commands_limit")),
+        ("attempts", "are", of.get("attempts_left"), of.get("attempts_limit")),
+    ):
+        if left is None or not limit:
+            continue
+        used = 1 - left / limit
+        if used >= _NEARLY_ALL:
+            found.append(f"Over 95 % of the {name} {verb} used{_ADVICE.get(name, '')}.")
+        elif used >= _MOST:
+            found.append(f"Over 80 % of the {name} {verb} used.")
+    return found
+
+
+_MOST: Final = 0.8
+_NEARLY_ALL: Final = 0.95
+_ADVICE: Final = {
+    "time": ": score_run now, what is not scored in time has no score",
+    "commands": ": keep some for the last check, then score_run",
+}
 
 
 def queue_text(queue: QueuePlace | None) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
 from runloop_mcp.api.models.scoring import Disclosure, ScoringFunctionResult, ScoringFunctionState
 from runloop_mcp.server.printable import printable, shortened
-from runloop_mcp.server.rendering.quantities import score_text, span
+from runloop_mcp.server.rendering.quantities import budget_line, score_text, span
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.results import AttemptScore, FunctionScore, ScoreCard
 
@@ -35,8 +35,14 @@ def score_card(run: ScenarioRunView, earlier: Sequence[ScenarioRunView] = ()) ->
         scoring_mode=details.scoring_mode if details else None,
         restored_files=details.restored_files if details else [],
         notes=[shortened(printable(note), _OUTPUT) for note in details.notes] if details else [],
-        next=next_calls(run),
+        next=" ".join([next_calls(run), *_what_is_left(run)]),
     )
+
+
+def _what_is_left(run: ScenarioRunView) -> list[str]:
+    """The budget of a run that is still worked on."""
+    line = budget_line(run.x_runloop_mcp.budget) if run.x_runloop_mcp and run.state == RunState.RUNNING else ""
+    return [line] if line else []
 
 
 def _function_score(result: ScoringFunctionResult, output_limit: int) -> FunctionScore:
@@ -74,6 +80,8 @@ def score_card_text(card: ScoreCard) -> str:
         lines.append("The score is incomplete: at least one scorer broke, and counts as 0.")
     if card.seconds is not None:
         lines.append(f"The run has taken {span(card.seconds)}.")
+    if card.scoring_mode is not None:
+        lines.append(f"Scored in the mode {card.scoring_mode}.")
     if card.earlier_attempts:
         lines.append(f"Earlier attempts: {'; '.join(_attempt_text(each) for each in card.earlier_attempts)}.")
     if card.restored_files:

@@ -1,5 +1,6 @@
 """Tools that read and change files of a run's devbox."""
 
+from collections import OrderedDict
 from typing import Annotated, Final
 from weakref import WeakValueDictionary
 
@@ -15,8 +16,8 @@ from runloop_mcp.server.printable import sendable
 from runloop_mcp.server.rendering.binary import described, image_of
 from runloop_mcp.server.rendering.files import numbered, split_lines
 from runloop_mcp.server.rendering.quantities import amount
-from runloop_mcp.server.targets import ready_target
-from runloop_mcp.server.tools.editing import replace
+from runloop_mcp.server.targets import Target, ready_target
+from runloop_mcp.server.tools.editing import Edit, replace
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience
 
@@ -61,6 +62,26 @@ class EditFile(Arguments):
 
 _changing: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
 """One lock for each devbox while a file of it is being changed: agents send edits side by side."""
+
+
+_answered: OrderedDict[tuple[str, str], tuple[Arguments, Reply]] = OrderedDict()
+"""What was answered to a change that its client named, by devbox and name, with what was asked for."""
+_REMEMBERED: Final = 1000
+
+
+def _known(call: Call, target: Target, arguments: Arguments) -> Reply | None:
+    """The answer to a change that comes again: done anew it would fail, or undo what was done since."""
+    asked, reply = _answered.get((target.devbox_id, call.idempotency_key(None) or ""), (None, None))
+    return reply if asked == arguments else None
+
+
+def _noted(call: Call, target: Target, arguments: Arguments, reply: Reply) -> Reply:
+    """The answer to a change, remembered where its client names it."""
+    if (key := call.idempotency_key(None)) is not None:
+        _answered[target.devbox_id, key] = (arguments, reply)
+        if len(_answered) > _REMEMBERED:
+            _answered.popitem(last=False)
+    return reply
 
 
 def _alone(devbox_id: str) -> anyio.Lock:
@@ -122,8 +143,11 @@ async def write_file(call: Call, arguments: WriteFile) -> Reply:
     """Writes a file whole."""
     target = await ready_target(call, arguments.run_id, Patience())
     async with _alone(target.devbox_id):
+        if (known := _known(call, target, arguments)) is not None:
+            return known
         written = await call.backend.devboxes.write_file(target.devbox_id, arguments.path, arguments.content.encode())
-    return Reply(f"Wrote {amount(written, 'byte')} to {arguments.path}.")
+        text = f"Wrote {amount(written, 'byte')} to {arguments.path}. {target.time_line()}"
+        return _noted(call, target, arguments, Reply(text.rstrip()))
 
 
 async def edit_file(call: Call, arguments: EditFile) -> Reply:
@@ -131,6 +155,8 @@ async def edit_file(call: Call, arguments: EditFile) -> Reply:
     target = await ready_target(call, arguments.run_id, Patience())
     devboxes = call.backend.devboxes
     async with _alone(target.devbox_id):
+        if (known := _known(call, target, arguments)) is not None:
+            return known
         found = await devboxes.read_file(target.devbox_id, arguments.path, limit=_LARGEST)
         if found.total_bytes > len(found.data):
             raise InvalidRequest(
@@ -145,10 +171,16 @@ async def edit_file(call: Call, arguments: EditFile) -> Reply:
             ) from error
         edit = replace(text, arguments.old_string, arguments.new_string, everywhere=arguments.replace_all)
         await devboxes.write_file(target.devbox_id, arguments.path, edit.text.encode())
+        return _noted(call, target, arguments, _edited_reply(edit, arguments, target))
+
+
+def _edited_reply(edit: Edit, arguments: EditFile, target: Target) -> Reply:
+    """How often it was replaced, the lines around, and what is left."""
     first = max(1, edit.first_line - _AROUND)
     last = edit.first_line + arguments.new_string.count("\n") + _AROUND
     shown = numbered([line.rstrip("\r") for line in split_lines(edit.text)[first - 1 : min(last, first + 40)]], first)
-    return Reply(f"Made {amount(edit.replacements, 'replacement')} in {arguments.path}.\n{shown}".rstrip())
+    text = f"Made {amount(edit.replacements, 'replacement')} in {arguments.path}.\n{shown}".rstrip()
+    return Reply(f"{text}\n{target.time_line()}".rstrip())
 
 
 READ_FILE = Tool(

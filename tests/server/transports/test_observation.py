@@ -207,6 +207,9 @@ def test_spans_of_calls_hang_on_the_client_s_and_have_the_work_below(seen: Seen)
         below = [span for span in spans if span.parent_span_id == mine[0].span_id]
         assert any(span.name.startswith(work) for span in below), (name, [span.name for span in below])
     assert "tools/call score_run" in calls
+    of_run = {span.name: span for span in spans if span.trace_id.hex() == TRACE}
+    assert {"boot devbox", "score run", "freeze disk", "scoring function"} <= set(of_run)
+    assert of_run["scoring function"].parent_span_id == of_run["score run"].span_id
     told = {(each.key, each.value.string_value) for span in spans for each in span.attributes}
     assert ("runloop.run.id", seen.run_id) in told
     services = {
