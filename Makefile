@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Each sets up what it needs, from a fresh clone with only Python 3.11 or newer, pip/venv and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench proof attacks docker-check readme constraints clean
+.PHONY: help setup demo test check fix bench proof attacks docker-check readme bundle constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { python=$$(scripts/find-python) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV); }
 	@echo "Installing runloop-mcp and its development tools into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --constraint constraints.txt pip
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[scorers,metrics,otel]' --group dev
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[scorers,metrics,otel,oauth]' --group dev
 	@touch $@
 
 $(SDKS): $(READY) scripts/sdk-environments $(wildcard tests/*/environments/*)
@@ -59,8 +59,12 @@ attacks: $(READY) ## carries out every known attack, and prints what came of eac
 docker-check: $(READY) ## builds the image from an imported base and drives it (needs root and Debian's docker.io)
 	@$(BIN)/python -m pytest --full-size tests/docker
 
-readme: $(READY) ## writes the tables of README and docs from the code
+readme: $(READY) ## writes the tables of README and docs, and server.json, from the code
 	@$(BIN)/python scripts/readme_tables.py
+	@$(BIN)/python scripts/build_bundle.py --server-json
+
+bundle: $(READY) $(SDKS) ## the bundle for Claude Desktop, checked by its own tool
+	@bundle=$$($(BIN)/python scripts/build_bundle.py) && scripts/check-bundle "$$bundle"
 
 constraints: ## resolves all dependencies afresh into constraints.txt
 	@scripts/renew-constraints

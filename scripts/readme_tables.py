@@ -1,9 +1,12 @@
 """Writes the tables of README.md and docs/ from the code, between their markers; --check only compares."""
 
+import json
 import re
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from runloop_mcp.cli.settings import Settings, variable
 from runloop_mcp.rest.catalogue import ROUTES
@@ -43,8 +46,29 @@ def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.;:])\s", text, maxsplit=1)[0].rstrip(".;:") + "."
 
 
+_LAUNCHED = {"command": "uvx", "args": ["runloop-mcp"]}
+
+
+def one_liners() -> str:
+    """What adds the server to each client by a command or a link of the client's own."""
+    entry = json.dumps(_LAUNCHED, separators=(",", ":"))
+    named = json.dumps({"name": "runloop", "type": "stdio", **_LAUNCHED}, separators=(",", ":"))
+    encoded = quote(b64encode(entry.encode()).decode(), safe="")
+    rows = {
+        "Claude Code": "`claude mcp add --scope user runloop -- uvx runloop-mcp`",
+        "Codex": "`codex mcp add runloop -- uvx runloop-mcp`",
+        "Gemini CLI": "`gemini mcp add --scope user runloop uvx runloop-mcp`",
+        "VS Code": f"`code --add-mcp '{named}'`",
+        "VS Code, as a link": f"<vscode:mcp/install?{quote(named, safe='')}>",
+        "Cursor, as a link": f"<cursor://anysphere.cursor-deeplink/mcp/install?name=runloop&config={encoded}>",
+        "Claude Desktop": "open the bundle that `make bundle` builds",
+    }
+    return "\n".join(["| client | how |", "|---|---|", *(f"| {client} | {how} |" for client, how in rows.items())])
+
+
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"tools": tools_table, "settings": settings_table},
+    "docs/install.md": {"one-liners": one_liners},
     "docs/rest-api.md": {"routes": routes_table},
 }
 """File → name of the marker → what stands there."""

@@ -1,8 +1,6 @@
 """`runloop-mcp runs log`: what happened in a run, in order."""
 
-import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,12 @@ from runloop_mcp.cli.options import backend_options, json_option
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import print_json, say
 from runloop_mcp.cli.wiring import backend_for
-from runloop_mcp.server.printable import printable
-from runloop_mcp.server.rendering.quantities import amount, score_text, span
+from runloop_mcp.server.rendering.event import event_text, event_time
+from runloop_mcp.server.rendering.quantities import amount
 
 _ENDED = frozenset({RunState.COMPLETED, RunState.CANCELED, RunState.TIMEOUT, RunState.FAILED})
 _LOOK_SECONDS = 1.0
 """How long it waits for an event before it looks whether the run has ended."""
-_LINE = 200
-"""Characters of what a line tells; `--json` tells all."""
 _STYLES: dict[str, dict[str, Any]] = {
     EventKind.STATE: {"bold": True},
     EventKind.SCORE: {"bold": True},
@@ -84,81 +80,5 @@ async def _events(backend: Backend, run_id: str, *, follow: bool) -> AsyncIterat
 
 
 def _line(event: RunEvent) -> str:
-    moment = datetime.fromtimestamp(event.time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     kind = click.style(f"{event.kind:<9}", **_STYLES.get(str(event.kind), {}))
-    return f"{moment}  {kind}  {_one_line(_told(event), _LINE)}"
-
-
-def _one_line(text: str, limit: int) -> str:
-    line = " ".join(printable(text).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def _told(event: RunEvent) -> str:
-    """What an event tells, in a few words."""
-    telling = _TELLING.get(str(event.kind))
-    return telling(event.data) if telling else json.dumps(event.data)
-
-
-_Data = Mapping[str, Any]
-
-
-def _state(data: _Data) -> str:
-    if data.get("move") == "start":
-        return f"{data.get('state')}, attempt {data.get('attempt')} at {data.get('scenario')}"
-    return f"{data.get('state')}{_reason(data)}"
-
-
-def _devbox(data: _Data) -> str:
-    how = {"launched": "launched", "again": "booted again"}.get(data.get("how", ""))
-    return f"{how} in {_span(data)}" if how else f"{data.get('status')}{_reason(data)}"
-
-
-def _queue(data: _Data) -> str:
-    return f"place {data['place']} of {data.get('length')}" if data.get("place") else "its turn has come"
-
-
-def _call(data: _Data) -> str:
-    given = ", ".join(f"{name}={value!r}" for name, value in data.get("arguments", {}).items())
-    outcome = f"failed: {data['error']}" if "error" in data else data.get("outcome")
-    return f"{data.get('tool')}({_one_line(given, _LINE // 2)}) {outcome}, {_span(data)}"
-
-
-def _execution(data: _Data) -> str:
-    if "exit_status" not in data:
-        return f"{data.get('status')}: {data.get('command')}"
-    size = data.get("stdout_bytes", 0) + data.get("stderr_bytes", 0)
-    ended = f"exit status {data['exit_status']} in {_span(data)}, {amount(size, 'byte')}"
-    return f"{data.get('execution_id')} {ended}: {data.get('command')}"
-
-
-def _score(data: _Data) -> str:
-    each = ", ".join(f"{one.get('name')} {score_text(one.get('score', 0))}" for one in data.get("functions", ()))
-    return f"{score_text(data.get('score', 0))} ({each})"
-
-
-def _rescore(data: _Data) -> str:
-    contract = "the same contract" if data.get("same_contract") else "another contract"
-    return f"{_score(data)} with {contract}, by {data.get('principal')}; the run's score stays"
-
-
-_TELLING: dict[str, Callable[[_Data], str]] = {
-    EventKind.STATE: _state,
-    EventKind.DEVBOX: _devbox,
-    EventKind.QUEUE: _queue,
-    EventKind.CALL: _call,
-    EventKind.EXECUTION: _execution,
-    EventKind.FILE: lambda data: f"{data.get('path')}, {amount(data.get('bytes', 0), 'byte')}",
-    EventKind.SCORING: lambda data: f"{amount(data.get('functions', 0), 'function')}, {data.get('mode')}",
-    EventKind.SCORE: _score,
-    EventKind.RESCORE: _rescore,
-    EventKind.NOTE: lambda data: str(data.get("text")),
-}
-
-
-def _reason(data: _Data) -> str:
-    return f": {data['reason']}" if data.get("reason") else ""
-
-
-def _span(data: _Data) -> str:
-    return span((data.get("duration_ms") or 0) / 1000)
+    return f"{event_time(event)}  {kind}  {event_text(event)}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runloop_mcp.engine.retention.collector import Collected
     from runloop_mcp.engine.scenarios.pack import FolderProblem
     from runloop_mcp.server.app import RunloopServer
+    from runloop_mcp.server.services import Services
     from runloop_mcp.server.surface import Surface
 
 
@@ -245,6 +246,21 @@ def servers_folder(settings: "Settings") -> Path:
 
 
 @asynccontextmanager
+async def services_for(offered: "Surface") -> AsyncIterator["Services"]:
+    """What the tools that are offered need beside a backend; open within it."""
+    from runloop_mcp.server.services import NONE, Services
+
+    if not offered.for_operators:
+        yield NONE
+        return
+    from runloop_mcp.server.background import Background
+    from runloop_mcp.validation.prover import ScenarioProver
+
+    async with Background() as background:
+        yield Services(background, ScenarioProver())
+
+
+@asynccontextmanager
 async def shared_backend(
     settings: "Settings", run_id: str | None = None, observing: "Observing | None" = None
 ) -> AsyncIterator[Backend]:
@@ -300,10 +316,13 @@ async def serve_over_stdio(
 
     parent = os.getppid()
     with observing() as seen, stop_on_signals() as stop:
-        async with LateBackend(lambda: shared_backend(settings(), run_id, seen)) as backend:
+        async with (
+            LateBackend(lambda: shared_backend(settings(), run_id, seen)) as backend,
+            services_for(offered) as services,
+        ):
             ready()
             principal = bound_to(run_id) if run_id else LOCAL_OPERATOR
-            server = build_server(seen.spanned(backend), principal=principal, surface=offered)
+            server = build_server(seen.spanned(backend), principal=principal, surface=offered, services=services)
             await serve_stdio(seen.observed(server), stop=stop, parent_pid=parent)
 
 
@@ -323,6 +342,7 @@ async def serve_over_http(
         InvalidRequest: Others than this machine could come in without a key, or nobody has one.
     """
     from runloop_mcp.access.run_ends import EndingWithRuns
+    from runloop_mcp.cli.oauth import with_oauth
     from runloop_mcp.cli.observing import observing
     from runloop_mcp.rest.app import RestFace
     from runloop_mcp.server.app import build_server
@@ -337,14 +357,15 @@ async def serve_over_http(
     address = _Address(settings.public_url)
     with observing() as seen, stop_on_signals() as stop:
         keyring = await keyring_of(settings)
-        if not no_auth:
+        known, resource = with_oauth(settings, keyring)
+        if not no_auth and resource is None:
             await _refuse_without_keys(keyring)
-        async with shared_backend(settings, observing=seen) as backend:
+        async with shared_backend(settings, observing=seen) as backend, services_for(offered) as services:
             spanned = seen.spanned(backend)
-            access = None if no_auth else EndingWithRuns(keyring, backend.runs)
+            access = None if no_auth else EndingWithRuns(known, backend.runs)
             path = "/sse" if sse_only else "/mcp"
             minting = None if no_auth else Minting(keyring.run_tokens, lambda: address.url + path)
-            server = build_server(spanned, surface=offered, minting=minting)
+            server = build_server(spanned, surface=offered, services=services, minting=minting)
             in_progress: Counter[str] = Counter()
             metrics = _metrics(backend, lambda: open_sessions(server, in_progress), seen)
             rest = RestFace(spanned, signer=keyring, public_url=settings.public_url, needs_key=not no_auth)
@@ -356,6 +377,7 @@ async def serve_over_http(
                 routes=[metrics] if sse_only else [metrics, *rest.routes],
                 lifespans=() if sse_only else (rest.running,),
                 access=access,
+                resource=resource,
                 allowed_hosts=allowed_hosts(settings),
                 trusted_proxies=settings.trusted_proxies,
                 prefix=urlsplit(settings.public_url or "").path,

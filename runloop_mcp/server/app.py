@@ -38,11 +38,11 @@ from pydantic import AnyUrl
 
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
-from runloop_mcp.server.asking import ANSWER_SECONDS, InputNeeded, Person
 from runloop_mcp.server.caller import CALLER
-from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
+from runloop_mcp.server.heartbeat import ANSWER_SECONDS, SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.minting import Minting
+from runloop_mcp.server.services import NONE, Services
 from runloop_mcp.server.subscriptions import Subscriptions
 from runloop_mcp.server.surface import CORE, Surface
 from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
@@ -73,6 +73,7 @@ class RunloopServer(MCPServer[Any]):
         log_level: LogLevel,
         silence_seconds: float,
         surface: Surface,
+        services: Services,
         defer_seconds: float,
         answer_seconds: float,
         minting: Minting | None,
@@ -90,6 +91,7 @@ class RunloopServer(MCPServer[Any]):
         self._backend = backend
         self._principal = principal
         self._surface = surface
+        self._services = services
         self._minting = minting
         self._faces: OrderedDict[Principal, Face] = OrderedDict()
         self._heartbeat = Heartbeat(silence_seconds)
@@ -173,7 +175,8 @@ class RunloopServer(MCPServer[Any]):
         if face is None:
             from runloop_mcp.server.face import Face  # noqa: PLC0415 (see the docstring of this module)
 
-            face = self._faces[principal] = Face(self._backend, principal, self._surface, self._minting)
+            face = Face(self._backend, principal, self._surface, self._services, self._minting)
+            self._faces[principal] = face
             if len(self._faces) > _FACES:
                 self._faces.popitem(last=False)
         return face
@@ -198,10 +201,8 @@ class RunloopServer(MCPServer[Any]):
             meta = context.request_context.meta if context else None
             beat = self._heartbeat.begin(ours, context.report_progress if context else _unheard)
             try:
-                person = Person(context, self._answer_seconds) if context else None
+                person = self._face.person(context, self._answer_seconds) if context else None
                 return await self._face.call_tool(ours, arguments, meta=dict(meta or {}), report=beat, person=person)
-            except InputNeeded as question:
-                return question.result
             finally:
                 self._heartbeat.end(beat)
         others = [tool.name for tool in await super().list_tools()]
@@ -269,6 +270,7 @@ def build_server(
     log_level: LogLevel = "WARNING",
     silence_seconds: float = SILENCE_SECONDS,
     surface: Surface = CORE,
+    services: Services = NONE,
     defer_seconds: float = DEFER_SECONDS,
     answer_seconds: float = ANSWER_SECONDS,
     minting: Minting | None = None,
@@ -284,10 +286,20 @@ def build_server(
         log_level: From which level on messages go to standard error, where logging is not set up yet.
         silence_seconds: How long a call is silent before its caller is told that it is still at work.
         surface: The tools that it offers.
+        services: What some of them need beside the backend.
         defer_seconds: How long a call is waited for before it becomes a task, for clients that take tasks.
         answer_seconds: How long a call of the handshake era waits for the answer to a question.
         minting: Makes tokens for the solvers of runs that operators start; None where nobody can use one.
     """
     return RunloopServer(
-        backend, principal, extensions, log_level, silence_seconds, surface, defer_seconds, answer_seconds, minting
+        backend,
+        principal,
+        extensions,
+        log_level,
+        silence_seconds,
+        surface,
+        services,
+        defer_seconds,
+        answer_seconds,
+        minting,
     )

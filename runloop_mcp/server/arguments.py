@@ -100,7 +100,9 @@ def _problems(tool: str, error: ValidationError, schema: dict[str, Any]) -> list
     found: dict[str, str] = {}
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         name = str(fault["loc"][0]) if fault["loc"] else ""
-        if fault["type"] == "extra_forbidden":
+        if (inner := _inner(fault["loc"], schema)) is not None:
+            found.setdefault(name, _fault_inside(fault["type"], fault["loc"], inner))
+        elif fault["type"] == "extra_forbidden":
             found[name] = _unknown(tool, name, list(properties))
         elif fault["type"] == "missing":
             meaning = properties[name].get("description", "")
@@ -111,6 +113,28 @@ def _problems(tool: str, error: ValidationError, schema: dict[str, Any]) -> list
             found[name] = f"`{name}` must be {describe(properties.get(name, {}))}."
     order = list(properties)
     return [found[name] for name in sorted(found, key=lambda name: order.index(name) if name in order else len(order))]
+
+
+def _inner(location: tuple[int | str, ...], schema: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of the object inside an argument in which the fault is; None where it is in no such object."""
+    found = None
+    for step in location[:-1]:
+        schema = schema.get("items", {}) if isinstance(step, int) else schema.get("properties", {}).get(step, {})
+        if "properties" in schema:
+            found = schema
+    return found
+
+
+def _fault_inside(kind: str, location: tuple[int | str, ...], inner: dict[str, Any]) -> str:
+    """What is wrong inside an argument that is an object or a list of such."""
+    fields: dict[str, dict[str, Any]] = inner["properties"]
+    *place, last = location
+    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
+    if kind == "extra_forbidden":
+        return f"`{where}` has a field that there is not. Its fields: {', '.join(fields)}."
+    wanted = describe(fields.get(str(last), {}))
+    path = f"{where}[{last}]" if isinstance(last, int) else f"{where}.{last}"
+    return f"`{path}` is missing: it must be {wanted}." if kind == "missing" else f"`{path}` must be {wanted}."
 
 
 def _unknown(tool: str, name: str, valid: list[str]) -> str:
@@ -125,9 +149,13 @@ def describe(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(f'"{value}"' for value in schema["enum"])
     kind = str(schema.get("type"))
+    if kind == "array" and schema.get("items", {}).get("type") == "object":
+        return f"a list of objects with {', '.join(schema['items'].get('properties', {}))}"
     if kind == "object" and schema.get("properties"):
         parts = [f"`{name}` ({describe(part)})" for name, part in schema["properties"].items()]
         return f"an object with any of {', '.join(parts)}"
+    if kind == "object" and schema.get("additionalProperties") is True:
+        return "an object"
     if kind in {"integer", "number"}:
         return _KINDS[kind] + _bounds(schema)
     return "a non-empty string" if schema.get("minLength") else _KINDS.get(kind, "a string")

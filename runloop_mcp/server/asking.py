@@ -18,8 +18,6 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-ANSWER_SECONDS: Final = 20.0
-"""How long an answer is waited for within a call; many clients give a call up after 30 or 60."""
 _KEY: Final = "consent"
 
 
@@ -71,7 +69,7 @@ class Person:
         answer_seconds: How long an answer is waited for within the call.
     """
 
-    def __init__(self, context: Context[Any, Any], answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, context: Context[Any, Any], answer_seconds: float) -> None:
         self._context = context
         self._seconds = answer_seconds
 

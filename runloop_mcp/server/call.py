@@ -8,12 +8,15 @@ from pydantic import BaseModel
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.trace import ToolCall
 from runloop_mcp.server.heartbeat import Report
 from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
+from runloop_mcp.server.services import Services
 
 if TYPE_CHECKING:
+    from runloop_mcp.api.models.run import ScenarioRunView
     from runloop_mcp.server.asking import Consent, Person, Question
     from runloop_mcp.server.targets import Target
     from runloop_mcp.server.tasks.deferral import Deferral
@@ -51,6 +54,9 @@ class Call:
     agreed: set[str] = field(default_factory=set)
     """What the person agreed to for as long as this server runs."""
 
+    operates: bool = False
+    """Whether the caller sets tasks rather than solves them, so that it is shown what no solver may see."""
+    services: Services = field(default_factory=Services)
     minting: Minting | None = None
     """Makes tokens for solvers, where the caller may have them made."""
 
@@ -65,6 +71,10 @@ class Call:
         consent = Consent.UNASKED if self.person is None else await self.person.consents(question)
         self.record.facts["consent"] = str(consent)
         return consent
+
+    def shown(self, run: "ScenarioRunView") -> "ScenarioRunView":
+        """The run as the caller may see it."""
+        return run if self.operates else run_for_solver(run)
 
     def idempotency_key(self, given: str | None) -> str | None:
         """The key that makes a repeated call happen once: the caller's, else the client's own for this call.

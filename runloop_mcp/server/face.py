@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedResourceError, UnexpectedToolError
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -19,6 +20,7 @@ from mcp_types import (
     CallToolResult,
     Completion,
     GetPromptResult,
+    InputRequiredResult,
     Prompt,
     Resource,
     ResourceTemplate,
@@ -42,6 +44,7 @@ from runloop_mcp.server.printable import sendable
 from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
+from runloop_mcp.server.services import NONE, Services
 from runloop_mcp.server.surface import ALIASES, CORE, SOLVERS_TOOLS, Surface, all_tools, is_operators
 from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tasks.deferral import DEFERRAL
@@ -60,7 +63,12 @@ class Face:
     """Tools, resources and prompts for one principal over one backend."""
 
     def __init__(
-        self, backend: Backend, principal: Principal, surface: Surface = CORE, minting: Minting | None = None
+        self,
+        backend: Backend,
+        principal: Principal,
+        surface: Surface = CORE,
+        services: Services = NONE,
+        minting: Minting | None = None,
     ) -> None:
         is_operator = principal.role is Role.OPERATOR and principal.run_id is None
         if not (is_operator and surface.for_all_runs):
@@ -68,6 +76,7 @@ class Face:
         self._backend = backend
         self._principal = principal
         self._surface = surface
+        self._services = services
         self._minting = minting if is_operator else None
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
         if self._minting is not None and _START in self._tools:
@@ -103,6 +112,10 @@ class Face:
             + f" The tools: {', '.join(names)}."
         )
 
+    def person(self, context: Context[Any, Any], answer_seconds: float) -> Person:
+        """Whoever sits at the client of a call, and has so long for an answer."""
+        return Person(context, answer_seconds)
+
     async def call_tool(
         self,
         name: str,
@@ -111,11 +124,10 @@ class Face:
         meta: Mapping[str, Any],
         report: Report,
         person: Person | None = None,
-    ) -> CallToolResult:
-        """Calls a tool.
+    ) -> CallToolResult | InputRequiredResult:
+        """Calls a tool; answers with a question where the client has to call again with what its person says.
 
         Raises:
-            InputNeeded: It has a question to the person at the client.
             ToolError: An expected failure, in words for the caller.
             UnexpectedToolError: A defect of ours; the words tell nothing of it, the log does.
         """
@@ -130,11 +142,16 @@ class Face:
             DEFERRAL.get(),
             person,
             self._agreed,
+            self._operates,
+            self._services,
             self._minting,
         )
-        named = arguments.get("run_id")
+        # What operators do is none of a run's record, which its solver can read: a backend tells there what it must.
+        named = None if is_operators(name) else arguments.get("run_id")
         try:
             result = tool_result(await self._carry_out(call, arguments))
+        except InputNeeded as question:
+            return question.result
         except (ToolError, MCPError) as error:
             await self._recorder.end(record, named, str(error))
             raise

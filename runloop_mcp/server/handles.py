@@ -1,5 +1,7 @@
 """From what a caller names to the scenario, run or devbox meant: ids, the URIs of our resources, scenario names."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from runloop_mcp.api.access import Principal
@@ -23,6 +25,12 @@ KINDS: Final = {
 WHERE: Final = {
     IdPrefix.SCENARIO: "Scenario ids look like scn_…; list_scenarios gives them.",
     IdPrefix.RUN: "Run ids look like scr_…; start_run gives a new one, list_runs those there are.",
+    IdPrefix.SCORER: "Scorer ids look like scs_…; list_scorers gives them.",
+    IdPrefix.DEVBOX: "Devbox ids look like dbx_…; create_devbox gives a new one, list_devboxes those there are.",
+    IdPrefix.SNAPSHOT: "Snapshot ids look like snp_…; list_snapshots gives them.",
+    IdPrefix.BLUEPRINT: "Blueprint ids look like bpt_…; list_blueprints gives them.",
+    IdPrefix.BENCHMARK: "Benchmark ids look like bmd_…; list_benchmarks gives them.",
+    IdPrefix.BENCHMARK_RUN: "Ids of benchmark runs look like bmr_…; list_benchmark_runs gives them.",
     IdPrefix.EXECUTION: "Execution ids look like exe_…; exec_on_devbox gives them, and each belongs to one run.",
 }
 _RUNS_SEARCHED = 500
@@ -76,6 +84,28 @@ def execution_id(named: str) -> str:
         InvalidRequest: It is the id of something else.
     """
     return _bare(named, IdPrefix.EXECUTION, "execution_id")
+
+
+def bare_id(named: str, kind: IdPrefix, argument: str) -> str:
+    """The id of a thing of this kind, from what a caller named.
+
+    Raises:
+        InvalidRequest: It is the id of something else.
+    """
+    return _bare(named, kind, argument)
+
+
+@contextmanager
+def found_by(kind: IdPrefix) -> Iterator[None]:
+    """Whoever names what is not there reads where right ids come from.
+
+    Raises:
+        NotFound: As it was raised in the block, with that.
+    """
+    try:
+        yield
+    except NotFound as error:
+        raise NotFound(error.message, hint=WHERE[kind]) from error
 
 
 def _own(principal: Principal) -> str:

@@ -25,6 +25,7 @@ from runloop_mcp.api.models.run import RunListParams
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.api.models.scoring import Disclosure
 from runloop_mcp.api.trace import EventKind
+from runloop_mcp.server.benchmark_progress import benchmark_of, benchmark_progress_of
 from runloop_mcp.server.handles import find_run, find_scenario
 from runloop_mcp.server.printable import printable
 from runloop_mcp.server.rendering.binary import looks_binary
@@ -183,6 +184,14 @@ class Resources:
         page = await self._backend.runs.list(RunListParams(scenario_id=scenario.id, limit=_PLOTTED))
         return scores_svg(scenario.name, [run_for_solver(run) for run in page.items[::-1]])
 
+    async def benchmark(self, names: dict[str, str]) -> str:
+        """A benchmark as JSON: its scenarios, and its newest runs."""
+        return _json(await benchmark_of(self._backend, self._principal, names["benchmark_id"]))
+
+    async def benchmark_run(self, names: dict[str, str]) -> str:
+        """How far a run of a benchmark is, as JSON."""
+        return _json(await benchmark_progress_of(self._backend, self._principal, names["benchmark_run_id"]))
+
     async def run(self, names: dict[str, str]) -> str:
         """A run as text."""
         return run_text(run_for_solver(await find_run(self._backend, self._principal, names["run_id"])))
@@ -329,5 +338,25 @@ _KINDS: Final = (
         "The whole output of a command on a run's devbox; stream is stdout or stderr.",
         PLAIN,
         Resources.output,
+    ),
+    _Kind(
+        "runloop://benchmarks/{benchmark_id}",
+        "benchmark",
+        "A benchmark",
+        "A benchmark: its scenarios in their order, and its newest runs.",
+        JSON,
+        Resources.benchmark,
+        is_reread=True,
+        for_operators=True,
+    ),
+    _Kind(
+        "runloop://benchmark-runs/{benchmark_run_id}",
+        "benchmark_run",
+        "A run of a benchmark",
+        "How far a run of a benchmark is: each scenario with its newest run and score, counts, the mean so far.",
+        JSON,
+        Resources.benchmark_run,
+        is_reread=True,
+        for_operators=True,
     ),
 )

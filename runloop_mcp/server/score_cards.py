@@ -1,6 +1,7 @@
 """From a run to its score card, with the earlier attempts that the caller may see: best of several is no first try."""
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from runloop_mcp.api.access import Principal
@@ -11,6 +12,9 @@ from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
 from runloop_mcp.server.rendering.score import score_card
 from runloop_mcp.server.results import ScoreCard
 
+Shown = Callable[[ScenarioRunView], ScenarioRunView]
+"""A run as whoever reads may see it."""
+
 _log = logging.getLogger(__name__)
 _MOST: Final = 20
 """Earlier attempts that a card shows, the newest of them."""
@@ -18,10 +22,10 @@ _SEARCHED: Final = 500
 """Runs of a scenario, newest first, among which they are found."""
 
 
-async def score_card_of(backend: Backend, run: ScenarioRunView) -> ScoreCard:
-    """The score card of a run, scored or not yet, as its disclosure lets a solver see it."""
-    earlier = [run_for_solver(each) for each in await _earlier_attempts(backend, run)]
-    return score_card(run_for_solver(run), earlier)
+async def score_card_of(backend: Backend, run: ScenarioRunView, shown: Shown = run_for_solver) -> ScoreCard:
+    """The score card of a run, scored or not yet, by default as its disclosure lets a solver see it."""
+    earlier = [shown(each) for each in await _earlier_attempts(backend, run)]
+    return score_card(shown(run), earlier)
 
 
 async def _earlier_attempts(backend: Backend, run: ScenarioRunView) -> list[ScenarioRunView]:

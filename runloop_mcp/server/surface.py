@@ -28,6 +28,42 @@ TOOLSETS: Final[Mapping[str, tuple[str, ...]]] = {
         "complete_run",
         "cancel_run",
     ),
+    "author": (
+        "create_scenario",
+        "update_scenario",
+        "archive_scenario",
+        "get_scenario_definition",
+        "validate_scenario",
+        "create_scorer",
+        "update_scorer",
+        "get_scorer",
+        "list_scorers",
+        "validate_scorer",
+        "create_devbox",
+        "snapshot_devbox",
+        "list_snapshots",
+        "create_blueprint",
+        "get_blueprint",
+        "list_blueprints",
+        "list_devboxes",
+        "shutdown_devbox",
+    ),
+    "benchmark": (
+        "list_benchmarks",
+        "create_benchmark",
+        "start_benchmark_run",
+        "get_benchmark_run",
+        "list_benchmark_runs",
+        "complete_benchmark_run",
+        "cancel_benchmark_run",
+    ),
+    "admin": (
+        "get_run_log",
+        "rescore_run",
+        "list_devboxes",
+        "shutdown_devbox",
+        "list_secrets",
+    ),
 }
 """The tools of each toolset, in the order in which lists show them; one may be in several. Append, don't reorder."""
 
@@ -45,11 +81,18 @@ ALIASES: Final[Mapping[str, str]] = {
     "score_scenario_run": "score_run",
     "complete_scenario_run": "complete_run",
     "cancel_scenario_run": "cancel_run",
+    "snapshot_disk": "snapshot_devbox",
 }
 """Other names that are answered and not listed: those that a tool had before, and those of Runloop's own operations."""
 
 READING: Final = frozenset(
-    {"list_scenarios", "get_scenario", "get_run", "list_runs", "read_file", "get_score"},
+    {
+        *("list_scenarios", "get_scenario", "get_run", "list_runs", "read_file", "get_score"),
+        *("get_scenario_definition", "get_scorer", "list_scorers", "list_snapshots", "get_blueprint"),
+        *("list_blueprints", "list_devboxes"),
+        *("list_benchmarks", "get_benchmark_run", "list_benchmark_runs"),
+        *("get_run_log", "list_secrets"),
+    }
 )
 """The tools that change nothing."""
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from runloop_mcp.api.errors import Conflict
+from runloop_mcp.api.ids import IdPrefix
 from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
 from runloop_mcp.api.models.run import Budget, ScenarioRunView
 from runloop_mcp.server.call import Call
-from runloop_mcp.server.handles import find_run
+from runloop_mcp.server.handles import find_run, found_by
 from runloop_mcp.server.rendering.quantities import budget_line, queue_text
 from runloop_mcp.server.waiting import Patience, watch
 
@@ -18,9 +19,10 @@ SETTLED: Final = (DevboxStatus.RUNNING, DevboxStatus.FAILURE, DevboxStatus.SHUTD
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A run and its devbox: which belong together for ever."""
+    """A run and its devbox, which belong together for ever; or a devbox that belongs to no run."""
 
     run_id: str
+    """What callers name it by: a run's id, or that of a devbox that belongs to none."""
     devbox_id: str
     ends_at: float | None = None
     """When the run's time is over, on the monotonic clock."""
@@ -46,22 +48,60 @@ async def ready_target(call: Call, named: str, patience: Patience) -> Target:
     """
     if (known := call.targets.get(named)) is not None:
         return known
-    run = await find_run(call.backend, call.principal, named)
-    if booting(run):
-        devbox = await devbox_ready(call, run.devbox_id, patience)
-        if devbox.status not in SETTLED:
-            raise Conflict(
-                f"The devbox of run {run.id} is still {devbox_status(devbox)}, and nothing was done.", retry_after=5
-            )
-        run = await find_run(call.backend, call.principal, run.id)  # its time begins with its devbox
-    budget = run.x_runloop_mcp.budget if run.x_runloop_mcp else Budget()
-    left = budget.time_left_seconds
-    ends_at = None if left is None else time.monotonic() + left
-    target = Target(run.id, run.devbox_id, ends_at, budget.time_limit_seconds)
+    if (devbox := await _standalone(call, named)) is not None:
+        await _settled(call, devbox.id, f"Devbox {devbox.id}", patience)
+        target = Target(devbox.id, devbox.id)
+    else:
+        target = await _target_of_run(call, named, patience)
     if len(call.targets) >= _REMEMBERED:
         call.targets.clear()
     call.targets[named] = target
     return target
+
+
+async def _target_of_run(call: Call, named: str, patience: Patience) -> Target:
+    run = await find_run(call.backend, call.principal, named)
+    if booting(run):
+        await _settled(call, run.devbox_id, f"The devbox of run {run.id}", patience)
+        run = await find_run(call.backend, call.principal, run.id)  # its time begins with its devbox
+    budget = run.x_runloop_mcp.budget if run.x_runloop_mcp else Budget()
+    left = budget.time_left_seconds
+    ends_at = None if left is None else time.monotonic() + left
+    return Target(run.id, run.devbox_id, ends_at, budget.time_limit_seconds)
+
+
+async def target_with_budget(call: Call, named: str) -> tuple[Target, Budget | None]:
+    """The devbox of a run in whatever state, with what the run has left now; None for one that belongs to no run.
+
+    Raises:
+        NotFound: There is no such run or devbox that the caller may see.
+        InvalidRequest: It is the id of something else.
+    """
+    if (devbox := await _standalone(call, named)) is not None:
+        return Target(devbox.id, devbox.id), None
+    run = await find_run(call.backend, call.principal, named)
+    return Target(run.id, run.devbox_id), run.x_runloop_mcp.budget if run.x_runloop_mcp else None
+
+
+async def _standalone(call: Call, named: str) -> DevboxView | None:
+    """The devbox with this id, where it belongs to no run and the caller may work on such."""
+    devbox_id = named.strip().strip("\"'`")
+    if not call.operates or not devbox_id.startswith(f"{IdPrefix.DEVBOX}_"):
+        return None
+    with found_by(IdPrefix.DEVBOX):
+        devbox = await call.backend.devboxes.retrieve(devbox_id)
+    return None if belongs_to_run(devbox) else devbox
+
+
+def belongs_to_run(devbox: DevboxView) -> bool:
+    """Whether a devbox was made for a run."""
+    return devbox.initiator_type == "scenario"
+
+
+async def _settled(call: Call, devbox_id: str, name: str, patience: Patience) -> None:
+    devbox = await devbox_ready(call, devbox_id, patience)
+    if devbox.status not in SETTLED:
+        raise Conflict(f"{name} is still {devbox_status(devbox)}, and nothing was done.", retry_after=5)
 
 
 _REMEMBERED: Final = 10_000

@@ -1,9 +1,12 @@
 """The README says what the code says."""
 
+import json
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,3 +35,17 @@ def test_every_command_that_is_named_exists() -> None:
     commands = set(re.findall(r"^  ([a-z]+)  +\S", shown.partition("Commands:")[2], re.MULTILINE))
     section = (ROOT / "README.md").read_text().partition("## Command line")[2].partition("##")[0]
     assert set(re.findall(r"^\| `runloop-mcp ([a-z]+)", section, re.MULTILINE)) == commands
+
+
+def test_links_hold_what_the_clients_read() -> None:
+    """The link for Cursor holds an entry of its mcp.json in base 64, that for VS Code one in JSON."""
+    text = (ROOT / "docs" / "install.md").read_text()
+    cursor = re.search(r"<(cursor://[^>]+)>", text)
+    vscode = re.search(r"<vscode:mcp/install\?([^>]+)>", text)
+    assert cursor
+    assert vscode
+    asked = parse_qs(urlsplit(cursor[1]).query, strict_parsing=True)
+    assert asked["name"] == ["runloop"]
+    entry = json.loads(b64decode(asked["config"][0], validate=True))
+    assert entry == {"command": "uvx", "args": ["runloop-mcp"]}
+    assert json.loads(unquote(vscode[1])) == {"name": "runloop", "type": "stdio", **entry}

@@ -19,7 +19,10 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.server.app import build_server
+from runloop_mcp.server.background import Background
+from runloop_mcp.server.services import Services
 from runloop_mcp.server.surface import CORE, Surface
+from runloop_mcp.validation.prover import ScenarioProver
 
 ERAS = ("auto", "legacy")
 """The protocol's two eras, by the client's name for how it meets a server."""
@@ -133,7 +136,10 @@ async def serving(
         environment={"RUNLOOP_MCP_SECRET_DEPLOY_KEY": STORED_SECRET},
     )
     failure: Exception | None = None
-    async with engine, Client(build_server(engine, principal=principal, surface=surface), mode=era) as client:
+    background = Background()
+    services = Services(background, ScenarioProver())
+    server = build_server(engine, principal=principal, surface=surface, services=services)
+    async with engine, background, Client(server, mode=era) as client:
         try:
             yield Agent(client, engine)
         except Exception as error:  # noqa: BLE001 - raised again outside, where no task group wraps it

@@ -36,3 +36,27 @@ async def test_an_agent_goes_from_the_list_to_the_score_over_stdio(tmp_path: Pat
         await tools.call("write_file", run_id=run_id, path="answer.txt", content="42\n")
         assert (await tools.call("score_run", run_id=run_id)).structured["score"] == pytest.approx(1.0)
         assert "completed" in (await tools.call("complete_run", run_id=run_id)).text
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("era", ERAS)
+async def test_long_work_is_heard_of_within_five_seconds(tmp_path: Path, devboxes: Path, era: str) -> None:
+    """Over stdio too; a call without a progress token is answered as well."""
+    pack = scenario_folder(tmp_path / "pack", "box")
+    options = ["serve", "--state-dir", str(devboxes), "--scenarios", str(pack)]
+    server = StdioServerParameters(command=sys.executable, args=["-m", "runloop_mcp", *options])
+    heard: list[float] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        del total, message
+        heard.append(progress)
+
+    async with Client(stdio_client(server), mode=era) as client:
+        tools = Tools(client)
+        scenario_id = (await tools.call("list_scenarios", query="answer.txt")).structured["scenarios"][0]["scenario_id"]
+        run_id = await tools.run_of(scenario_id)
+        arguments = {"run_id": run_id, "command": "sleep 5.2; echo over"}
+        await client.call_tool("exec_on_devbox", arguments, progress_callback=hear)
+        assert heard
+        assert heard[0] <= 5
+        assert "\nover\n" in (await tools.call("exec_on_devbox", **arguments)).text

@@ -35,6 +35,8 @@ async def test_resources_show_scenarios_runs_and_scores(tmp_path: Path, serve: S
             "runloop://runs/{run_id}/log",
             "runloop://runs/{run_id}/log/{after}",
             "runloop://runs/{run_id}/executions/{execution_id}/{stream}",
+            "runloop://benchmarks/{benchmark_id}",
+            "runloop://benchmark-runs/{benchmark_run_id}",
         ]
         scenarios = json.loads(await agent.read("runloop://scenarios"))["scenarios"]
         (scenario_id,) = [each["scenario_id"] for each in scenarios if each["name"] == "answer"]

@@ -89,6 +89,7 @@ async def test_a_score_tells_time_and_earlier_attempts(tmp_path: Path, serve: Se
     assert re.search(r"✓ right-answer: 1\.0 of weight 1\.0, in [\d.]+ m?s", scored.text)
     assert scored.structured["seconds"] > 0
     assert re.search(r"The run has taken [\d.]+ m?s\.", scored.text)
+    assert "Scored in the mode clean." in scored.text
     assert "Earlier" not in alone.text
     assert "earlier_attempts" not in alone.structured
 

@@ -1,5 +1,6 @@
 """Being told that a run has changed, by clients of both eras, over every way to reach a server."""
 
+import json
 import sys
 import warnings
 from collections.abc import AsyncIterator, Collection
@@ -17,6 +18,7 @@ from mcp_agent import ERAS, Agent, Serve, Tools, scenario_folder
 
 from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.models.benchmark import BenchmarkCreateParams, BenchmarkStartRunParams
 from runloop_mcp.api.models.run import StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
@@ -142,11 +144,8 @@ async def test_subscribers_are_told_over_stdio(tmp_path: Path, devboxes: Path, e
             await ear.hears(*of_run(run_id))
 
 
-@pytest.mark.parametrize("era", ERAS)
-async def test_subscribers_are_told_of_what_has_no_record(
-    tmp_path: Path, devboxes: Path, serve: Serve, era: str
-) -> None:
-    """The plot of a scenario's scores, which another server on the state directory changes; to both who subscribed."""
+async def test_subscribers_are_told_of_what_has_no_record(tmp_path: Path, devboxes: Path, serve: Serve) -> None:
+    """The plot of a scenario's scores, which another server on the state directory changes."""
     pack = scenario_folder(tmp_path / "pack", "answer")
     async with serve(pack) as first:
         scenario_id = await _only(first.backend)
@@ -154,19 +153,54 @@ async def test_subscribers_are_told_of_what_has_no_record(
     plot = f"runloop://scenarios/{scenario_id}/scores.svg"
     ear = Ear()
     engine, other = (EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) for _ in range(2))
-    async with engine, other, Client(build_server(engine), mode=era, message_handler=ear.message) as client:
+    async with engine, other, Client(build_server(engine), mode="legacy", message_handler=ear.message) as client:
         async with subscribed(client, ear, [plot]):
             await other.runs.cancel(run_id)
             await ear.hears(plot)
         await followed()
         assert "canceled" in await Tools(client).read(plot)
-        missing = "runloop://scenarios/scn_missing/scores.svg"
-        if era == "legacy":
-            with warnings.catch_warnings(action="ignore"), pytest.raises(MCPError, match="list_scenarios"):
-                await client.subscribe_resource(missing)
-        else:
-            async with client.listen(resource_subscriptions=[missing]) as stream:
-                assert not stream.honored.resource_subscriptions
+        with warnings.catch_warnings(action="ignore"), pytest.raises(MCPError, match="list_scenarios"):
+            await client.subscribe_resource("runloop://scenarios/scn_missing/scores.svg")
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_subscribers_are_told_of_the_progress_of_a_benchmark(
+    tmp_path: Path, devboxes: Path, serve: Serve, era: str
+) -> None:
+    """A run that another server starts in it, then its end; a solver can neither read nor subscribe to that."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    async with serve(pack) as first:
+        scenario_id = await _only(first.backend)
+        params = BenchmarkCreateParams(name="numbers", scenario_ids=[scenario_id])
+        benchmark = await first.backend.benchmarks.create(params)
+    uri = f"runloop://benchmarks/{benchmark.id}"
+    ear = Ear()
+    engine, other = (EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) for _ in range(2))
+    async with engine, other, Client(build_server(engine), mode=era, message_handler=ear.message) as client:
+        tools = Tools(client)
+        async with subscribed(client, ear, [uri]):
+            started = await other.benchmarks.start_run(BenchmarkStartRunParams(benchmark_id=benchmark.id))
+            await ear.hears(uri)
+        outline = json.loads(await tools.read(uri))
+        assert outline["scenarios"] == [{"scenario_id": scenario_id, "name": "answer"}]
+        assert [run["benchmark_run_id"] for run in outline["newest_runs"]] == [started.id]
+        progress = f"runloop://benchmark-runs/{started.id}"
+        assert json.loads(await tools.read(progress))["scenarios"][0]["state"] == "not started"
+        async with subscribed(client, ear, [progress]):
+            wanted = StartRunParams(scenario_id=scenario_id, benchmark_run_id=started.id)
+            run = await other.scenarios.start_run(wanted)
+            await ear.hears(progress)
+            ear.heard.clear()
+            await other.runs.cancel(run.id)
+            await ear.hears(progress)
+        (line,) = json.loads(await tools.read(progress))["scenarios"]
+        assert (line["run_id"], line["state"]) == (run.id, "canceled")
+        await followed()
+        solver = build_server(engine, principal=Principal("solver", Role.SOLVER))
+        async with Client(solver) as stranger, stranger.listen(resource_subscriptions=[uri, progress]) as stream:
+            assert not stream.honored.resource_subscriptions
+            with pytest.raises(MCPError, match="No resource"):
+                await stranger.read_resource(progress)
 
 
 async def followed(*run_ids: str) -> None:

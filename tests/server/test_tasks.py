@@ -169,10 +169,15 @@ async def test_nobody_sees_the_tasks_of_others(tmp_path: Path, devboxes: Path) -
             created = await agent.begin("exec_on_devbox", run_id=run_id, command=WAITING)
         solver = Principal(id="someone-else", role=Role.SOLVER)
         async with tasker(engine, solver) as agent:
-            for task_id in (created["taskId"], f"task-exec.{run_id}.exe_none.1", "task-exec.x.1", "", "../x"):
+            for task_id in (created["taskId"], f"task-exec.{run_id}.exe_none.1", "task-exec.x.1", "", "../x", "\u0000"):
                 for method in ("tasks/get", "tasks/cancel"):
                     with pytest.raises(MCPError) as refused:
                         await agent.ask(method, task_id)
                     assert refused.value.error.code == INVALID_PARAMS
         async with tasker(engine) as agent:
             assert (await agent.ask("tasks/get", created["taskId"]))["status"] == "working"
+            far = await agent.ask("tasks/get", f"task-start.{run_id}.{10**13 - 1}")
+            assert far["createdAt"].startswith("2286-")
+            with pytest.raises(MCPError) as refused:
+                await agent.ask("tasks/get", f"task-start.{run_id}.{10**13}")
+            assert refused.value.error.code == INVALID_PARAMS

@@ -5,10 +5,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mcp.client import Client
 from mcp_agent import ERAS, Serve
 
-from runloop_mcp.server.instructions import INSTRUCTIONS
+from runloop_mcp.api.access import LOCAL_OPERATOR
+from runloop_mcp.server.instructions import INSTRUCTIONS, instructions_for
+from runloop_mcp.server.surface import surface
 
 GOLDEN = Path(__file__).parent / "golden" / "tools.json"
 UPDATE = "UPDATE_GOLDEN"
@@ -93,3 +96,37 @@ async def test_instructions_fit_and_name_every_tool(serve: Serve) -> None:
         assert agent.client.instructions == INSTRUCTIONS
     assert len(INSTRUCTIONS.encode()) <= 1024
     assert [name for name in NAMES if name not in INSTRUCTIONS] == []
+
+
+BUDGETS = {"author": 20_000, "benchmark": 8_000, "admin": 6_000}
+"""Bytes that the tools of a toolset may add to a model's context; docs/toolsets.md tells them."""
+
+
+@pytest.mark.parametrize("toolset", BUDGETS)
+async def test_each_other_toolset_is_the_golden_one_within_its_budget(serve: Serve, toolset: str) -> None:
+    """Its own tools, their order, words, schemas and annotations change on purpose only, and add no more than this."""
+    golden = GOLDEN.with_name(f"tools-{toolset}.json")
+    async with serve(era="legacy", surface=surface([toolset])) as agent:
+        tools = await listed(agent.client)
+    if os.environ.get(UPDATE):
+        golden.write_text(json.dumps(tools, indent=1, ensure_ascii=False) + "\n")
+    assert tools == json.loads(golden.read_text()), f"if this change is meant, run the tests with {UPDATE}=1"
+    assert len(json.dumps(tools, separators=(",", ":"), ensure_ascii=False).encode()) <= BUDGETS[toolset]
+    for tool in tools:
+        said = json.dumps([tool["inputSchema"], tool.get("outputSchema")])
+        assert tool["inputSchema"]["additionalProperties"] is False
+        assert "$ref" not in said
+        assert '"title"' not in said
+
+
+@pytest.mark.parametrize(
+    "toolsets", [["core", "author"], ["core", "benchmark"], ["core", "admin"], ["all"], ["author"], ["benchmark"]]
+)
+def test_instructions_fit_and_tell_what_is_on(toolsets: list[str]) -> None:
+    """At most 1 KB, and a way through each toolset that is on, which names no tool that is off."""
+    offered = surface(toolsets)
+    told = instructions_for(LOCAL_OPERATOR, offered)
+    assert len(told.encode()) <= 1024
+    entries = {"author": "validate_scenario", "benchmark": "start_benchmark_run", "core": "score_run"}
+    for toolset, entry in entries.items():
+        assert (entry in told) == (toolset in offered.toolsets)

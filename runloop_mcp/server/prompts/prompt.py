@@ -27,6 +27,9 @@ WHERE: Final = {
     "run_id": "list_runs gives the ids.",
 }
 
+_NAME: Final = 60
+"""Characters of a wrong argument's name that are said again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -72,9 +75,8 @@ class PromptKind:
         for name in (arguments or {}).keys() - known.keys():
             near = difflib.get_close_matches(name, known, n=1)
             meant = f" Did you mean `{near[0]}`?" if near else ""
-            raise _wrong(
-                f"`{printable(name)}` is no argument of this prompt.{meant} Its arguments: {', '.join(known)}."
-            )
+            said_again = shortened(printable(name), _NAME)
+            raise _wrong(f"`{said_again}` is no argument of this prompt.{meant} Its arguments: {', '.join(known)}.")
         for name in (name for name, required in known.items() if required and name not in given):
             raise _wrong(f"`{name}` is missing. {WHERE.get(name, '')}".strip())
         return given

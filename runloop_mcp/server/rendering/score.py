@@ -80,6 +80,8 @@ def score_card_text(card: ScoreCard) -> str:
         lines.append("The score is incomplete: at least one scorer broke, and counts as 0.")
     if card.seconds is not None:
         lines.append(f"The run has taken {span(card.seconds)}.")
+    if card.scoring_mode is not None:
+        lines.append(f"Scored in the mode {card.scoring_mode}.")
     if card.earlier_attempts:
         lines.append(f"Earlier attempts: {'; '.join(_attempt_text(each) for each in card.earlier_attempts)}.")
     if card.restored_files:

@@ -30,12 +30,6 @@ _Context = ServerRequestContext[Any, Any]
 _VERSIONS: Final = frozenset(MODERN_PROTOCOL_VERSIONS)
 
 
-class UpdateTaskRequestParams(GetTaskRequestParams):
-    """Answers to what a task asks; none of ours asks anything."""
-
-    input_responses: dict[str, Any]
-
-
 class Tasks(Extension):
     """Serves tasks.
 
@@ -54,7 +48,7 @@ class Tasks(Extension):
         """What clients ask of tasks."""
         return [
             MethodBinding("tasks/get", GetTaskRequestParams, self._get, _VERSIONS),
-            MethodBinding("tasks/update", UpdateTaskRequestParams, self._update, _VERSIONS),
+            MethodBinding("tasks/update", GetTaskRequestParams, self._update, _VERSIONS),
             MethodBinding("tasks/cancel", CancelTaskRequestParams, self._cancel, _VERSIONS),
         ]
 
@@ -96,7 +90,7 @@ class Tasks(Extension):
         self._require(ctx, params.task_id)
         return {"resultType": "complete"} | await self._face().tasks.look(params.task_id)
 
-    async def _update(self, ctx: _Context, params: UpdateTaskRequestParams) -> HandlerResult:
+    async def _update(self, ctx: _Context, params: GetTaskRequestParams) -> HandlerResult:
         self._require(ctx, params.task_id)
         # No task of ours asks for anything: answers to one that is there are passed over.
         await self._face().tasks.look(params.task_id, payload=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-_FORM: Final = re.compile(r"task-(start|exec|score)\.([\w-]{1,80})(?:\.([\w-]{1,80}))?\.(\d{1,15})", re.ASCII)
+_FORM: Final = re.compile(r"task-(start|exec|score)\.([\w-]{1,80})(?:\.([\w-]{1,80}))?\.(\d{1,13})", re.ASCII)
 
 
 class TaskKind(StrEnum):

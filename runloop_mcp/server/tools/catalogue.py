@@ -26,7 +26,45 @@ _CORE: Final[tuple[Tool[Any], ...]] = (
 
 def _others() -> tuple[Tool[Any], ...]:
     """The tools of the other toolsets, which most servers never need."""
-    return ()
+    from runloop_mcp.server.tools import (  # noqa: PLC0415
+        authoring,
+        benchmarks,
+        environments,
+        operating,
+        proving,
+        scorers,
+    )
+
+    return (
+        authoring.CREATE_SCENARIO,
+        authoring.UPDATE_SCENARIO,
+        authoring.ARCHIVE_SCENARIO,
+        authoring.GET_SCENARIO_DEFINITION,
+        proving.VALIDATE_SCENARIO,
+        scorers.CREATE_SCORER,
+        scorers.UPDATE_SCORER,
+        scorers.GET_SCORER,
+        scorers.LIST_SCORERS,
+        scorers.VALIDATE_SCORER,
+        environments.CREATE_DEVBOX,
+        environments.SNAPSHOT_DEVBOX,
+        environments.LIST_SNAPSHOTS,
+        environments.CREATE_BLUEPRINT,
+        environments.GET_BLUEPRINT,
+        environments.LIST_BLUEPRINTS,
+        benchmarks.LIST_BENCHMARKS,
+        benchmarks.CREATE_BENCHMARK,
+        benchmarks.START_BENCHMARK_RUN,
+        benchmarks.GET_BENCHMARK_RUN,
+        benchmarks.LIST_BENCHMARK_RUNS,
+        benchmarks.COMPLETE_BENCHMARK_RUN,
+        benchmarks.CANCEL_BENCHMARK_RUN,
+        operating.GET_RUN_LOG,
+        operating.RESCORE_RUN,
+        operating.LIST_DEVBOXES,
+        operating.SHUTDOWN_DEVBOX,
+        operating.LIST_SECRETS,
+    )
 
 
 _SOURCES: Final[tuple[Callable[[], Sequence[Tool[Any]]], ...]] = (lambda: _CORE, _others)

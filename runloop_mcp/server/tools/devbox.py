@@ -14,9 +14,9 @@ from runloop_mcp.api.models.devbox import ExecuteParams, ExecutionStatus, Execut
 from runloop_mcp.api.models.run import Budget
 from runloop_mcp.server.arguments import Arguments, ExecutionId, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import execution_id, find_run
+from runloop_mcp.server.handles import execution_id
 from runloop_mcp.server.rendering.execution import OUTPUT_BUDGET, excerpts, execution_text, matches_text, range_text
-from runloop_mcp.server.targets import ready_target
+from runloop_mcp.server.targets import ready_target, target_with_budget
 from runloop_mcp.server.tasks.handle import TaskHandle, TaskKind
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
@@ -46,7 +46,7 @@ class ExecOnDevbox(Arguments):
     background: Annotated[bool, Field(description="Returns at once, for servers and long jobs")] = False
     stdin: Annotated[str | None, Field(description="Text for its standard input, else empty")] = None
     attach_stdin: Annotated[bool, Field(description="get_execution can send more; returns after 1 s")] = False
-    idempotency_key: Annotated[str | None, Field(description="The same key runs it once only")] = None
+    idempotency_key: Annotated[str | None, Field(description="Same key, run once")] = None
 
 
 class GetExecution(Arguments):
@@ -94,7 +94,8 @@ async def exec_on_devbox(call: Call, arguments: ExecOnDevbox) -> Reply:
         elif call.deferral is not None:
             patience = Patience(call.deferral.seconds)
         view = await _ended_with_call(call, view, patience)
-        if call.deferral is not None and view.status != ExecutionStatus.COMPLETED and not arguments.attach_stdin:
+        defers = call.deferral is not None and not arguments.attach_stdin and target.run_id != target.devbox_id
+        if call.deferral is not None and defers and view.status != ExecutionStatus.COMPLETED:
             call.deferral.task = TaskHandle(TaskKind.EXEC, target.run_id, view.execution_id)
     return await execution_reply(call.backend.devboxes, view, target.run_id, left)
 
@@ -123,26 +124,30 @@ async def _watched(call: Call, view: ExecutionView, patience: Patience) -> Execu
 
 async def get_execution(call: Call, arguments: GetExecution) -> Reply:
     """An execution: how it stands, or a part of its output."""
-    run = await find_run(call.backend, call.principal, arguments.run_id)
-    left = Left(run.x_runloop_mcp.budget if run.x_runloop_mcp else None)
+    target, budget = await target_with_budget(call, arguments.run_id)
+    left = Left(budget)
     devboxes, wanted = call.backend.devboxes, execution_id(arguments.execution_id)
     stream = OutputStream(arguments.stream)
     if arguments.kill:
-        return await execution_reply(devboxes, await devboxes.kill(run.devbox_id, wanted), run.id, left)
+        return await execution_reply(devboxes, await devboxes.kill(target.devbox_id, wanted), target.run_id, left)
     patience = Patience(arguments.wait_seconds)
     if arguments.stdin is not None or arguments.signal is not None:
         signal = StdinSignal(arguments.signal) if arguments.signal is not None else None
-        await devboxes.send_stdin(run.devbox_id, wanted, text=arguments.stdin, signal=signal)
+        await devboxes.send_stdin(target.devbox_id, wanted, text=arguments.stdin, signal=signal)
         if signal is None and "wait_seconds" not in arguments.model_fields_set:
             patience = Patience(_TALK_SECONDS)
     if arguments.search is not None:
-        found = await devboxes.search_output(run.devbox_id, wanted, stream, arguments.search, around=arguments.context)
+        found = await devboxes.search_output(
+            target.devbox_id, wanted, stream, arguments.search, around=arguments.context
+        )
         return Reply(matches_text(found, stream))
     if arguments.offset is not None:
-        part = await devboxes.read_output(run.devbox_id, wanted, stream, offset=arguments.offset, limit=arguments.limit)
+        part = await devboxes.read_output(
+            target.devbox_id, wanted, stream, offset=arguments.offset, limit=arguments.limit
+        )
         return Reply(range_text(part, stream))
-    view = await _watched(call, await devboxes.execution(run.devbox_id, wanted), patience)
-    return await execution_reply(devboxes, view, run.id, left)
+    view = await _watched(call, await devboxes.execution(target.devbox_id, wanted), patience)
+    return await execution_reply(devboxes, view, target.run_id, left)
 
 
 class Left:

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
 from runloop_mcp.server.arguments import Arguments, Ask, Cursor, IdempotencyKey, Limit, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
@@ -58,7 +57,7 @@ async def get_run(call: Call, arguments: GetRun) -> Reply:
     elif run.state == RunState.RUNNING and patience.total and booting(run):
         await devbox_ready(call, run.devbox_id, patience)
         run = await call.backend.runs.retrieve(run.id)
-    return Reply(run_text(run_for_solver(run)))
+    return Reply(run_text(call.shown(run)))
 
 
 async def scored(call: Call, run: ScenarioRunView, patience: Patience) -> ScenarioRunView:
@@ -85,7 +84,7 @@ async def list_runs(call: Call, arguments: ListRuns) -> Reply:
         limit=arguments.limit,
     )
     page = await call.backend.runs.list(wanted)
-    listed = run_list(page.model_copy(update={"items": [run_for_solver(run) for run in page.items]}))
+    listed = run_list(page.model_copy(update={"items": [call.shown(run) for run in page.items]}))
     return Reply(run_list_text(listed), listed)
 
 
@@ -101,7 +100,7 @@ async def complete_run(call: Call, arguments: CompleteRun) -> Reply:
         principal=call.principal,
         idempotency_key=call.idempotency_key(arguments.idempotency_key),
     )
-    return Reply("Completed; its devbox is shut down.\n" + run_text(run_for_solver(run)))
+    return Reply("Completed; its devbox is shut down.\n" + run_text(call.shown(run)))
 
 
 async def cancel_run(call: Call, arguments: CancelRun) -> Reply:
@@ -110,7 +109,7 @@ async def cancel_run(call: Call, arguments: CancelRun) -> Reply:
     if arguments.ask:
         await ask_to_give_up(call, run)
     run = await call.backend.runs.cancel(run.id)
-    return Reply("Canceled, without a score; its devbox is shut down.\n" + run_text(run_for_solver(run)))
+    return Reply("Canceled, without a score; its devbox is shut down.\n" + run_text(call.shown(run)))
 
 
 GET_RUN = Tool(

@@ -7,14 +7,15 @@ from typing import Annotated
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from runloop_mcp.api.disclosure import functions_for_solver, run_for_solver, scenario_for_solver
+from runloop_mcp.api.disclosure import functions_for_solver, scenario_for_solver
 from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.ids import IdPrefix
 from runloop_mcp.api.models.devbox import DevboxStatus, DevboxView
 from runloop_mcp.api.models.run import RunProfile, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.server.arguments import Arguments, Ask, Cursor, Limit, ScenarioId
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import find_run, find_scenario
+from runloop_mcp.server.handles import bare_id, find_run, find_scenario
 from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.quantities import budget_line
 from runloop_mcp.server.rendering.run import devbox_line, note_lines
@@ -64,7 +65,8 @@ class StartRun(Arguments):
     ] = None
     secrets: Annotated[dict[str, str] | None, Field(description="Environment variable: name of a stored secret")] = None
     metadata: dict[str, str] | None = None
-    idempotency_key: Annotated[str | None, Field(description="The same key starts one run only")] = None
+    benchmark_run_id: str | None = None
+    idempotency_key: Annotated[str | None, Field(description="Same key, one run")] = None
     ask: Ask = True
 
 
@@ -88,7 +90,7 @@ async def get_scenario(call: Call, arguments: GetScenario) -> Reply:
 async def start_run(call: Call, arguments: StartRun) -> Reply:
     """Starts a run and waits for its devbox."""
     begun = await begin_run(call, arguments)
-    return started_reply(run_for_solver(begun.run), begun.devbox, scenario_for_solver(begun.scenario))
+    return started_reply(call.shown(begun.run), begun.devbox, scenario_for_solver(begun.scenario))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +112,19 @@ async def begin_run(call: Call, arguments: StartRun, *, may_defer: bool = True) 
     """
     patience = Patience()
     scenario = await find_scenario(call.backend, call.principal, arguments.scenario_id)
-    _refuse_other_secrets(scenario, arguments.secrets or {})
+    if not call.operates:
+        _refuse_other_secrets(scenario, arguments.secrets or {})
     if arguments.ask:
         await ask_to_pay(call, scenario)
     profile = RunProfile(env_vars=arguments.environment_variables, secrets=arguments.secrets)
     params = StartRunParams(
-        scenario_id=scenario.id, run_name=arguments.run_name, metadata=arguments.metadata, run_profile=profile
+        scenario_id=scenario.id,
+        run_name=arguments.run_name,
+        metadata=arguments.metadata,
+        benchmark_run_id=bare_id(arguments.benchmark_run_id, IdPrefix.BENCHMARK_RUN, "benchmark_run_id")
+        if arguments.benchmark_run_id
+        else None,
+        run_profile=profile,
     )
     run = await call.backend.scenarios.start_run(
         params, principal=call.principal, idempotency_key=call.idempotency_key(arguments.idempotency_key)

@@ -5,13 +5,14 @@ from typing import Annotated
 from pydantic import Field
 
 from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
 from runloop_mcp.server.arguments import Arguments, IdempotencyKey, RunId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.rendering.score import score_card_text
 from runloop_mcp.server.results import ScoreCard
-from runloop_mcp.server.score_cards import score_card_of
+from runloop_mcp.server.score_cards import Shown, score_card_of
 from runloop_mcp.server.tasks.handle import TaskHandle, TaskKind
 from runloop_mcp.server.tools.runs import scored
 from runloop_mcp.server.tools.tool import Tool
@@ -48,18 +49,18 @@ async def score_run(call: Call, arguments: ScoreRun) -> Reply:
         run = await scored(call, run, patience)
     if call.deferral is not None and run.state == RunState.SCORING:
         call.deferral.task = TaskHandle(TaskKind.SCORE, run.id)
-    return await score_reply(call.backend, run)
+    return await score_reply(call.backend, run, call.shown)
 
 
 async def get_score(call: Call, arguments: GetScore) -> Reply:
     """The score of a run, once it is there or the wait is over."""
     run = await find_run(call.backend, call.principal, arguments.run_id)
-    return await score_reply(call.backend, await scored(call, run, Patience(arguments.wait_seconds)))
+    return await score_reply(call.backend, await scored(call, run, Patience(arguments.wait_seconds)), call.shown)
 
 
-async def score_reply(backend: Backend, run: ScenarioRunView) -> Reply:
-    """The score card of a run, as far as a solver may see it."""
-    card = await score_card_of(backend, run)
+async def score_reply(backend: Backend, run: ScenarioRunView, shown: Shown = run_for_solver) -> Reply:
+    """The score card of a run, by default as far as a solver may see it."""
+    card = await score_card_of(backend, run, shown)
     return Reply(score_card_text(card), card)
 
 

@@ -36,6 +36,11 @@ class Message:
     params: Any = None
     text: str = ""
 
+    def __repr__(self) -> str:
+        """Short, as some messages are long."""
+        shown = f"{self.method} {written(self.params)}" if self.method is not None else self.text
+        return f"Message({shown[:400]!r})"
+
 
 @dataclass
 class Offer:

@@ -1,0 +1,89 @@
+"""Benchmarks and how far their runs are, as one principal may see them."""
+
+from typing import Final
+
+from runloop_mcp.api.access import Principal
+from runloop_mcp.api.backend import Backend
+from runloop_mcp.api.disclosure import run_for_solver
+from runloop_mcp.api.errors import NotFound
+from runloop_mcp.api.models.base import PageParams
+from runloop_mcp.api.models.benchmark import BenchmarkRunListParams
+from runloop_mcp.api.models.run import RunListParams
+from runloop_mcp.server.listings import BenchmarkProgress, BenchmarkRunLine
+from runloop_mcp.server.rendering.benchmark import progress_of
+from runloop_mcp.server.rendering.quantities import moment
+from runloop_mcp.server.results import Result
+
+_MOST: Final = 5000
+"""Scenarios and runs of one benchmark that are looked at."""
+_RUNS: Final = 20
+"""Runs of a benchmark that its outline names, the newest."""
+
+
+class ScenarioName(Result):
+    """A scenario of a benchmark."""
+
+    scenario_id: str
+    name: str
+
+
+class BenchmarkOutline(Result):
+    """What a benchmark is."""
+
+    benchmark_id: str
+    name: str
+    status: str
+    description: str | None = None
+    attribution: str | None = None
+    scenarios: list[ScenarioName]
+    newest_runs: list[BenchmarkRunLine] | None = None
+    """For the person whose machine it is: who made a run is not known of them all."""
+
+
+async def benchmark_of(backend: Backend, principal: Principal, benchmark_id: str) -> BenchmarkOutline:
+    """What a benchmark is made of, and its newest runs.
+
+    Raises:
+        NotFound: There is none with this id.
+    """
+    benchmark = await backend.benchmarks.retrieve(benchmark_id)
+    definitions = await backend.benchmarks.definitions(benchmark.id, PageParams(limit=_MOST))
+    return BenchmarkOutline(
+        benchmark_id=benchmark.id,
+        name=benchmark.name,
+        status=benchmark.status,
+        description=benchmark.description,
+        attribution=benchmark.attribution,
+        scenarios=[ScenarioName(scenario_id=each.id, name=each.name) for each in definitions.items],
+        newest_runs=await _newest_runs(backend, benchmark.id) if principal.is_everyones_operator else None,
+    )
+
+
+async def _newest_runs(backend: Backend, benchmark_id: str) -> list[BenchmarkRunLine]:
+    page = await backend.benchmark_runs.list(BenchmarkRunListParams(benchmark_id=benchmark_id, limit=_RUNS))
+    return [
+        BenchmarkRunLine(benchmark_run_id=each.id, state=each.state, name=each.name, started=moment(each.start_time_ms))
+        for each in page.items
+    ]
+
+
+async def benchmark_progress_of(backend: Backend, principal: Principal, benchmark_run_id: str) -> BenchmarkProgress:
+    """How far a run of a benchmark is.
+
+    Args:
+        backend: As the principal may see it.
+        principal: Who looks: whoever is not the person whose machine this is knows of it once it has a run in it.
+        benchmark_run_id: The run.
+
+    Raises:
+        NotFound: There is none with this id that the principal may see.
+    """
+    run = await backend.benchmark_runs.retrieve(benchmark_run_id)
+    page = await backend.runs.list(RunListParams(benchmark_run_id=run.id, limit=_MOST))
+    if not page.items and not principal.is_everyones_operator:
+        raise NotFound("There is no such benchmark run among those that you may see.")
+    names: dict[str, str] = {}
+    if run.benchmark_id is not None:
+        definitions = await backend.benchmarks.definitions(run.benchmark_id, PageParams(limit=_MOST))
+        names = {each.id: each.name for each in definitions.items}
+    return progress_of(run, names, [run_for_solver(each) for each in page.items], sealed=True)

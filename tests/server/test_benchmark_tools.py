@@ -1,0 +1,76 @@
+"""A whole benchmark run, over MCP."""
+
+from pathlib import Path
+
+from mcp_agent import Serve, scenario_folder
+
+from runloop_mcp.server.surface import surface
+
+BENCHMARK = surface(["core", "benchmark"])
+
+
+async def test_a_benchmark_run_from_start_to_total(tmp_path: Path, serve: Serve) -> None:
+    """Made of two scenarios, run one by one; progress tells what is left, and completion gives the mean."""
+    pack = tmp_path / "pack"
+    for name in ("one", "two"):
+        scenario_folder(pack, name)
+    async with serve(pack, surface=BENCHMARK) as agent:
+        assert (await agent.call("list_benchmarks")).structured["total"] == 0
+        made = await agent.call("create_benchmark", name="both", scenario_ids=["one", "two"])
+        benchmark_id = made.found(r"bmd_\w+")
+        started = await agent.call("start_benchmark_run", benchmark_id="both", run_name="first")
+        whole = started.found(r"bmr_\w+")
+        assert started.text.count(": not started") == 2
+        for number, answer in enumerate(("42", "41")):
+            progress = (await agent.call("get_benchmark_run", benchmark_run_id=whole)).structured
+            scenario_id = progress["scenarios"][number]["scenario_id"]
+            assert scenario_id in progress["next"]
+            run_id = await agent.run_of(scenario_id, benchmark_run_id=whole)
+            await agent.call("write_file", run_id=run_id, path="answer.txt", content=answer)
+            refused = await agent.refused("complete_benchmark_run", benchmark_run_id=whole)
+            assert run_id in refused or "run" in refused
+            await agent.call("score_run", run_id=run_id)
+        progress = (await agent.call("get_benchmark_run", benchmark_run_id=whole, only="scored", limit=1)).structured
+        assert (progress["scored"], progress["mean_so_far"]) == (2, 0.5)
+        (first,) = progress["scenarios"]
+        assert (first["name"], first["score"]) == ("one", 1.0)
+        cursor = progress["next_cursor"]
+        page = await agent.call("get_benchmark_run", benchmark_run_id=whole, only="scored", cursor=cursor)
+        assert [each["name"] for each in page.structured["scenarios"]] == ["two"]
+        done = (await agent.call("complete_benchmark_run", benchmark_run_id=whole)).structured
+        assert (done["state"], done["score"]) == ("completed", 0.5)
+        (line,) = (await agent.call("list_benchmark_runs", benchmark_id=benchmark_id)).structured["benchmark_runs"]
+        assert (line["benchmark_run_id"], line["state"]) == (whole, "completed")
+        assert "complete" in await agent.refused("cancel_benchmark_run", benchmark_run_id=whole)
+
+
+async def test_a_canceled_benchmark_run_cancels_what_is_under_way(tmp_path: Path, serve: Serve) -> None:
+    """And starts no more of its scenarios; ids in error are answered with where right ones come from."""
+    pack = scenario_folder(tmp_path / "pack", "one")
+    async with serve(pack, surface=BENCHMARK) as agent:
+        await agent.call("create_benchmark", name="small", scenario_ids=["one"])
+        whole = (await agent.call("start_benchmark_run", benchmark_id="small")).found(r"bmr_\w+")
+        run_id = await agent.run_of("one", benchmark_run_id=whole)
+        done = await agent.call("cancel_benchmark_run", benchmark_run_id=whole)
+        assert ": canceled." in done.text
+        assert "1 ended without a score" in done.text
+        assert "canceled" in (await agent.call("get_run", run_id=run_id)).text
+        await agent.refused("start_run", scenario_id="one", benchmark_run_id=whole)
+        assert "list_benchmarks" in await agent.refused("start_benchmark_run", benchmark_id="bmd_nowhere")
+        assert "list_benchmark_runs" in await agent.refused("get_benchmark_run", benchmark_run_id="bmr_nowhere")
+        text = await agent.refused("get_benchmark_run", benchmark_run_id=run_id)
+        assert "`benchmark_run_id` is the id of a benchmark run, and scr_… is that of a run" in text
+
+
+async def test_a_sealed_score_is_in_no_total(tmp_path: Path, serve: Serve) -> None:
+    """Where the score of a run is sealed, the mean would tell it, so that is withheld."""
+    pack = scenario_folder(tmp_path / "pack", "sealed", metadata={"disclosure": "sealed"})
+    async with serve(pack, surface=BENCHMARK) as agent:
+        await agent.call("create_benchmark", name="secret", scenario_ids=["sealed"])
+        whole = (await agent.call("start_benchmark_run", benchmark_id="secret")).found(r"bmr_\w+")
+        run_id = await agent.run_of("sealed", benchmark_run_id=whole)
+        await agent.call("score_run", run_id=run_id)
+        done = await agent.call("complete_benchmark_run", benchmark_run_id=whole)
+        assert done.structured["state"] == "completed"
+        assert "score" not in done.structured
+        assert "mean" not in done.text.lower()
