@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from runloop_mcp.api.errors import InvalidRequest, NotFound
+from runloop_mcp.api.errors import Forbidden, InvalidRequest, NotFound
 from runloop_mcp.api.ids import IdPrefix
 from runloop_mcp.api.models.base import PageParams
 from runloop_mcp.api.models.benchmark import (
@@ -194,6 +194,7 @@ async def list_benchmark_runs(call: Call, arguments: ListBenchmarkRuns) -> Reply
 async def complete_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Reply:
     """Ends a benchmark run with its score."""
     run = await _found_run(call, arguments.benchmark_run_id)
+    await _refuse_others(call, run.id)
     run = await call.backend.benchmark_runs.complete(run.id)
     progress = await _progress(call, run, GetBenchmarkRun(benchmark_run_id=run.id))
     return Reply(progress_text(progress), progress)
@@ -202,6 +203,7 @@ async def complete_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Repl
 async def cancel_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Reply:
     """Ends a benchmark run without a score."""
     run = await _found_run(call, arguments.benchmark_run_id)
+    await _refuse_others(call, run.id)
     run = await call.backend.benchmark_runs.cancel(run.id)
     progress = await _progress(call, run, GetBenchmarkRun(benchmark_run_id=run.id))
     return Reply(progress_text(progress))
@@ -214,6 +216,8 @@ async def _progress(call: Call, run: BenchmarkRunView, arguments: GetBenchmarkRu
         definitions = await call.backend.benchmarks.definitions(run.benchmark_id, whole)
         names = {each.id: each.name for each in definitions.items}
     progress = progress_of(run, names, await _runs(call, run.id), sealed=not call.operates)
+    if progress.score is not None and await _has_others(call, run.id):
+        progress = progress.model_copy(update={"score": None})
     lines = [each for each in progress.scenarios if arguments.only in ("all", _group(each.state))]
     ids = [each.scenario_id for each in lines]
     begin = 0
@@ -226,6 +230,28 @@ async def _progress(call: Call, run: BenchmarkRunView, arguments: GetBenchmarkRu
     return progress.model_copy(
         update={"scenarios": shown, "next_cursor": shown[-1].scenario_id if more and shown else None}
     )
+
+
+async def _has_others(call: Call, run_id: str) -> bool:
+    """Whether a benchmark run has runs that the caller may not know of."""
+    if call.principal.is_everyones_operator:
+        return False
+    everyones = await call.backend.benchmark_runs.scenario_runs(run_id, PageParams(limit=1))
+    own = await call.backend.runs.list(RunListParams(benchmark_run_id=run_id, limit=1))
+    return own.total_count < everyones.total_count
+
+
+async def _refuse_others(call: Call, run_id: str) -> None:
+    """Refuses to end what others work in.
+
+    Raises:
+        Forbidden: Runs of others belong to the benchmark run.
+    """
+    if await _has_others(call, run_id):
+        raise Forbidden(
+            "Runs of others belong to this benchmark run, so it is not yours to end.",
+            hint="Whoever started it ends it, or an operator of a server with the toolset admin.",
+        )
 
 
 def _group(state: str) -> str:
