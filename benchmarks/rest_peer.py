@@ -35,6 +35,11 @@ class HttpPeer:
                 return int(found[1])
         raise RuntimeError("The server ended without telling its address.")
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
     def send(self, method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
         """Sends a request and gives the body of its answer.
 

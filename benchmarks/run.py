@@ -22,6 +22,7 @@ from containers import container_figures
 from disks import disk_figures
 from figures import Figure, table
 from hold import hold_figures
+from mcp_http import http_figures
 from product import SEVERAL, SEVERAL_MS, call, make_pack, product, start_run
 from rest import rest_figures
 from scale import scale_figures
@@ -153,6 +154,7 @@ def main() -> int:
         )
         figures.append(help_figure(10))
         figures += rest_figures(folder, arguments.rounds)
+        figures += http_figures(folder, arguments.rounds)
         figures += scale_figures(folder, max(arguments.rounds // 5, 10))
         figures += hold_figures(folder, max(arguments.rounds // 25, 5))
         if not arguments.no_disks:

@@ -25,7 +25,7 @@ from typing import IO, Any, Literal, Self, cast
 Transport = Literal["stock", "ours"]
 Era = Literal["handshake", "2026"]
 
-_ENVELOPE = {
+ENVELOPE = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": {"name": "benchmark", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
@@ -96,7 +96,7 @@ class StdioPeer:
         """Call a tool; in the 2026 era each call carries its own envelope and none may follow `initialize`."""
         params: dict[str, Any] = {"name": name, "arguments": arguments}
         if era == "2026":
-            params["_meta"] = _ENVELOPE
+            params["_meta"] = ENVELOPE
         return self.request("tools/call", params)
 
     def close(self) -> None:

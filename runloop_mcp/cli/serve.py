@@ -44,6 +44,11 @@ Ctrl-C ends it."""
     help="A proxy in front of it, or a network of them, whose X-Forwarded-* and Forwarded headers are believed.",
 )
 @click.option(
+    "--oauth-issuer", metavar="URL", help="An authorization server whose tokens HTTP clients may bring beside keys."
+)
+@click.option("--oauth-audience", metavar="NAME", help="How its tokens for this server name it.  [default: URL/mcp]")
+@click.option("--oauth-jwks-url", metavar="URL", help="Where its keys are, if not where its metadata says.")
+@click.option(
     "--drain-seconds", type=float, help="How long HTTP calls in progress may run on at its end.  [default: 5]"
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="What standard error gets.  [default: text]")
@@ -67,6 +72,9 @@ def serve(
     allowed_hosts: tuple[str, ...] = (),
     public_url: str | None = None,
     trusted_proxies: tuple[str, ...] = (),
+    oauth_issuer: str | None = None,
+    oauth_audience: str | None = None,
+    oauth_jwks_url: str | None = None,
     drain_seconds: float | None = None,
     log_format: str | None = None,
     log_level: str | None = None,
@@ -112,12 +120,15 @@ def serve(
         "public_url": public_url,
         "trusted_proxies": trusted_proxies,
         "drain_seconds": drain_seconds,
+        "oauth_issuer": oauth_issuer,
+        "oauth_audience": oauth_audience,
+        "oauth_jwks_url": oauth_jwks_url,
     }
     if transport == "stdio":
         if any(value not in (None, (), False) for value in (*over_http.values(), no_auth)):
             raise click.UsageError(
-                "--host, --port, --allowed-host, --public-url, --trusted-proxy, --drain-seconds and --no-auth need"
-                " --transport http or sse."
+                "--host, --port, --allowed-host, --public-url, --trusted-proxy, --drain-seconds, --oauth-… and"
+                " --no-auth need --transport http or sse."
             )
         anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id, offered)
         return

@@ -136,6 +136,24 @@ class Settings(BaseSettings):
         default="warning",
         description="From which level on: `debug`, `info` (each call and request), `warning` or `error`.",
     )
+    oauth_issuer: str | None = Field(
+        default=None,
+        description="The authorization server (OAuth) whose tokens the HTTP server takes beside keys, by the name that"
+        " it has in them, such as `https://login.example`; needs `runloop-mcp[oauth]`.",
+    )
+    oauth_audience: str | None = Field(
+        default=None,
+        description="How tokens for this server name it; without one the public URL with `/mcp`.",
+    )
+    oauth_jwks_url: str | None = Field(
+        default=None, description="Where the authorization server's keys are, if not where its metadata says."
+    )
+    oauth_operator_scope: str = Field(
+        default="runloop:operator", min_length=1, description="The scope whose tokens are those of operators."
+    )
+    oauth_solver_scope: str = Field(
+        default="runloop:solver", min_length=1, description="The scope whose tokens are those of solvers."
+    )
     api_key: SecretStr | None = Field(
         default=None,
         validation_alias="RUNLOOP_API_KEY",
@@ -157,6 +175,15 @@ class Settings(BaseSettings):
         if first in SERVED:
             raise ValueError(f"give the address of the server, without /{first}, which the server adds itself")
         return value.rstrip("/") if value else None
+
+    @field_validator("oauth_issuer", "oauth_jwks_url")
+    @classmethod
+    def _secure(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://none")
+        loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if not parts.hostname or parts.scheme not in (("https", "http") if loopback else ("https",)):
+            raise ValueError("it must begin with https://, as whoever can change its answers can make tokens")
+        return value
 
     @field_validator("scenarios", mode="before")
     @classmethod

@@ -342,6 +342,7 @@ async def serve_over_http(
         InvalidRequest: Others than this machine could come in without a key, or nobody has one.
     """
     from runloop_mcp.access.run_ends import EndingWithRuns
+    from runloop_mcp.cli.oauth import with_oauth
     from runloop_mcp.cli.observing import observing
     from runloop_mcp.rest.app import RestFace
     from runloop_mcp.server.app import build_server
@@ -356,11 +357,12 @@ async def serve_over_http(
     address = _Address(settings.public_url)
     with observing() as seen, stop_on_signals() as stop:
         keyring = await keyring_of(settings)
-        if not no_auth:
+        known, resource = with_oauth(settings, keyring)
+        if not no_auth and resource is None:
             await _refuse_without_keys(keyring)
         async with shared_backend(settings, observing=seen) as backend, services_for(offered) as services:
             spanned = seen.spanned(backend)
-            access = None if no_auth else EndingWithRuns(keyring, backend.runs)
+            access = None if no_auth else EndingWithRuns(known, backend.runs)
             path = "/sse" if sse_only else "/mcp"
             minting = None if no_auth else Minting(keyring.run_tokens, lambda: address.url + path)
             server = build_server(spanned, surface=offered, services=services, minting=minting)
@@ -375,6 +377,7 @@ async def serve_over_http(
                 routes=[metrics] if sse_only else [metrics, *rest.routes],
                 lifespans=() if sse_only else (rest.running,),
                 access=access,
+                resource=resource,
                 allowed_hosts=allowed_hosts(settings),
                 trusted_proxies=settings.trusted_proxies,
                 prefix=urlsplit(settings.public_url or "").path,

@@ -14,24 +14,24 @@ from client_environments import environment_of, node
 from served_http import PATIENCE, Server, serving_http
 
 HERE = Path(__file__).parent
-PACK = HERE / "pack"
+FLAGS = ["--scenarios", str(HERE / "pack"), "--toolsets", "all"]
 
 Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, built_tools: Path) -> Iterator[Server]:
-    """A server over HTTP with a key, which has a scenario that is quickly solved."""
-    with serving_http(tmp_path_factory.mktemp("judged"), built_tools, "--scenarios", str(PACK)) as server:
+    """A server over HTTP with a key, which has every tool and a scenario that is quickly solved."""
+    with serving_http(tmp_path_factory.mktemp("judged"), built_tools, *FLAGS) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def stdio_command(tmp_path_factory: pytest.TempPathFactory, built_tools: Path) -> list[str]:
-    """The command line of a server over stdio, which has the scenario too."""
+    """The command line of a server over stdio, which has the same."""
     state = tmp_path_factory.mktemp("started")
     shutil.copytree(built_tools, state / "sandbox" / "tools", symlinks=True, copy_function=os.link)
-    return [sys.executable, "-m", "runloop_mcp", "serve", "--state-dir", str(state), "--scenarios", str(PACK)]
+    return [sys.executable, "-m", "runloop_mcp", "serve", "--state-dir", str(state), *FLAGS]
 
 
 @pytest.fixture
@@ -53,6 +53,7 @@ def run(server: Server, stdio_command: list[str], tmp_path: Path) -> Run:
             env={
                 "PATH": os.environ["PATH"],
                 "HOME": str(tmp_path),
+                "PYTHONPATH": str(HERE),
                 "MCP_ERA": era,
                 **({"MCP_COMMAND": json.dumps(stdio_command)} if transport == "stdio" else way),
             },

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ class Inspector:
         program = [node(), str(environment_of("node-judges") / PROGRAM), "--cli", "--format", "json"]
         done = subprocess.run(
             [*program, "--protocol-era", self.era, "--method", method, *words, *self.target],
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home)},
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "NODE_COMPILE_CACHE": str(self.home / "compiled")},
             capture_output=True,
             text=True,
             check=False,
@@ -71,10 +70,3 @@ class Inspector:
             "messages"
         ]
         return str(messages[0]["content"]["text"])
-
-
-def found(pattern: str, text: str) -> str:
-    """What a pattern finds."""
-    match = re.search(pattern, text)
-    assert match, f"{pattern} is not in: {text}"
-    return match[0]

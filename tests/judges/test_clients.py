@@ -55,6 +55,13 @@ def test_clients_of_the_sdks(run: Run, environment: str, program: str, era: str,
 
 
 @pytest.mark.proof
+def test_every_answer_has_the_form_that_its_schema_says(run: Run) -> None:
+    """Every tool of every toolset works for a client that holds structured answers against their schemas."""
+    told = run("python-mcp-1", "python_sdk_1_everything", "mcp")
+    assert set(told["tools"]) == set(told["called"])
+
+
+@pytest.mark.proof
 @pytest.mark.parametrize("transport", ["stdio", "mcp"])
 @pytest.mark.parametrize(("environment", "program"), AGENTS)
 def test_agents_of_frameworks(run: Run, environment: str, program: str, transport: str) -> None:

@@ -302,11 +302,16 @@ _WAYS = {
 }
 
 
-async def test_a_run_goes_on_whichever_way_its_server_ends(arena: Arena) -> None:
+_FEW_WAYS = ("hang-up", "kill -9")
+"""Those of the default suite, in which the end by each signal and with the parent has tests of its own."""
+
+
+async def test_a_run_goes_on_whichever_way_its_server_ends(arena: Arena, full_size: bool) -> None:
     """Client hang-up, signals, the death of the parent, and kill -9: files are there, and another server scores."""
     before: Ledger | None = None
     async with adopting_orphans(), arena:
-        for way, number in [*_WAYS.items(), ("the end", None)]:
+        ways = {way: _WAYS[way] for way in (_WAYS if full_size else _FEW_WAYS)}
+        for way, number in [*ways.items(), ("the end", None)]:
             arena.server = await arena.new_server(*(_ENDS_WITH_ITS_PARENT if "parent" in way else ()))
             player = Player(await arena.scenario_id(), random.Random(1))  # noqa: S311 - no secret
             if before is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 import anyio
+import anyio.lowlevel
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
@@ -24,6 +25,8 @@ from runloop_mcp.engine.store.runs import RunRow
 logger = logging.getLogger(__name__)
 
 _STOP_SECONDS = 5.0
+_TURNS_FOR_THE_ANSWER = 5
+"""Turns of the event loop that a boot leaves to whoever asked for it, so that the answer is out before the work."""
 
 
 @dataclass(slots=True)
@@ -149,7 +152,10 @@ class DevboxKeeper:
 
     async def _take(self, devbox_id: str, *, fresh: bool) -> Held:
         lock = self.lock(devbox_id)
-        await to_thread.run_sync(lock.acquire)
+        if fresh:
+            lock.acquire()  # nobody knows of it yet, and a thread costs more than the file
+        else:
+            await to_thread.run_sync(lock.acquire)
         held = self._held[devbox_id] = Held(devbox_id, lock, fresh=fresh)
         return held
 
@@ -201,6 +207,8 @@ class DevboxKeeper:
     async def _carry_out(self, held: Held, boot: Boot) -> None:
         try:
             with boot.scope:
+                for _ in range(_TURNS_FOR_THE_ANSWER):
+                    await anyio.lowlevel.checkpoint()
                 await self._boot(held)
             if boot.scope.cancelled_caught:
                 boot.error = InvalidState("The devbox was ended while it was booting.", hint="Look at it again.")

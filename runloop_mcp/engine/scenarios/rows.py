@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -125,10 +125,19 @@ def get(connection: sqlite3.Connection, scenario_id: str, roots: Sequence[str]) 
 
 def view_of(text: str, status: str, root: str) -> ScenarioView:
     """A scenario from its stored form."""
-    view = ScenarioView.model_validate_json(text)
+    view = _parsed(text).model_copy() if len(text) <= _REMEMBERED_LENGTH else ScenarioView.model_validate_json(text)
     view.status = ScenarioStatus(status)
     view.is_public = is_public(root)
     return view
+
+
+_REMEMBERED_LENGTH = 64 * 1024
+
+
+@lru_cache(maxsize=128)
+def _parsed(text: str) -> ScenarioView:
+    """The same text is read for every run of a scenario. Whoever gets a copy may replace fields, not change them."""
+    return ScenarioView.model_validate_json(text)
 
 
 def set_status(connection: sqlite3.Connection, scenario_id: str, status: ScenarioStatus) -> None:

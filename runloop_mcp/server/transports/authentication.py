@@ -7,12 +7,15 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, PRINCIPAL, SIGNED_PATHS, Access, Principal
-from runloop_mcp.api.errors import ApiError, Unauthorized
+from runloop_mcp.api.errors import ApiError, Forbidden, Unauthorized
 from runloop_mcp.server.caller import CALLER
+from runloop_mcp.server.transports.protected_resource import WELL_KNOWN
 from runloop_mcp.server.transports.refusal import refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from runloop_mcp.server.transports.protected_resource import ProtectedResource
 
 _OPEN: Final = frozenset({"/healthz", "/readyz", "/openapi.json"})
 """Nothing in these is secret, and whoever asks for them may have no key yet."""
@@ -31,11 +34,15 @@ class Authentication:
     Args:
         app: The application behind it.
         access: Knows the keys; None where everyone is the operator, whatever key they send.
+        resource: Which authorization server gives tokens; None where none does.
     """
 
-    def __init__(self, app: "ASGIApp", access: Access | None = None) -> None:
+    def __init__(
+        self, app: "ASGIApp", access: Access | None = None, resource: "ProtectedResource | None" = None
+    ) -> None:
         self._app = app
         self._access = access
+        self._resource = resource
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer 401 without a key that is good; pass on what is left."""
@@ -45,7 +52,8 @@ class Authentication:
         try:
             principal = await self._principal(scope)
         except ApiError as error:
-            headers = [(b"www-authenticate", _challenge(scope))] if isinstance(error, Unauthorized) else []
+            told = isinstance(error, Unauthorized | Forbidden)
+            headers = [(b"www-authenticate", self._challenge(scope, error))] if told else []
             after = (error.retry_after or _RETRY_AFTER_SECONDS) if error.retryable else None
             await refuse(send, error.status, error.code, str(error), headers, retry_after=after)
             return
@@ -64,13 +72,26 @@ class Authentication:
             raise Unauthorized(
                 "This server answers only requests with a key.",
                 hint="Send it as the header Authorization: Bearer KEY. An operator of the server makes one: "
-                "runloop-mcp keys create NAME.",
+                "runloop-mcp keys create NAME."
+                + (f" Or get a token from {self._resource.issuer}." if self._resource else ""),
             )
         return await self._access.authenticate(key)
 
+    def _challenge(self, scope: "Scope", error: ApiError) -> bytes:
+        """What a client is told to send: RFC 6750 wants to know whether it sent something, RFC 9728 where to get it."""
+        parts = ['realm="runloop-mcp"']
+        if isinstance(error, Forbidden):
+            parts.append('error="insufficient_scope"')
+        elif _bearer(scope) is not None:
+            parts.append('error="invalid_token"')
+        if self._resource is not None:
+            parts.append(f'resource_metadata="{self._resource.metadata_url(scope)}"')
+            parts.append(f'scope="{self._resource.scopes[-1]}"')
+        return f"Bearer {', '.join(parts)}".encode("latin-1")
+
 
 def _is_open(path: str) -> bool:
-    return path in _OPEN or path.startswith(SIGNED_PATHS)
+    return path in _OPEN or path.startswith((SIGNED_PATHS, WELL_KNOWN))
 
 
 def _bearer(scope: "Scope") -> str | None:
@@ -78,11 +99,6 @@ def _bearer(scope: "Scope") -> str | None:
     sent = [value for name, value in scope["headers"] if name == b"authorization"]
     scheme, _, key = sent[0].strip().partition(b" ") if len(sent) == 1 else (b"", b"", b"")
     return key.strip().decode("latin-1") if scheme.lower() == _SCHEME and key.strip() else None
-
-
-def _challenge(scope: "Scope") -> bytes:
-    """What a client is told to send: RFC 6750 wants to know whether it sent something."""
-    return b'Bearer realm="runloop-mcp"' + (b', error="invalid_token"' if _bearer(scope) is not None else b"")
 
 
 @lru_cache(maxsize=1000)

@@ -24,6 +24,7 @@ from runloop_mcp.server.transports.introductions import Introductions
 from runloop_mcp.server.transports.observed_requests import ObservedRequests
 from runloop_mcp.server.transports.open_calls import StreamedCalls
 from runloop_mcp.server.transports.plain_refusals import PlainRefusals
+from runloop_mcp.server.transports.protected_resource import ProtectedResource
 from runloop_mcp.server.transports.proxies import BehindProxy
 from runloop_mcp.server.transports.readiness import Check, Readiness
 from runloop_mcp.server.transports.signals import Stop, stop_on_signals
@@ -46,6 +47,7 @@ def http_app(
     routes: Sequence[BaseRoute] = (),
     lifespans: Sequence[Lifespan] = (),
     access: Access | None = None,
+    resource: ProtectedResource | None = None,
     names: frozenset[str] = LOOPBACK_NAMES,
     trusted_proxies: Sequence[str] = (),
     prefix: str = "",
@@ -68,6 +70,7 @@ def http_app(
         routes: What else to serve, such as a mount at `/v1`; under the same checks.
         lifespans: Context managers to hold open while serving, entered in this order.
         access: Knows the keys, without one of which nobody is served; None serves everyone.
+        resource: Which authorization server gives tokens, for clients that look for it.
         names: Host names by which the server may be addressed, and from which pages may call it.
         trusted_proxies: Addresses and networks of proxies that are believed for whom they speak.
         prefix: The path below which a proxy serves this.
@@ -110,9 +113,11 @@ def http_app(
         status, message = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
         return JSONResponse({"code": "not_found" if status == 404 else "invalid_request", "message": message}, status)
 
+    if resource is not None:
+        served += resource.routes()
     checks = [
         Middleware(OnlyAsked, names=names),
-        Middleware(Authentication, access=access),
+        Middleware(Authentication, access=access, resource=resource),
         Middleware(MessageLimit),
         Middleware(PlainRefusals),
     ]
@@ -121,7 +126,12 @@ def http_app(
     checks.insert(0, Middleware(ObservedRequests, observers=observers, in_progress=in_progress))
     app = Starlette(
         exception_handlers={HTTPException: unknown},
-        routes=[*routes, Route("/healthz", health), Route("/readyz", readiness.answer), *served],
+        routes=[
+            *routes,
+            Route("/healthz", health),
+            Route("/readyz", readiness.answer),
+            *served,
+        ],
         middleware=checks,
         lifespan=lifespan,
     )
@@ -144,6 +154,7 @@ async def serve_http(
     routes: Sequence[BaseRoute] = (),
     lifespans: Sequence[Lifespan] = (),
     access: Access | None = None,
+    resource: ProtectedResource | None = None,
     allowed_hosts: Sequence[str] = (),
     trusted_proxies: Sequence[str] = (),
     prefix: str = "",
@@ -167,6 +178,7 @@ async def serve_http(
         routes: What else to serve on the port.
         lifespans: Context managers to hold open while serving.
         access: Knows the keys, without one of which nobody is served; None serves everyone on this machine.
+        resource: Which authorization server gives tokens, for clients that look for it.
         allowed_hosts: Further names by which clients may address it, such as that of a proxy in front of it.
         trusted_proxies: Addresses and networks of proxies that are believed for whom they speak.
         prefix: The path below which a proxy serves this, such as `/runloop`.
@@ -186,6 +198,7 @@ async def serve_http(
         routes=routes,
         lifespans=lifespans,
         access=access,
+        resource=resource,
         names=names_for(host, allowed_hosts),
         trusted_proxies=trusted_proxies,
         prefix=prefix,
