@@ -53,7 +53,7 @@ def test_terminal_is_told_what_this_is(environment: dict[str, str], number: sign
         ) as process:
             assert process.stderr is not None
             said = _read_until(process.stderr.fileno(), rb"Ctrl-C ends it\.")
-            assert "claude mcp add" in said
+            assert "install claude-code" in said
             assert "runloop-mcp demo" in said
             process.send_signal(number)
             assert process.wait(30) == 0

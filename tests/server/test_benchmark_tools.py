@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mcp_agent import Serve, scenario_folder
 
+from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.server.surface import surface
 
 BENCHMARK = surface(["core", "benchmark"])
@@ -74,3 +75,23 @@ async def test_a_sealed_score_is_in_no_total(tmp_path: Path, serve: Serve) -> No
         assert done.structured["state"] == "completed"
         assert "score" not in done.structured
         assert "mean" not in done.text.lower()
+
+
+async def test_who_has_a_part_in_a_benchmark_run_cannot_end_it_for_others(tmp_path: Path, serve: Serve) -> None:
+    """Nor see its total, or the runs of others: a solver on a shared server."""
+    pack = scenario_folder(tmp_path / "pack", "one")
+    async with serve(pack, surface=BENCHMARK) as agent:
+        await agent.call("create_benchmark", name="shared", scenario_ids=["one"])
+        whole = (await agent.call("start_benchmark_run", benchmark_id="shared")).found(r"bmr_\w+")
+        run_id = await agent.run_of("one", benchmark_run_id=whole)
+        await agent.call("score_run", run_id=run_id)
+    someone = Principal("someone", Role.SOLVER)
+    async with serve(pack, surface=BENCHMARK, principal=someone) as agent:
+        for tool in ("complete_benchmark_run", "cancel_benchmark_run"):
+            assert "not yours to end" in await agent.refused(tool, benchmark_run_id=whole)
+    async with serve(pack, surface=BENCHMARK) as agent:
+        assert (await agent.call("complete_benchmark_run", benchmark_run_id=whole)).structured["score"] == 0.0
+    async with serve(pack, surface=BENCHMARK, principal=someone) as agent:
+        shown = await agent.call("get_benchmark_run", benchmark_run_id=whole)
+        assert "score" not in shown.structured
+        assert run_id not in shown.text
