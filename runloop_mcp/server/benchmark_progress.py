@@ -100,14 +100,4 @@ async def progress_with(backend: Backend, run: BenchmarkRunView, shown: Shown, *
     if run.benchmark_id is not None:
         definitions = await backend.benchmarks.definitions(run.benchmark_id, PageParams(limit=_MOST))
         names = {each.id: each.name for each in definitions.items}
-    progress = progress_of(run, names, [shown(each) for each in page.items], sealed=sealed)
-    if progress.score is not None and await has_others(backend, run.id):
-        return progress.model_copy(update={"score": None})  # the mean of scores that are not all told
-    return progress
-
-
-async def has_others(backend: Backend, benchmark_run_id: str) -> bool:
-    """Whether a run of a benchmark has runs in it that the backend does not tell whoever looks."""
-    told = await backend.runs.list(RunListParams(benchmark_run_id=benchmark_run_id, limit=1))
-    there = await backend.benchmark_runs.scenario_runs(benchmark_run_id, PageParams(limit=1))
-    return told.total_count < there.total_count
+    return progress_of(run, names, [shown(each) for each in page.items], sealed=sealed)

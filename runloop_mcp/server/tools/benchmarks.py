@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from runloop_mcp.api.errors import Forbidden, InvalidRequest, NotFound
+from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.ids import IdPrefix
 from runloop_mcp.api.models.benchmark import (
     BenchmarkCreateParams,
@@ -16,7 +16,7 @@ from runloop_mcp.api.models.benchmark import (
 )
 from runloop_mcp.api.models.run import RunProfile
 from runloop_mcp.server.arguments import Arguments, Cursor, IdempotencyKey, Limit
-from runloop_mcp.server.benchmark_progress import has_others, progress_with
+from runloop_mcp.server.benchmark_progress import progress_with
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import bare_id, find_scenario, found_by
 from runloop_mcp.server.listings import (
@@ -194,7 +194,6 @@ async def list_benchmark_runs(call: Call, arguments: ListBenchmarkRuns) -> Reply
 async def complete_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Reply:
     """Ends a benchmark run with its score."""
     run = await _found_run(call, arguments.benchmark_run_id)
-    await _refuse_others(call, run.id)
     run = await call.backend.benchmark_runs.complete(run.id)
     progress = await _progress(call, run, GetBenchmarkRun(benchmark_run_id=run.id))
     return Reply(progress_text(progress), progress)
@@ -203,7 +202,6 @@ async def complete_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Repl
 async def cancel_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Reply:
     """Ends a benchmark run without a score."""
     run = await _found_run(call, arguments.benchmark_run_id)
-    await _refuse_others(call, run.id)
     run = await call.backend.benchmark_runs.cancel(run.id)
     progress = await _progress(call, run, GetBenchmarkRun(benchmark_run_id=run.id))
     return Reply(progress_text(progress))
@@ -223,19 +221,6 @@ async def _progress(call: Call, run: BenchmarkRunView, arguments: GetBenchmarkRu
     return progress.model_copy(
         update={"scenarios": shown, "next_cursor": shown[-1].scenario_id if more and shown else None}
     )
-
-
-async def _refuse_others(call: Call, run_id: str) -> None:
-    """Refuses to end what others work in.
-
-    Raises:
-        Forbidden: Runs of others belong to the benchmark run.
-    """
-    if await has_others(call.backend, run_id):
-        raise Forbidden(
-            "Runs of others belong to this benchmark run, so it is not yours to end.",
-            hint="Whoever started it ends it, or an operator of a server with the toolset admin.",
-        )
 
 
 def _group(state: str) -> str:

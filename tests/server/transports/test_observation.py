@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from served_command import Server, pack_with, serving_command
 
 from runloop_mcp.access.keyring import open_keyring
+from runloop_mcp.api.access import Role
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
@@ -78,7 +79,7 @@ class Seen:
     run_id: str
     log: list[dict[str, Any]]
     scraped: dict[tuple[str, frozenset[str]], float]
-    refused: tuple[int, int]
+    refused: tuple[int, ...]
     request_id: str
     collector: Collector
     key: str
@@ -120,7 +121,7 @@ def _lifecycle(server: Server) -> tuple[str, str]:
     return run_id.group(), "mine-1"
 
 
-def _scraped(server: Server, state: Path) -> tuple[dict[tuple[str, frozenset[str]], float], tuple[int, int]]:
+def _scraped(server: Server, state: Path) -> tuple[dict[tuple[str, frozenset[str]], float], tuple[int, ...]]:
     """What Prometheus reads, and what others get there."""
     with server.client() as client:
         answer = client.get("/metrics")
@@ -131,16 +132,19 @@ def _scraped(server: Server, state: Path) -> tuple[dict[tuple[str, frozenset[str
             for sample in family.samples
         }
         keyless = client.get("/metrics", headers={"authorization": ""}).status_code
-        key = anyio.run(_revoked, state)
-        revoked = client.get("/metrics", headers={"authorization": f"Bearer {key}"}).status_code
-        return found, (keyless, revoked)
+        others = [
+            client.get("/metrics", headers={"authorization": f"Bearer {key}"}).status_code
+            for key in anyio.run(_other_keys, state)
+        ]
+        return found, (keyless, *others)
 
 
-async def _revoked(state: Path) -> str:
+async def _other_keys(state: Path) -> tuple[str, str]:
+    """A key that was revoked, and a solver's."""
     keyring = await open_keyring(state)
     made = await keyring.create("gone")
     await keyring.revoke(made.id)
-    return made.key
+    return made.key, (await keyring.create("solver", Role.SOLVER)).key
 
 
 def each_line_of_the_log_is_an_object_that_tells_what_it_belongs_to(seen: Seen) -> None:
@@ -185,9 +189,9 @@ def prometheus_reads_what_happened(seen: Seen) -> None:
     assert seen.metric("process_resident_memory_bytes") > 0
 
 
-def metrics_need_a_key_that_is_good(seen: Seen) -> None:
-    """Nobody reads them who could not use the server."""
-    assert seen.refused == (401, 401)
+def metrics_are_for_operators(seen: Seen) -> None:
+    """Nobody reads them who could not use the server, and no solver."""
+    assert seen.refused == (401, 401, 403)
 
 
 def spans_of_calls_hang_on_the_client_s_and_have_the_work_below(seen: Seen) -> None:
@@ -245,6 +249,6 @@ def test_operators_see_a_server_at_work(tmp_path: Path, built_tools: Path) -> No
     each_line_of_the_log_is_an_object_that_tells_what_it_belongs_to(seen)
     no_secret_is_logged(seen)
     prometheus_reads_what_happened(seen)
-    metrics_need_a_key_that_is_good(seen)
+    metrics_are_for_operators(seen)
     spans_of_calls_hang_on_the_client_s_and_have_the_work_below(seen)
     metrics_are_sent_too(seen)
