@@ -34,9 +34,8 @@ class TracedBackend(Backend):
         self._backend = backend
         tracer = trace.get_tracer("runloop_mcp")
         for name in Backend.__annotations__:
-            if name in _LEFT_OUT or name == "waits_cost_requests":
-                continue
-            setattr(self, name, _Group(backend, name, tracer))
+            if name not in _LEFT_OUT:
+                setattr(self, name, _Group(backend, name, tracer))
 
     @property
     def trace(self) -> Any:  # type: ignore[override]  # the port declares an attribute
@@ -47,6 +46,11 @@ class TracedBackend(Backend):
     def waits_cost_requests(self) -> bool:  # type: ignore[override]  # likewise
         """Whether each wait is a request to another machine."""
         return self._backend.waits_cost_requests
+
+    @property
+    def paid_devboxes(self) -> bool:  # type: ignore[override]  # likewise
+        """Whether somebody is billed for the time that devboxes are up."""
+        return self._backend.paid_devboxes
 
     async def __aenter__(self) -> Self:
         return self
