@@ -9,6 +9,8 @@ from typing import Any, Final, Self
 import anyio
 from anyio.abc import TaskGroup
 
+from runloop_mcp.api.errors import Conflict
+
 Work = Callable[[Callable[[str], None]], Awaitable[Any]]
 """What is to be done; it is given a function that it tells its steps to, in a few words."""
 
@@ -90,6 +92,7 @@ class Background:
         """The result of a job that is done; the next call with its key begins anew.
 
         Raises:
+            Conflict: It was given up for another job on the same subject.
             Exception: What the work raised.
         """
         if self._jobs.get(job.key) is job:
@@ -105,6 +108,12 @@ class Background:
         try:
             with job.scope:
                 job.result = await work(step)
+            if job.scope.cancelled_caught:
+                job.error = Conflict(
+                    "Another call on the same thing, with other arguments, came meanwhile: this one was given up for"
+                    " it.",
+                    hint="Wait for the other's result first, by the same call as that.",
+                )
         except Exception as error:  # noqa: BLE001 - raised again for whoever takes the result
             job.error = error
         finally:
