@@ -71,6 +71,7 @@ class RunloopServer(MCPServer[Any]):
     def __init__(
         self,
         backend: "Backend",
+        *,
         principal: Principal,
         extensions: Sequence[Extension],
         log_level: LogLevel,
@@ -298,13 +299,13 @@ def build_server(
     """
     return RunloopServer(
         backend,
-        principal,
-        extensions,
-        log_level,
-        silence_seconds,
-        surface,
-        services,
-        defer_seconds,
-        answer_seconds,
-        minting,
+        principal=principal,
+        extensions=extensions,
+        log_level=log_level,
+        silence_seconds=silence_seconds,
+        surface=surface,
+        services=services,
+        defer_seconds=defer_seconds,
+        answer_seconds=answer_seconds,
+        minting=minting,
     )
