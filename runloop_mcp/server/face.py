@@ -70,18 +70,17 @@ class Face:
         services: Services = NONE,
         minting: Minting | None = None,
     ) -> None:
-        is_operator = principal.role is Role.OPERATOR and principal.run_id is None
-        if not (is_operator and surface.for_all_runs):
+        if not (principal.operates and surface.for_all_runs):
             backend = visible_to(principal, backend)
         self._backend = backend
         self._principal = principal
         self._surface = surface
         self._services = services
-        self._minting = minting if is_operator else None
+        self._minting = minting if principal.operates else None
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
         if self._minting is not None and _START in self._tools:
             self._tools[_START] = _start_for_solvers()
-        self._operates = surface.for_operators and is_operator
+        self._operates = surface.for_operators and principal.operates
         self._resources = Resources(backend, principal)
         self._targets: dict[str, Target] = {}
         self._agreed: set[str] = set()
