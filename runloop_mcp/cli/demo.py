@@ -107,7 +107,7 @@ async def _draw(plan: Plan, walk: Walk, fast: bool) -> None:
 def _next_lines() -> list[tuple[str, str]]:
     command = own_command()
     return [
-        ("give it to Claude Code", f"claude mcp add runloop -- {command}"),
+        ("give it to Claude Code", f"{command} install claude-code"),
         ("then ask it", '"List the scenarios, pick one and solve it."'),
         ("see the scenarios", f"{command} scenarios list"),
         ("see your runs and scores", f"{command} runs list"),

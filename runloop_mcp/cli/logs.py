@@ -21,6 +21,7 @@ _SECRETS: Final = re.compile(
     r"""(?ix) (?<= bearer[ ]) [^\s"',;]+        # whatever is sent as a key
     | \b rl[a-z]{2,8} _ [a-z0-9_.-]{16,}          # keys and tokens of ours
     | \b ak_ [a-z0-9_-]{12,}                      # keys of Runloop's API
+    | \b eyj [a-z0-9_-]{8,} (?: \. [a-z0-9_-]+ ){1,2}  # tokens of OAuth
     | (?<= token=) [^\s&"']+                      # signed addresses
     """
 )

@@ -27,6 +27,7 @@ _COMMANDS = {
     "secrets": ("secrets", "Set, list and delete values that runs get by name."),
     "keys": ("keys", "Make, list and revoke the keys of clients over HTTP."),
     "gc": ("gc", "Remove what is not needed any more, and say what that is."),
+    "call": ("call", "Call one of the tools that agents have over MCP."),
     "skill": ("skill", "What coding agents that prefer the command line are told."),
     "config": ("config", "The settings in force, and where each comes from."),
 }

@@ -10,15 +10,20 @@ if TYPE_CHECKING:
     from runloop_mcp.server.transports.protected_resource import ProtectedResource
 
 
-def with_oauth(settings: Settings, keys: Access) -> "tuple[Access, ProtectedResource | None]":
+def with_oauth(settings: Settings, keys: Access, *, no_auth: bool) -> "tuple[Access, ProtectedResource | None]":
     """Who is let in, by keys and by tokens of an authorization server, and what clients are told of the latter.
 
     Raises:
-        InvalidRequest: Nothing tells which tokens are for this server.
+        InvalidRequest: Nothing tells which tokens are for this server, or everyone is let in anyway.
         Unavailable: What checks tokens is not installed.
     """
     if settings.oauth_issuer is None:
         return keys, None
+    if no_auth:
+        raise InvalidRequest(
+            "--no-auth lets everyone in, so that no token of an authorization server would count.",
+            hint="Leave out --no-auth, or --oauth-issuer.",
+        )
     audience = settings.oauth_audience or (settings.public_url and f"{settings.public_url}/mcp")
     if audience is None:
         raise InvalidRequest(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _ON_A_TERMINAL = """\
 runloop-mcp is serving MCP on this terminal. That is for MCP clients, which start it by themselves:
 
-  add it to a client     claude mcp add runloop -- {command}
+  add it to a client     {command} install claude-code, or cursor, vscode, codex, …
   see it work            {command} demo
   see what else it can   {command} --help
 

@@ -357,7 +357,7 @@ async def serve_over_http(
     address = _Address(settings.public_url)
     with observing() as seen, stop_on_signals() as stop:
         keyring = await keyring_of(settings)
-        known, resource = with_oauth(settings, keyring)
+        known, resource = with_oauth(settings, keyring, no_auth=no_auth)
         if not no_auth and resource is None:
             await _refuse_without_keys(keyring)
         async with shared_backend(settings, observing=seen) as backend, services_for(offered) as services:

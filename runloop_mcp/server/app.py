@@ -14,6 +14,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.extension import Extension
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp_types import (
     CallToolResult,
     DiscoverResult,
@@ -59,6 +60,8 @@ _FACES = 1000
 _OWN_PAGES: Final = "ui://runloop/"
 _APPS: Final = "io.modelcontextprotocol/ui"
 """The extension by which hosts show pages of servers. Named here, since its module is not needed at the start."""
+_LONGEST_URI = 4000
+"""Characters. The SDK's own error repeats the URI whole."""
 _Context = ServerRequestContext[Subscriptions, Any]
 
 
@@ -227,6 +230,8 @@ class RunloopServer(MCPServer[Any]):
             ResourceError: An expected failure, in words for the caller.
         """
         if not str(uri).startswith(("runloop://", _OWN_PAGES)):
+            if len(str(uri)) > _LONGEST_URI:
+                raise ResourceNotFoundError("There is no such resource: its URI is longer than any resource's.")
             return await super().read_resource(uri, context)
         contents = await self._face.read_resource(str(uri))
         return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type, meta=contents.meta)]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from runloop_mcp.server.schemas import input_schema
 
 _DEEPEST = 60
+_LARGEST = 2**63 - 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -45,6 +46,8 @@ def parse(tool: str, model: type[A], given: Mapping[str, Any]) -> A:
     properties: dict[str, dict[str, Any]] = schema["properties"]
     if deep := [name for name, value in values.items() if is_too_deep(value)]:
         raise ToolError("\n".join(f"`{name}` is nested too deeply: use at most {_DEEPEST} levels." for name in deep))
+    if huge := [name for name, value in values.items() if _is_huge(value)]:
+        raise ToolError("\n".join(f"`{name}` holds a number beyond ±{_LARGEST}: use a smaller one." for name in huge))
     for name, value in values.items():
         if isinstance(value, str) and properties.get(name, {}).get("type") in {"object", "array"}:
             values[name] = _decoded(value)
@@ -69,6 +72,13 @@ def is_too_deep(value: object) -> bool:
         if not level:
             return False
     return True
+
+
+def _is_huge(value: object) -> bool:
+    """Whether it is or holds a whole number that no store can keep. Not for what is too deep."""
+    if isinstance(value, int):
+        return abs(value) > _LARGEST
+    return any(map(_is_huge, _inside(value)))
 
 
 def _inside(value: object) -> Iterable[object]:

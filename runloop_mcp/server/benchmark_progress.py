@@ -7,12 +7,13 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.errors import NotFound
 from runloop_mcp.api.models.base import PageParams
-from runloop_mcp.api.models.benchmark import BenchmarkRunListParams
+from runloop_mcp.api.models.benchmark import BenchmarkRunListParams, BenchmarkRunView
 from runloop_mcp.api.models.run import RunListParams
 from runloop_mcp.server.listings import BenchmarkProgress, BenchmarkRunLine
 from runloop_mcp.server.rendering.benchmark import progress_of
 from runloop_mcp.server.rendering.quantities import moment
 from runloop_mcp.server.results import Result
+from runloop_mcp.server.score_cards import Shown
 
 _MOST: Final = 5000
 """Scenarios and runs of one benchmark that are looked at."""
@@ -79,11 +80,24 @@ async def benchmark_progress_of(backend: Backend, principal: Principal, benchmar
         NotFound: There is none with this id that the principal may see.
     """
     run = await backend.benchmark_runs.retrieve(benchmark_run_id)
-    page = await backend.runs.list(RunListParams(benchmark_run_id=run.id, limit=_MOST))
-    if not page.items and not principal.is_everyones_operator:
+    progress = await progress_with(backend, run, run_for_solver, sealed=True)
+    if not principal.is_everyones_operator and not any(each.run_id for each in progress.scenarios):
         raise NotFound("There is no such benchmark run among those that you may see.")
+    return progress
+
+
+async def progress_with(backend: Backend, run: BenchmarkRunView, shown: Shown, *, sealed: bool) -> BenchmarkProgress:
+    """How far a run of a benchmark is, by the runs in it that the backend tells.
+
+    Args:
+        backend: As whoever looks may see it.
+        run: The run.
+        shown: What may be shown of each run in it.
+        sealed: Whether the total is withheld where the score of a run is.
+    """
+    page = await backend.runs.list(RunListParams(benchmark_run_id=run.id, limit=_MOST))
     names: dict[str, str] = {}
     if run.benchmark_id is not None:
         definitions = await backend.benchmarks.definitions(run.benchmark_id, PageParams(limit=_MOST))
         names = {each.id: each.name for each in definitions.items}
-    return progress_of(run, names, [run_for_solver(each) for each in page.items], sealed=True)
+    return progress_of(run, names, [shown(each) for each in page.items], sealed=sealed)

@@ -298,13 +298,17 @@ def _start_for_solvers() -> Tool[Any]:
     return START_RUN_FOR_SOLVER
 
 
+_AUTHORING: Final = frozenset({"create_benchmark"})
+"""Tools of other toolsets that set tasks, and so are no solver's."""
+
+
 def _is_for(principal: Principal, tool: str) -> bool:
     """Whether a tool can be of use to a principal: one bound to a run works on that alone, a solver sets no tasks."""
     if principal.tools is not None and tool not in principal.tools:
         return False
     if principal.run_id is not None:
         return tool in SOLVERS_TOOLS
-    return principal.role is Role.OPERATOR or not is_operators(tool)
+    return principal.role is Role.OPERATOR or not (is_operators(tool) or tool in _AUTHORING)
 
 
 def _whose(principal: Principal, tool: str) -> str:

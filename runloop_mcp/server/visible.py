@@ -24,6 +24,7 @@ from runloop_mcp.api.models.scenario import (
     ScenarioView,
 )
 from runloop_mcp.api.models.trust import RescoreParams, Rescoring
+from runloop_mcp.server.visible_benchmarks import VisibleBenchmarkRuns, VisibleBenchmarks
 
 _NO_RUN: Final = "There is no such run among those that you may see."
 _REMEMBERED: Final = 10_000
@@ -43,12 +44,15 @@ def owns(principal: Principal, run: ScenarioRunView) -> bool:
 
 
 class _VisibleBackend(Backend):
-    """Every group of the backend as it is, but for runs and scenarios."""
+    """Every group of the backend as it is, but for runs, scenarios and benchmarks."""
 
     def __init__(self, principal: Principal, backend: Backend) -> None:
         self._backend = backend
         self.runs = _VisibleRuns(principal, backend.runs)
-        self.scenarios = _VisibleScenarios(principal, backend.scenarios, backend.runs)
+        started: set[str] = set()
+        self.benchmarks = VisibleBenchmarks(principal, backend.benchmarks, started)
+        self.benchmark_runs = VisibleBenchmarkRuns(principal, backend.benchmark_runs, started)
+        self.scenarios = _VisibleScenarios(principal, backend.scenarios, backend.runs, self.benchmark_runs)
 
     @property
     def waits_cost_requests(self) -> bool:  # type: ignore[override]  # a late backend knows it late
@@ -171,10 +175,13 @@ class _VisibleRuns(Runs):
 class _VisibleScenarios(Scenarios):
     """All scenarios, or that of the run which the principal is bound to; solvers change and make none."""
 
-    def __init__(self, principal: Principal, scenarios: Scenarios, runs: Runs) -> None:
+    def __init__(
+        self, principal: Principal, scenarios: Scenarios, runs: Runs, benchmark_runs: VisibleBenchmarkRuns
+    ) -> None:
         self._principal = principal
         self._scenarios = scenarios
         self._runs = runs
+        self._benchmark_runs = benchmark_runs
 
     async def retrieve(self, scenario_id: str) -> ScenarioView:
         """See `Scenarios.retrieve`."""
@@ -199,6 +206,8 @@ class _VisibleScenarios(Scenarios):
         """See `Scenarios.start_run`."""
         if (own := self._principal.run_id) is not None:
             raise Forbidden(f"You are bound to the run {own} and can't start another.", hint="Go on with get_run.")
+        if params.benchmark_run_id is not None:
+            await self._benchmark_runs.retrieve(params.benchmark_run_id)
         return await self._scenarios.start_run(params, principal=principal, idempotency_key=idempotency_key)
 
     async def create(self, params: ScenarioCreateParams, *, idempotency_key: str | None = None) -> ScenarioView:

@@ -18,7 +18,7 @@ UPDATE = "UPDATE_GOLDEN"
 COMMANDS = [
     *["", "serve", "demo", "validate", "eval", "doctor", "scenarios", "scenarios list", "scenarios new"],
     *["runs", "runs list", "runs log", "runs export", "runs rescore", "secrets", "secrets set", "gc", "config"],
-    *["snapshots", "snapshots create", "blueprints", "blueprints build", "install", "skill"],
+    *["snapshots", "snapshots create", "blueprints", "blueprints build", "install", "skill", "call"],
     *["keys", "keys create", "keys mint"],
 ]
 

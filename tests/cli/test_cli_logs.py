@@ -110,10 +110,11 @@ def test_secrets_are_covered_and_lines_are_whole(
         {}["refused plain-looking"]
     except KeyError:
         logger.exception(
-            "sent Bearer abc.def to /v1/signed/x?token=t0ken&a=1 and rlmcp_0123456789abcdefgh\n2026 FORGED"
+            "sent Bearer abc.def to /v1/signed/x?token=t0ken&a=1, then rlmcp_0123456789abcdefgh,"
+            " eyJhbGciOiJS.eyJzdWIi.c2ln\n2026 FORGED"
         )
     said = capsys.readouterr().err
-    for secret in ("plain-looking", "abc.def", "t0ken", "0123456789abcdefgh"):
+    for secret in ("plain-looking", "abc.def", "t0ken", "0123456789abcdefgh", "hbGciOiJS", "c2ln"):
         assert secret not in said
     assert "KeyError" in said
     assert not any(line.startswith("2026 FORGED") for line in said.splitlines())

@@ -43,6 +43,27 @@ def test_stdio_from_start_to_end(environment: dict[str, str], arguments: list[st
     assert answer["result"]["serverInfo"]["name"] == "runloop"
 
 
+def test_tools_are_chosen_by_flags_and_variables(environment: dict[str, str]) -> None:
+    """A flag beats the variable of its name, and the instructions tell what is on."""
+    lines = [_INITIALIZE, {"jsonrpc": "2.0", "method": "notifications/initialized"}]
+    lines.append({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+    result = subprocess.run(
+        [*COMMAND, "serve", "--toolsets", "benchmark", "--exclude-tools", "create_benchmark"],
+        input="".join(json.dumps(line) + "\n" for line in lines),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**environment, "RUNLOOP_MCP_TOOLSETS": "all", "RUNLOOP_MCP_TOOLS": "list_scenarios, validate_scenario"},
+    )
+    assert result.returncode == 0, result.stderr
+    first, second = (json.loads(line)["result"] for line in result.stdout.splitlines())
+    names = [tool["name"] for tool in second["tools"]]
+    assert names[:3] == ["list_scenarios", "validate_scenario", "list_benchmarks"]
+    assert "create_benchmark" not in names
+    assert "validate_scenario" in first["instructions"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_terminal_is_told_what_this_is(environment: dict[str, str], number: signal.Signals) -> None:
     """Started by a person on a terminal it says what it is waiting for and how it is used; a signal ends it quietly."""
@@ -53,7 +74,7 @@ def test_terminal_is_told_what_this_is(environment: dict[str, str], number: sign
         ) as process:
             assert process.stderr is not None
             said = _read_until(process.stderr.fileno(), rb"Ctrl-C ends it\.")
-            assert "claude mcp add" in said
+            assert "install claude-code" in said
             assert "runloop-mcp demo" in said
             process.send_signal(number)
             assert process.wait(30) == 0

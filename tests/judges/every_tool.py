@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from secrets import token_hex
 from typing import Any
 
 Call = Callable[..., str]
@@ -38,19 +39,20 @@ def solve(call: Call) -> dict[str, str]:
 
 def author(call: Call) -> None:
     """The tools of `author`: from a devbox to a scenario that is proven."""
-    devbox_id = found(r"dbx_\w+", call("create_devbox", name="workshop"))
+    mine = f"mine-{token_hex(4)}"
+    devbox_id = found(r"dbx_\w+", call("create_devbox", name=mine))
     snapshot_id = found(r"snp_\w+", call("snapshot_devbox", devbox_id=devbox_id, name="ready"))
     assert snapshot_id in call("list_snapshots", devbox_id=devbox_id)
-    blueprint_id = found(r"bpt_\w+", call("create_blueprint", name="plain"))
+    blueprint_id = found(r"bpt_\w+", call("create_blueprint", name=mine))
     assert blueprint_id in call("get_blueprint", blueprint_id=blueprint_id)
     assert blueprint_id in call("list_blueprints")
-    scorer_id = found(r"scs_\w+", call("create_scorer", type="half", bash_script="echo 0.4"))
+    scorer_id = found(r"scs_\w+", call("create_scorer", type=mine, bash_script="echo 0.4"))
     call("update_scorer", scorer_id=scorer_id, bash_script="echo 0.5")
     assert "0.5" in call("get_scorer", scorer_id=scorer_id)
     assert scorer_id in call("list_scorers")
     assert "0.5" in call("validate_scorer", scorer_id=scorer_id)
     scenario_id = found(
-        r"scn_\w+", call("create_scenario", name="answer", problem_statement="Answer.", scoring_functions=_RIGHT)
+        r"scn_\w+", call("create_scenario", name=mine, problem_statement="Answer.", scoring_functions=_RIGHT)
     )
     call("update_scenario", scenario_id=scenario_id, reference_output="echo 42 > answer.txt")
     assert "echo 42" in call("get_scenario_definition", scenario_id=scenario_id)
@@ -62,10 +64,11 @@ def author(call: Call) -> None:
     call("shutdown_devbox", devbox_id=devbox_id)
 
 
-def measure(call: Call, scenario_id: str) -> None:
-    """The tools of `benchmark`: a run of one that is completed, and one that is given up."""
-    call("create_benchmark", name="small", scenario_ids=[scenario_id])
-    benchmark_id = found(r"bmd_\w+", call("list_benchmarks"))
+def measure(call: Call, scenario_id: str) -> dict[str, str]:
+    """The tools of `benchmark`: a run of one that is completed, and one that is given up. Gives what was made."""
+    mine = f"mine-{token_hex(4)}"
+    benchmark_id = found(r"bmd_\w+", call("create_benchmark", name=mine, scenario_ids=[scenario_id]))
+    assert benchmark_id in call("list_benchmarks", query=mine)
     given_up = found(r"bmr_\w+", call("start_benchmark_run", benchmark_id=benchmark_id))
     call("cancel_benchmark_run", benchmark_run_id=given_up)
     whole = found(r"bmr_\w+", call("start_benchmark_run", benchmark_id=benchmark_id))
@@ -74,6 +77,7 @@ def measure(call: Call, scenario_id: str) -> None:
     assert "scored" in call("get_benchmark_run", benchmark_run_id=whole)
     call("complete_benchmark_run", benchmark_run_id=whole)
     assert whole in call("list_benchmark_runs", benchmark_id=benchmark_id)
+    return {"benchmark_id": benchmark_id, "benchmark_run_id": whole}
 
 
 def operate(call: Call, run_id: str) -> None:
@@ -85,7 +89,7 @@ def operate(call: Call, run_id: str) -> None:
 
 
 def use_all(call: Callable[..., Any]) -> tuple[set[str], dict[str, str]]:
-    """Goes every way; gives the tools that were called, and what solving met."""
+    """Goes every way; gives the tools that were called, and the ids of what was met."""
     called: set[str] = set()
 
     def noted(tool: str, **arguments: Any) -> str:
@@ -94,6 +98,6 @@ def use_all(call: Callable[..., Any]) -> tuple[set[str], dict[str, str]]:
 
     met = solve(noted)
     author(noted)
-    measure(noted, met["scenario_id"])
+    met |= measure(noted, met["scenario_id"])
     operate(noted, met["run_id"])
     return called, met

@@ -59,9 +59,9 @@ class Inspector:
         return "\n".join(block.get("text", "") for block in content)
 
     def read(self, uri: str) -> str:
-        """The text of a resource."""
+        """What a resource holds: its text, or its bytes in base 64."""
         (contents,) = self.ask("resources/read", "--uri", uri)["contents"]
-        return str(contents.get("text", ""))
+        return str(contents.get("text") or contents["blob"])
 
     def prompt(self, name: str, **arguments: str) -> str:
         """The text of a prompt's first message."""

@@ -8,6 +8,8 @@ from base64 import b64decode
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from runloop_mcp.cli.clients.catalogue import CLIENTS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -49,3 +51,13 @@ def test_links_hold_what_the_clients_read() -> None:
     entry = json.loads(b64decode(asked["config"][0], validate=True))
     assert entry == {"command": "uvx", "args": ["runloop-mcp"]}
     assert json.loads(unquote(vscode[1])) == {"name": "runloop", "type": "stdio", **entry}
+
+
+def test_the_guide_tells_where_each_client_keeps_its_servers() -> None:
+    """A row for each client that `install` knows, with its project file and the key below which servers stand."""
+    text = (ROOT / "docs" / "install.md").read_text()
+    rows = {row.split("`")[1]: row for row in re.findall(r"^\| `[a-z-]+` \|.*$", text, re.MULTILINE)}
+    assert set(rows) == set(CLIENTS)
+    for name, client in CLIENTS.items():
+        assert f"`{client.section}`" in rows[name]
+        assert client.project_file is None or f"`{client.project_file}`" in rows[name]

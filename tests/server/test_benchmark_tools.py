@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mcp_agent import Serve, scenario_folder
 
+from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.server.surface import surface
 
 BENCHMARK = surface(["core", "benchmark"])
@@ -74,3 +75,16 @@ async def test_a_sealed_score_is_in_no_total(tmp_path: Path, serve: Serve) -> No
         assert done.structured["state"] == "completed"
         assert "score" not in done.structured
         assert "mean" not in done.text.lower()
+
+
+async def test_a_benchmark_run_of_others_does_not_exist_for_a_solver(tmp_path: Path, serve: Serve) -> None:
+    """It is neither shown nor ended, and nobody else's runs can be put into it."""
+    pack = scenario_folder(tmp_path / "pack", "one")
+    async with serve(pack, surface=BENCHMARK) as agent:
+        await agent.call("create_benchmark", name="shared", scenario_ids=["one"])
+        whole = (await agent.call("start_benchmark_run", benchmark_id="shared")).found(r"bmr_\w+")
+    async with serve(pack, surface=BENCHMARK, principal=Principal("someone", Role.SOLVER)) as agent:
+        for tool in ("get_benchmark_run", "complete_benchmark_run", "cancel_benchmark_run"):
+            assert "no such benchmark run" in await agent.refused(tool, benchmark_run_id=whole)
+        await agent.refused("start_run", scenario_id="one", benchmark_run_id=whole)
+        assert (await agent.call("list_benchmark_runs")).structured["total"] == 0

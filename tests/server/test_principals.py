@@ -11,6 +11,7 @@ from runloop_mcp.access.keyring import open_keyring
 from runloop_mcp.access.run_ends import EndingWithRuns
 from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.api.errors import Unauthorized
+from runloop_mcp.server.surface import surface
 
 _ON_RUNS: tuple[tuple[str, dict[str, str]], ...] = (
     ("get_run", {}),
@@ -118,6 +119,47 @@ async def test_what_is_not_there_and_what_is_another_s_is_answered_alike(
             {"name": "run_id", "value": "scr_"},
         )
         assert offered.completion.values == []
+
+
+async def test_the_benchmark_runs_of_others_are_not_there(tmp_path: Path, serve: Serve) -> None:
+    """Solvers neither find, list, end nor join them, and make no benchmarks; one bound to a run knows of none."""
+    pack = scenario_folder(scenario_folder(tmp_path / "pack", "answer"), "other")
+    offered = surface(["core", "benchmark"])
+    async with serve(pack, surface=offered) as operator:
+        made = await operator.call("create_benchmark", name="both", scenario_ids=["answer", "other"])
+        whole = (await operator.call("start_benchmark_run", benchmark_id="both")).found(r"bmr_\w+")
+        run = await operator.run_of("answer", benchmark_run_id=whole)
+    benchmark, unknown = made.found(r"bmd_\w+"), "bmr_" + "x" * (len(whole) - 4)
+    async with serve(pack, surface=offered, principal=Principal("key:1", Role.SOLVER)) as solver:
+        assert (await solver.call("list_benchmark_runs")).structured["total"] == 0
+        for tool in ("get_benchmark_run", "complete_benchmark_run", "cancel_benchmark_run"):
+            assert await solver.refused(tool, benchmark_run_id=whole) == await solver.refused(
+                tool, benchmark_run_id=unknown
+            )
+        assert "no such" in await solver.refused("start_run", scenario_id="answer", benchmark_run_id=whole)
+        assert "not allow" in await solver.refused("create_benchmark", name="mine", scenario_ids=["answer"])
+        own = (await solver.call("start_benchmark_run", benchmark_id="both")).found(r"bmr_\w+")
+        listed = (await solver.call("list_benchmark_runs")).structured["benchmark_runs"]
+        assert [each["benchmark_run_id"] for each in listed] == [own]
+    async with serve(pack, surface=offered, principal=Principal("agent", Role.SOLVER, run)) as solver:
+        for uri in (f"runloop://benchmarks/{benchmark}", f"runloop://benchmark-runs/{whole}"):
+            with pytest.raises(MCPError):
+                await solver.read(uri)
+
+
+async def test_an_operator_sees_everybody_s_runs_where_the_toolset_for_that_is_on(tmp_path: Path, serve: Serve) -> None:
+    """With `admin`, and an operator's key; a solver's sees its own as before."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    async with serve(pack) as person:
+        run = await person.run_of("answer")
+    for role, offered, seen in (
+        (Role.OPERATOR, surface(["core", "admin"]), [run]),
+        (Role.OPERATOR, surface(["core", "author"]), []),
+        (Role.SOLVER, surface(["core", "admin"]), []),
+    ):
+        async with serve(pack, surface=offered, principal=Principal("key:1", role)) as agent:
+            listed = (await agent.call("list_runs")).structured["runs"]
+            assert [each["run_id"] for each in listed] == seen
 
 
 async def test_a_start_binds_those_secrets_only_that_the_scenario_requires(tmp_path: Path, serve: Serve) -> None:

@@ -116,3 +116,5 @@ class BenchmarkRunView(WireModel):
     score: float | None = None
     """The mean of the scores of its scenarios' runs, once it is completed."""
     secrets_provided: dict[str, str] | None = None
+    x_principal: str | None = None
+    """Who started it, where that is known."""

@@ -60,6 +60,7 @@ class BenchmarkRunRow(BaseModel):
             secrets_provided=profile.secrets,
             purpose=profile.purpose,
             score=self.score,
+            x_principal=self.principal,
         )
 
 

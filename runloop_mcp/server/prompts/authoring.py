@@ -57,7 +57,7 @@ _STEPS: Final = (
         ),
     ),
     (
-        ("validate_scenario",),
+        ("validate_scenario", "update_scenario"),
         (
             "validate_scenario proves it: untouched below 1.0, with the reference 1.0, the same each time, and no cheat"
             " earns anything. Mend what it finds with update_scenario, and prove it again after each change."

@@ -10,15 +10,14 @@ from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
 from runloop_mcp.server.handles import find_run, find_scenario
-from runloop_mcp.server.prompts.prompt import Asking, PromptKind, link, said
+from runloop_mcp.server.prompts.prompt import Asking, PromptKind, said
 from runloop_mcp.server.rendering.comparison import comparison_text
 from runloop_mcp.server.rendering.quantities import amount
-from runloop_mcp.server.resources import SVG
 
 _TASK: Final = """\
 Compare {count} of the scenario {name} ({scenario_id}). The figures below are exact and stand for themselves; \
 the score cards of the runs follow them. What a run did stands in its record, \
-the resource runloop://runs/{{run_id}}/log.
+the resource runloop://runs/{{run_id}}/log; runloop://scenarios/{scenario_id}/scores.svg plots the scores.
 
 {comparison}
 
@@ -57,8 +56,7 @@ async def compare_runs(asking: Asking, arguments: Mapping[str, str]) -> GetPromp
         comparison=comparison_text(seen),
     )
     cards = [await asking.embedded(f"runloop://runs/{run.id}/score", _CARD) for run in seen]
-    plot = link(f"runloop://scenarios/{scenario.id}/scores.svg", "scores", "The scores as a plot", SVG)
-    return GetPromptResult(description=f"Comparison of runs of {scenario.name}", messages=[said(text), *cards, plot])
+    return GetPromptResult(description=f"Comparison of runs of {scenario.name}", messages=[said(text), *cards])
 
 
 async def _runs(asking: Asking, scenario_id: str, named: list[str], state: str | None) -> list[ScenarioRunView]:

@@ -12,7 +12,6 @@ from mcp_types import (
     GetPromptResult,
     Prompt,
     PromptMessage,
-    ResourceLink,
     TextContent,
     TextResourceContents,
 )
@@ -85,12 +84,6 @@ class PromptKind:
 def said(text: str) -> PromptMessage:
     """A message of whoever picked the prompt."""
     return PromptMessage(role="user", content=TextContent(type="text", text=printable(text)))
-
-
-def link(uri: str, name: str, description: str, mime_type: str) -> PromptMessage:
-    """A resource that is named and not embedded, since it may be large."""
-    content = ResourceLink(type="resource_link", uri=uri, name=name, description=description, mime_type=mime_type)
-    return PromptMessage(role="user", content=content)
 
 
 def _wrong(message: str) -> MCPError:

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.ids import IdPrefix
-from runloop_mcp.api.models.base import PageParams
 from runloop_mcp.api.models.benchmark import (
     BenchmarkCreateParams,
     BenchmarkListParams,
@@ -15,8 +14,9 @@ from runloop_mcp.api.models.benchmark import (
     BenchmarkStartRunParams,
     BenchmarkView,
 )
-from runloop_mcp.api.models.run import RunListParams, RunProfile, ScenarioRunView
+from runloop_mcp.api.models.run import RunProfile
 from runloop_mcp.server.arguments import Arguments, Cursor, IdempotencyKey, Limit
+from runloop_mcp.server.benchmark_progress import progress_with
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import bare_id, find_scenario, found_by
 from runloop_mcp.server.listings import (
@@ -26,7 +26,7 @@ from runloop_mcp.server.listings import (
     BenchmarkRunLine,
     BenchmarkRunList,
 )
-from runloop_mcp.server.rendering.benchmark import progress_of, progress_text
+from runloop_mcp.server.rendering.benchmark import progress_text
 from runloop_mcp.server.rendering.listing import facts, page_text
 from runloop_mcp.server.rendering.quantities import amount, moment
 from runloop_mcp.server.tools.tool import Tool
@@ -208,12 +208,7 @@ async def cancel_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Reply:
 
 
 async def _progress(call: Call, run: BenchmarkRunView, arguments: GetBenchmarkRun) -> BenchmarkProgress:
-    names: dict[str, str] = {}
-    if run.benchmark_id is not None:
-        whole = PageParams(limit=_MOST)
-        definitions = await call.backend.benchmarks.definitions(run.benchmark_id, whole)
-        names = {each.id: each.name for each in definitions.items}
-    progress = progress_of(run, names, await _runs(call, run.id), sealed=not call.operates)
+    progress = await progress_with(call.backend, run, call.shown, sealed=not call.operates)
     lines = [each for each in progress.scenarios if arguments.only in ("all", _group(each.state))]
     ids = [each.scenario_id for each in lines]
     begin = 0
@@ -231,12 +226,6 @@ async def _progress(call: Call, run: BenchmarkRunView, arguments: GetBenchmarkRu
 def _group(state: str) -> str:
     groups = {"not started": "not_started", "scored": "scored", "completed": "scored"}
     return "under_way" if state in ("running", "scoring") else groups.get(state, "without_score")
-
-
-async def _runs(call: Call, run_id: str) -> list[ScenarioRunView]:
-    """The runs of a benchmark run that the caller may know of, newest first, as it may see them."""
-    page = await call.backend.runs.list(RunListParams(benchmark_run_id=run_id, limit=_MOST))
-    return [call.shown(each) for each in page.items]
 
 
 async def _found(call: Call, named: str) -> BenchmarkView:

@@ -13,6 +13,9 @@ from hostile_messages import Message, Raw, written
 SECONDS = 60.0
 """How long an answer may take: several times what any good call waits."""
 
+_LONGEST_HEADER = 4000
+"""What is longer is no matter of MCP any more: HTTP refuses it with a status of its own."""
+
 MODERN = "2026-07-28"
 HANDSHAKE = "2025-11-25"
 _CLIENT = {"name": "hostile", "version": "1"}
@@ -124,6 +127,7 @@ class HttpLink:
             and name.isascii()
             and name.isprintable()
             and name.strip() == name
+            and len(name) < _LONGEST_HEADER
         ):
             headers["mcp-name"] = name
         return headers

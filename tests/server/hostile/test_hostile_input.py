@@ -155,6 +155,7 @@ def _judge(message: Message, answer: dict[str, Any]) -> None:
     assert not _SHOWN_BY_ERRORS.search(told), told
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of a message that failed, when it is shown
 @pytest.mark.parametrize("way", _WAYS)
 @pytest.mark.timeout(3000)
 def test_everything_is_answered_clearly(servers: Callable[[str], Started], way: str, full_size: bool) -> None:

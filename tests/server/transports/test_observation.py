@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 from served_command import Server, pack_with, serving_command
 
 from runloop_mcp.access.keyring import open_keyring
+from runloop_mcp.api.access import Role
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
@@ -79,7 +79,7 @@ class Seen:
     run_id: str
     log: list[dict[str, Any]]
     scraped: dict[tuple[str, frozenset[str]], float]
-    refused: tuple[int, int]
+    refused: tuple[int, ...]
     request_id: str
     collector: Collector
     key: str
@@ -89,10 +89,8 @@ class Seen:
         return self.scraped[name, frozenset(labels)]
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory, built_tools: Path) -> Seen:
+def observed(folder: Path, built_tools: Path) -> Seen:
     """A run from start to score on a server that is observed in every way."""
-    folder = tmp_path_factory.mktemp("observed")
     more = ["--log-format", "json", "--log-level", "debug", "--scenarios", str(pack_with(folder / "pack"))]
     with collecting() as (endpoint, collector):
         env = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_HEADERS": f"x-collector={SECRET}"}
@@ -123,7 +121,7 @@ def _lifecycle(server: Server) -> tuple[str, str]:
     return run_id.group(), "mine-1"
 
 
-def _scraped(server: Server, state: Path) -> tuple[dict[tuple[str, frozenset[str]], float], tuple[int, int]]:
+def _scraped(server: Server, state: Path) -> tuple[dict[tuple[str, frozenset[str]], float], tuple[int, ...]]:
     """What Prometheus reads, and what others get there."""
     with server.client() as client:
         answer = client.get("/metrics")
@@ -134,19 +132,22 @@ def _scraped(server: Server, state: Path) -> tuple[dict[tuple[str, frozenset[str
             for sample in family.samples
         }
         keyless = client.get("/metrics", headers={"authorization": ""}).status_code
-        key = anyio.run(_revoked, state)
-        revoked = client.get("/metrics", headers={"authorization": f"Bearer {key}"}).status_code
-        return found, (keyless, revoked)
+        others = [
+            client.get("/metrics", headers={"authorization": f"Bearer {key}"}).status_code
+            for key in anyio.run(_other_keys, state)
+        ]
+        return found, (keyless, *others)
 
 
-async def _revoked(state: Path) -> str:
+async def _other_keys(state: Path) -> tuple[str, str]:
+    """A key that was revoked, and a solver's."""
     keyring = await open_keyring(state)
     made = await keyring.create("gone")
     await keyring.revoke(made.id)
-    return made.key
+    return made.key, (await keyring.create("solver", Role.SOLVER)).key
 
 
-def test_each_line_of_the_log_is_an_object_that_tells_what_it_belongs_to(seen: Seen) -> None:
+def each_line_of_the_log_is_an_object_that_tells_what_it_belongs_to(seen: Seen) -> None:
     """Time, level, logger and message are always there, request and run where they are known."""
     assert all({"time", "level", "logger", "message"} <= line.keys() for line in seen.log)
     assert any(line["message"].startswith("Serving clients") for line in seen.log)
@@ -162,7 +163,7 @@ def test_each_line_of_the_log_is_an_object_that_tells_what_it_belongs_to(seen: S
     assert len(ids) == len(calls)
 
 
-def test_no_secret_is_logged(seen: Seen) -> None:
+def no_secret_is_logged(seen: Seen) -> None:
     """Neither keys nor what is sent to the collector, at any level; what callers send is no line of its own."""
     whole = json.dumps(seen.log)
     assert seen.key not in whole
@@ -171,7 +172,7 @@ def test_no_secret_is_logged(seen: Seen) -> None:
     assert "echo 42" not in whole
 
 
-def test_prometheus_reads_what_happened(seen: Seen) -> None:
+def prometheus_reads_what_happened(seen: Seen) -> None:
     """Calls by tool and outcome, durations, runs by state, devboxes, sessions and requests are counted."""
     assert seen.metric("runloop_mcp_tool_calls_total", "exec_on_devbox", "ok") == 1
     assert seen.metric("runloop_mcp_tool_calls_total", "exec_on_devbox", "error") == 1
@@ -188,12 +189,12 @@ def test_prometheus_reads_what_happened(seen: Seen) -> None:
     assert seen.metric("process_resident_memory_bytes") > 0
 
 
-def test_metrics_need_a_key_that_is_good(seen: Seen) -> None:
-    """Nobody reads them who could not use the server."""
-    assert seen.refused == (401, 401)
+def metrics_are_for_operators(seen: Seen) -> None:
+    """Nobody reads them who could not use the server, and no solver."""
+    assert seen.refused == (401, 401, 403)
 
 
-def test_spans_of_calls_hang_on_the_client_s_and_have_the_work_below(seen: Seen) -> None:
+def spans_of_calls_hang_on_the_client_s_and_have_the_work_below(seen: Seen) -> None:
     """A call's span is a child of the span that the client names; what the backend did for it is below, with ids."""
     spans = seen.collector.spans()
     calls = {span.name: span for span in spans if span.name.startswith("tools/call")}
@@ -223,7 +224,7 @@ def test_spans_of_calls_hang_on_the_client_s_and_have_the_work_below(seen: Seen)
     assert set(seen.collector.headers) == {SECRET}
 
 
-def test_metrics_are_sent_too(seen: Seen) -> None:
+def metrics_are_sent_too(seen: Seen) -> None:
     """What was counted until the end reaches the collector, under the names of the conventions."""
     metrics = {
         metric.name: metric
@@ -240,3 +241,14 @@ def test_metrics_are_sent_too(seen: Seen) -> None:
     }
     assert {"start_run", "exec_on_devbox", "score_run", "other"} <= tools
     assert "http.server.request.duration" in metrics
+
+
+def test_operators_see_a_server_at_work(tmp_path: Path, built_tools: Path) -> None:
+    """One life of a server, seen in its log, by Prometheus and by a collector of OpenTelemetry."""
+    seen = observed(tmp_path, built_tools)
+    each_line_of_the_log_is_an_object_that_tells_what_it_belongs_to(seen)
+    no_secret_is_logged(seen)
+    prometheus_reads_what_happened(seen)
+    metrics_are_for_operators(seen)
+    spans_of_calls_hang_on_the_client_s_and_have_the_work_below(seen)
+    metrics_are_sent_too(seen)

@@ -23,7 +23,7 @@ async def main(url, path, mode, key, run_id):
         over = sse_client(url + path, headers=headers) if path == "/sse" else streamable_http_client(
             url + path, http_client=http)
         async with Client(over, mode=mode) as client:
-            arguments = {"run_id": run_id, "command": "touch started; exec sleep 4321", "timeout_seconds": 2}
+            arguments = {"run_id": run_id, "command": "touch started; exec sleep 4321", "timeout_seconds": 1}
             await client.call_tool("exec_on_devbox", arguments)
 
 anyio.run(main, *sys.argv[1:])
