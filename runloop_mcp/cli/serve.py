@@ -107,7 +107,7 @@ def serve(
     import anyio
 
     from runloop_mcp.cli.logs import begin_logging
-    from runloop_mcp.cli.wiring import serve_over_http, serve_over_stdio
+    from runloop_mcp.cli.serving import serve_over_http, serve_over_stdio
     from runloop_mcp.server.surface import surface
 
     offered = surface(_names(toolsets), tools=_names(tools), exclude_tools=_names(exclude_tools), read_only=read_only)
@@ -150,7 +150,7 @@ def _relayed(flags: dict[str, object], run_id: str) -> bool:
     Raises:
         Unavailable: That process ended before the client.
     """
-    from runloop_mcp.cli.wiring import servers_folder
+    from runloop_mcp.cli.serving import servers_folder
     from runloop_mcp.server.transports.relay import relay
 
     try:
