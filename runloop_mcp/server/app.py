@@ -44,7 +44,7 @@ from runloop_mcp.server.heartbeat import ANSWER_SECONDS, SILENCE_SECONDS, Heartb
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.services import NONE, Services
-from runloop_mcp.server.subscriptions import Subscriptions
+from runloop_mcp.server.subscribing.subscriptions import Subscriptions
 from runloop_mcp.server.surface import CORE, Surface
 from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
 from runloop_mcp.server.tasks.extension import Tasks

@@ -11,7 +11,7 @@ from runloop_mcp.server.listings import BenchmarkProgress, BenchmarkRunLine
 from runloop_mcp.server.rendering.benchmark import progress_of
 from runloop_mcp.server.rendering.quantities import moment
 from runloop_mcp.server.results import Result
-from runloop_mcp.server.score_cards import Shown
+from runloop_mcp.server.score_card.card import Shown
 
 _MOST: Final = 5000
 """Scenarios and runs of one benchmark that are looked at."""

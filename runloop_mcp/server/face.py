@@ -51,7 +51,7 @@ from runloop_mcp.server.tasks.deferral import DEFERRAL
 from runloop_mcp.server.tasks.desk import TaskDesk
 from runloop_mcp.server.tools.catalogue import tools_called
 from runloop_mcp.server.tools.tool import Tool
-from runloop_mcp.server.visible import visible_to
+from runloop_mcp.server.visible.backend import visible_to
 
 if TYPE_CHECKING:
     from runloop_mcp.server.prompts.prompt import PromptKind
@@ -278,8 +278,8 @@ class Face:
             given: The values of other arguments.
             in_uri: Whether it becomes a part of a URI.
         """
+        from runloop_mcp.server.completing.completions import complete  # noqa: PLC0415
         from runloop_mcp.server.completing.typing import Typing  # noqa: PLC0415 - many clients ask for none
-        from runloop_mcp.server.completions import complete  # noqa: PLC0415
 
         try:
             return await complete(self._backend, self._principal, Typing(argument, begun, given, in_uri))

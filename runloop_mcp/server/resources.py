@@ -35,7 +35,7 @@ from runloop_mcp.server.rendering.run import run_text
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_line, scenario_text
 from runloop_mcp.server.results import ScenarioList
 from runloop_mcp.server.score_card import page as score_card
-from runloop_mcp.server.score_cards import score_card_of
+from runloop_mcp.server.score_card.card import score_card_of
 
 _LISTED: Final = 100
 """Scenarios that the list of resources names one by one."""

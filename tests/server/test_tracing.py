@@ -10,7 +10,7 @@ from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.cloud.backend import CloudBackend
 from runloop_mcp.server.observation.traced_backend import TracedBackend
-from runloop_mcp.server.visible import visible_to
+from runloop_mcp.server.visible.backend import visible_to
 
 _PROGRAM = """
 import anyio

@@ -1,1 +1,1 @@
-"""The score card as an MCP App: a page that hosts show in place of a score's text."""
+"""The score card of a run, and the page that hosts of MCP Apps show in place of its text."""
