@@ -21,8 +21,8 @@ from runloop_mcp.api.models.run import StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
-from runloop_mcp.server.app import RunloopServer
-from runloop_mcp.server.heartbeat import ANSWER_SECONDS, SILENCE_SECONDS
+from runloop_mcp.server.app import ANSWER_SECONDS, RunloopServer
+from runloop_mcp.server.heartbeat import SILENCE_SECONDS
 from runloop_mcp.server.services import NONE
 from runloop_mcp.server.surface import CORE
 from runloop_mcp.server.transports.http import serve_http
