@@ -86,7 +86,7 @@ class Face:
         self._targets: dict[str, Target] = {}
         self._agreed: set[str] = set()
         self._recorder = CallRecorder(backend, principal)
-        self.tasks = TaskDesk(backend, principal, self._recorder)
+        self.tasks = TaskDesk(backend, principal, self._recorder, may_stop=not _STOPPING.isdisjoint(self._tools))
         """Calls that became tasks."""
 
     def tools(self) -> list[ListedTool]:
@@ -283,13 +283,16 @@ class Face:
         from runloop_mcp.server.completions import complete  # noqa: PLC0415
 
         try:
-            return await complete(self._backend, self._principal, Typing(argument, begun, given, in_uri))
+            typing = Typing(argument, begun, given, in_uri)
+            return await complete(self._backend, self._principal, typing, authors=self._operates)
         except ApiError as error:
             _log.info("No completion of %s: %s", argument, error)
             return Completion(values=[])
 
 
 _START: Final = "start_run"
+_STOPPING: Final = frozenset({"exec_on_devbox", "get_execution"})
+"""Tools by which commands are ended."""
 
 
 def _start_for_solvers() -> Tool[Any]:
