@@ -71,8 +71,9 @@ class Face:
         minting: Minting | None = None,
     ) -> None:
         is_operator = principal.role is Role.OPERATOR and principal.run_id is None
+        self._operates = surface.for_operators and is_operator
         if not (is_operator and surface.for_all_runs):
-            backend = visible_to(principal, backend)
+            backend = visible_to(principal, backend, operates=self._operates)
         self._backend = backend
         self._principal = principal
         self._surface = surface
@@ -81,7 +82,6 @@ class Face:
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
         if self._minting is not None and _START in self._tools:
             self._tools[_START] = _start_for_solvers()
-        self._operates = surface.for_operators and is_operator
         self._resources = Resources(backend, principal)
         self._targets: dict[str, Target] = {}
         self._agreed: set[str] = set()

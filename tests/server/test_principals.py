@@ -200,6 +200,35 @@ async def test_what_an_operator_notes_with_a_run_is_not_its_solver_s(tmp_path: P
         assert "canary" not in record
 
 
+async def test_the_runs_that_prove_a_scenario_are_no_solver_s(tmp_path: Path, serve: Serve) -> None:
+    """Their records tell the reference: whoever has no tools for operators neither lists nor finds them.
+
+    An operator with a key can have a scenario proven, though these runs are of no key.
+    """
+    pack = scenario_folder(tmp_path / "pack", "answer", reference="echo 42 > answer.txt # the reference\n")
+    author = Principal("key:1", Role.OPERATOR)
+    async with serve(pack, surface=surface(["core", "author"]), principal=author) as agent:
+        proof = {"scenario_id": "answer", "cheats": False}
+        while (said := (await agent.call("validate_scenario", **proof)).structured)["verdict"] == "pending":
+            pass
+        assert said["verdict"] == "valid", said["reason"]
+    async with serve(pack, surface=surface(["core", "admin"])) as agent:
+        proofs = [each["run_id"] for each in (await agent.call("list_runs")).structured["runs"]]
+        records = [(await agent.call("get_run_log", run_id=each)).text for each in proofs]
+        assert "the reference" in " ".join(records)
+        run_id = await agent.run_of("answer")
+    async with serve(pack) as agent:
+        for limit in (1, 20):
+            listed = (await agent.call("list_runs", limit=limit)).structured
+            assert [each["run_id"] for each in listed["runs"]] == [run_id]
+        assert listed["total"] == 1
+        unknown = "scr_" + "x" * (len(run_id) - 4)
+        for proof_id in proofs:
+            assert await agent.refused("get_run", run_id=proof_id) == await agent.refused("get_run", run_id=unknown)
+            with pytest.raises(MCPError):
+                await agent.read(f"runloop://runs/{proof_id}/log")
+
+
 async def test_a_token_ends_a_while_after_its_run(tmp_path: Path, serve: Serve) -> None:
     """It is good while the run goes on, and for the time in which its solver can read the score."""
     keyring = await open_keyring(tmp_path)
