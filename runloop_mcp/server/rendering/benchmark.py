@@ -39,7 +39,8 @@ def progress_of(
     ]
     count = Counter(group_of(each.state) for each in lines)
     scored = [each for each in lines if each.state in _SCORED]
-    hidden = sealed and any(each.score is None for each in scored)
+    # The total counts earlier runs of a scenario too.
+    hidden = sealed and any(each.score is None for each in runs if each.state in _SCORED)
     scores = [each.score for each in scored if each.score is not None]
     return BenchmarkProgress(
         benchmark_run_id=run.id,
