@@ -13,9 +13,11 @@ from runloop_mcp.server.observation.traced_backend import TracedBackend
 from runloop_mcp.server.visible.backend import visible_to
 
 _PROGRAM = """
+from pathlib import Path
 import anyio
 from mcp.client import Client
 from opentelemetry import trace
+from runloop_mcp.cloud.backend import CloudBackend
 from runloop_mcp.server.app import build_server
 
 names = []
@@ -34,7 +36,7 @@ class Provider(trace.TracerProvider):
         return Tracer()
 
 async def main():
-    async with Client(build_server(None)) as client:
+    async with Client(build_server(CloudBackend(Path("."), "http://127.0.0.1:1", None))) as client:
         await client.list_prompts()
         before = list(names)
         trace.set_tracer_provider(Provider())
@@ -51,7 +53,9 @@ def test_calls_have_spans_once_someone_collects_them() -> None:
     assert done.stdout == "[] True\n"
 
 
-@pytest.mark.parametrize("stands_for", [TracedBackend, lambda backend: visible_to(Principal("key:1"), backend)])
+@pytest.mark.parametrize(
+    "stands_for", [TracedBackend, lambda backend: visible_to(Principal("key:1"), backend, operates=True)]
+)
 def test_what_stands_for_a_backend_says_what_it_says(tmp_path: Path, stands_for: type[TracedBackend]) -> None:
     """Whether devboxes cost money, before which a person is asked, and whether waits cost requests."""
     backend = CloudBackend(tmp_path, "http://127.0.0.1:1", None)
