@@ -15,6 +15,7 @@ from mcp_types import INTERNAL_ERROR, ErrorData
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
+from runloop_mcp.server.observation.traced_backend import TracedBackend
 
 PATIENCE_SECONDS = 20
 
@@ -38,7 +39,8 @@ async def asking(
     """An agent whose client asks this person, or can't ask."""
     pack = scenario_folder(tmp_path / "pack", "box")
     engine = EmbeddedEngine(tmp_path / "state", driver(devboxes), packs=[pack])
-    server = build_server(engine, answer_seconds=answer_seconds)
+    # As where spans are collected: on that way, too, it is known what costs money.
+    server = build_server(TracedBackend(engine), answer_seconds=answer_seconds)
     async with engine, Client(server, mode=era, elicitation_callback=human) as client:
         yield Agent(client, engine)
 

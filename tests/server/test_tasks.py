@@ -104,6 +104,20 @@ async def test_a_task_that_is_canceled_ends_its_command(tmp_path: Path, devboxes
         assert '"tool":"tasks/cancel"' in await agent.read(f"runloop://runs/{run_id}/log")
 
 
+async def test_who_has_no_tool_that_ends_commands_cancels_no_task(tmp_path: Path, devboxes: Path) -> None:
+    """A token for some tools, or a server that only reads, opens nothing else by a task's id."""
+    async with engine_of(tmp_path, devboxes) as engine, tasker(engine) as agent:
+        run_id = await run_of_box(engine)
+        created = await agent.begin("exec_on_devbox", run_id=run_id, command=WAITING)
+        looker = Principal(f"run:{run_id}", Role.SOLVER, run_id, frozenset({"get_run", "write_file"}))
+        async with tasker(engine, looker) as other:
+            with pytest.raises(MCPError, match="no tool that ends"):
+                await other.ask("tasks/cancel", created["taskId"])
+            assert (await other.ask("tasks/get", created["taskId"]))["status"] == "working"
+        await agent.call("write_file", run_id=run_id, path="go", content="")
+        await agent.until(created["taskId"], "completed")
+
+
 async def test_scoring_becomes_a_task_that_canceling_does_not_stop(tmp_path: Path, devboxes: Path) -> None:
     """A score is final and scored in one go: the card comes in the end, as the tool gives it."""
     slow = scorer("slow", 1.0, "sleep 0.5; test -e answer.txt")

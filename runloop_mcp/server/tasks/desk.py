@@ -9,7 +9,7 @@ from mcp_types import CallToolResult, TextContent
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.errors import ApiError
+from runloop_mcp.api.errors import ApiError, Forbidden
 from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.call import Reply
 from runloop_mcp.server.failures import explain, prompt_error
@@ -23,12 +23,20 @@ _STOP_SECONDS: Final = 20.0
 
 
 class TaskDesk:
-    """Tasks of one principal."""
+    """Tasks of one principal.
 
-    def __init__(self, backend: Backend, principal: Principal, recorder: CallRecorder) -> None:
+    Args:
+        backend: As the principal may see it.
+        principal: Whose they are.
+        recorder: Records what it does.
+        may_stop: Whether it may end commands, as it has tools that do.
+    """
+
+    def __init__(self, backend: Backend, principal: Principal, recorder: CallRecorder, *, may_stop: bool) -> None:
         self._backend = backend
         self._principal = principal
         self._recorder = recorder
+        self._may_stop = may_stop
 
     async def look(self, task_id: str, *, payload: bool = True) -> dict[str, Any]:
         """A task, with what its tool answers where it has completed.
@@ -61,6 +69,8 @@ class TaskDesk:
         told = None
         try:
             handle = find_task(task_id)
+            if not self._may_stop:
+                raise Forbidden("You have no tool that ends commands, so their tasks are not yours to cancel.")
             with anyio.move_on_after(_STOP_SECONDS):
                 await stop(self._backend, self._principal, handle)
         except ApiError as error:

@@ -29,6 +29,7 @@ from runloop_mcp.server.listings import (
 from runloop_mcp.server.rendering.benchmark import progress_text
 from runloop_mcp.server.rendering.listing import facts, page_text
 from runloop_mcp.server.rendering.quantities import amount, moment
+from runloop_mcp.server.tools.scenarios import refuse_other_secrets
 from runloop_mcp.server.tools.tool import Tool
 
 _MOST: Final = 5000
@@ -138,6 +139,8 @@ async def create_benchmark(call: Call, arguments: CreateBenchmark) -> Reply:
 async def start_benchmark_run(call: Call, arguments: StartBenchmarkRun) -> Reply:
     """Starts a run of a benchmark."""
     benchmark = await _found(call, arguments.benchmark_id)
+    if not call.operates:
+        refuse_other_secrets("benchmark", benchmark.required_secret_names or [], arguments.secrets or {})
     params = BenchmarkStartRunParams(
         benchmark_id=benchmark.id,
         run_name=arguments.run_name,
