@@ -175,7 +175,8 @@ async def test_a_custom_scorer_is_made_tried_and_changed(serve: Serve) -> None:
 async def test_solvers_work_on_no_devbox_that_is_not_of_their_run(tmp_path: Path, serve: Serve) -> None:
     """Without the author or admin toolset a devbox of nobody's run does not exist, and a definition has no tool."""
     async with serve(surface=AUTHOR) as agent:
-        devbox_id = (await agent.call("create_devbox")).found(r"dbx_\w+")
+        devbox_id, _ = [(await agent.call("create_devbox")).found(r"dbx_\w+") for _ in range(2)]
+        assert (await agent.call("list_devboxes")).text.startswith("2 devboxes, newest first:")
     async with serve() as agent:
         await agent.refused("exec_on_devbox", run_id=devbox_id, command="true")
         await agent.refused("get_execution", run_id=devbox_id, execution_id="exe_x")
