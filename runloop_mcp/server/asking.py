@@ -15,8 +15,15 @@ from typing import Any, Final
 import anyio
 from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
-from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from mcp_types import (
+    CONNECTION_CLOSED,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+)
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 
 _KEY: Final = "consent"
 
@@ -28,7 +35,7 @@ class Consent(StrEnum):
     REFUSED = "refused"
     """The person said no, or the client on their behalf."""
     MISSING = "missing"
-    """The question was closed, or nobody answered in time."""
+    """The question was closed, nobody answered in time, or the client left or gave an answer that is none."""
     UNASKED = "unasked"
     """The client can't ask."""
 
@@ -90,8 +97,11 @@ class Person:
                 answer = await self._context.session.elicit_form(
                     question.message, _form(question), related_request_id=self._context.request_id
                 )
-            except MCPError:  # the client said that it can ask, and can't
-                return Consent.UNASKED
+            except MCPError as error:
+                # One that has left could ask, and nobody agreed; else the client said that it can ask, and can't.
+                return Consent.MISSING if error.error.code == CONNECTION_CLOSED else Consent.UNASKED
+            except ValidationError:  # an answer that says nothing the protocol knows
+                return Consent.MISSING
             return _consent(answer)
         return Consent.MISSING
 
@@ -120,7 +130,9 @@ def _form(question: Question) -> dict[str, Any]:
 def _consent(answer: ElicitResult) -> Consent:
     match answer.action:
         case "accept":
-            return Consent.REFUSED if (answer.content or {}).get("agreed") is False else Consent.GIVEN
+            # Some clients send what a form holds as text.
+            agreed = (answer.content or {}).get("agreed", True)
+            return Consent.GIVEN if agreed is True or agreed == "true" else Consent.REFUSED
         case "decline":
             return Consent.REFUSED
         case _:

@@ -9,6 +9,8 @@ from typing import Any, Final, Self
 import anyio
 from anyio.abc import TaskGroup
 
+from runloop_mcp.api.errors import Conflict
+
 Work = Callable[[Callable[[str], None]], Awaitable[Any]]
 """What is to be done; it is given a function that it tells its steps to, in a few words."""
 
@@ -25,6 +27,7 @@ class Job:
     began: float
     step: str = "beginning"
     result: Any = None
+    has_result: bool = False
     error: Exception | None = None
     ended: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -90,12 +93,18 @@ class Background:
         """The result of a job that is done; the next call with its key begins anew.
 
         Raises:
+            Conflict: It was given up before it had a result.
             Exception: What the work raised.
         """
         if self._jobs.get(job.key) is job:
             del self._jobs[job.key]
         if job.error is not None:
             raise job.error
+        if not job.has_result:
+            raise Conflict(
+                "This was given up for a call on the same thing with other arguments, or after a change of it.",
+                hint="Call again to begin anew, which gives up the other in turn.",
+            )
         return job.result
 
     async def _run(self, job: Job, work: Work) -> None:
@@ -105,6 +114,7 @@ class Background:
         try:
             with job.scope:
                 job.result = await work(step)
+                job.has_result = True
         except Exception as error:  # noqa: BLE001 - raised again for whoever takes the result
             job.error = error
         finally:

@@ -86,7 +86,8 @@ class Face:
         self._targets: dict[str, Target] = {}
         self._agreed: set[str] = set()
         self._recorder = CallRecorder(backend, principal)
-        self.tasks = TaskDesk(backend, principal, self._recorder)
+        may_stop = not _ENDING_COMMANDS.isdisjoint(self._tools)
+        self.tasks = TaskDesk(backend, principal, self._recorder, may_stop=may_stop)
         """Calls that became tasks."""
 
     def tools(self) -> list[ListedTool]:
@@ -297,6 +298,9 @@ def _start_for_solvers() -> Tool[Any]:
 
     return START_RUN_FOR_SOLVER
 
+
+_ENDING_COMMANDS: Final = frozenset({"exec_on_devbox", "get_execution"})
+"""Tools whose callers can end commands, by canceling the call or by asking for it."""
 
 _AUTHORING: Final = frozenset({"create_benchmark"})
 """Tools of other toolsets that set tasks, and so are no solver's."""

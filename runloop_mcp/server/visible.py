@@ -48,11 +48,11 @@ class _VisibleBackend(Backend):
 
     def __init__(self, principal: Principal, backend: Backend) -> None:
         self._backend = backend
-        self.runs = _VisibleRuns(principal, backend.runs)
         started: set[str] = set()
+        self.runs = _VisibleRuns(principal, backend.runs, started)
         self.benchmarks = VisibleBenchmarks(principal, backend.benchmarks, started)
         self.benchmark_runs = VisibleBenchmarkRuns(principal, backend.benchmark_runs, started)
-        self.scenarios = _VisibleScenarios(principal, backend.scenarios, backend.runs, self.benchmark_runs)
+        self.scenarios = _VisibleScenarios(principal, backend.scenarios, backend.runs, self.benchmark_runs, started)
 
     @property
     def waits_cost_requests(self) -> bool:  # type: ignore[override]  # a late backend knows it late
@@ -77,9 +77,11 @@ class _VisibleBackend(Backend):
 class _VisibleRuns(Runs):
     """A principal's own runs, with no more of their scores than it is to learn."""
 
-    def __init__(self, principal: Principal, runs: Runs) -> None:
+    def __init__(self, principal: Principal, runs: Runs, started: set[str]) -> None:
         self._principal = principal
         self._runs = runs
+        self._started = started
+        """Runs that were started here as nobody's attempts, such as those that prove a scenario."""
         self._own: set[str] = set()
         """Runs that were found to be its own, as they are for ever."""
 
@@ -89,7 +91,7 @@ class _VisibleRuns(Runs):
             run = await self._runs.retrieve(run_id)
         except NotFound:
             raise NotFound(_NO_RUN) from None
-        if not owns(self._principal, run):
+        if not owns(self._principal, run) and run.id not in self._started:
             raise NotFound(_NO_RUN)
         if len(self._own) >= _REMEMBERED:
             self._own.clear()
@@ -176,12 +178,18 @@ class _VisibleScenarios(Scenarios):
     """All scenarios, or that of the run which the principal is bound to; solvers change and make none."""
 
     def __init__(
-        self, principal: Principal, scenarios: Scenarios, runs: Runs, benchmark_runs: VisibleBenchmarkRuns
+        self,
+        principal: Principal,
+        scenarios: Scenarios,
+        runs: Runs,
+        benchmark_runs: VisibleBenchmarkRuns,
+        started: set[str],
     ) -> None:
         self._principal = principal
         self._scenarios = scenarios
         self._runs = runs
         self._benchmark_runs = benchmark_runs
+        self._started = started
 
     async def retrieve(self, scenario_id: str) -> ScenarioView:
         """See `Scenarios.retrieve`."""
@@ -208,7 +216,10 @@ class _VisibleScenarios(Scenarios):
             raise Forbidden(f"You are bound to the run {own} and can't start another.", hint="Go on with get_run.")
         if params.benchmark_run_id is not None:
             await self._benchmark_runs.retrieve(params.benchmark_run_id)
-        return await self._scenarios.start_run(params, principal=principal, idempotency_key=idempotency_key)
+        run = await self._scenarios.start_run(params, principal=principal, idempotency_key=idempotency_key)
+        if principal.id != self._principal.id:
+            self._started.add(run.id)
+        return run
 
     async def create(self, params: ScenarioCreateParams, *, idempotency_key: str | None = None) -> ScenarioView:
         """See `Scenarios.create`."""

@@ -9,7 +9,7 @@ from mcp_types import CallToolResult, TextContent
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.errors import ApiError
+from runloop_mcp.api.errors import ApiError, InvalidRequest
 from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.call import Reply
 from runloop_mcp.server.failures import explain, prompt_error
@@ -23,12 +23,20 @@ _STOP_SECONDS: Final = 20.0
 
 
 class TaskDesk:
-    """Tasks of one principal."""
+    """Tasks of one principal.
 
-    def __init__(self, backend: Backend, principal: Principal, recorder: CallRecorder) -> None:
+    Args:
+        backend: Whose runs they are, as the principal may see them.
+        principal: Whoever asks.
+        recorder: Records what is done to them.
+        may_stop: Whether the principal has a tool by which commands can be ended.
+    """
+
+    def __init__(self, backend: Backend, principal: Principal, recorder: CallRecorder, *, may_stop: bool) -> None:
         self._backend = backend
         self._principal = principal
         self._recorder = recorder
+        self._may_stop = may_stop
 
     async def look(self, task_id: str, *, payload: bool = True) -> dict[str, Any]:
         """A task, with what its tool answers where it has completed.
@@ -54,13 +62,18 @@ class TaskDesk:
         """Ends the command that a task is; others go on. The run's record tells of it.
 
         Raises:
-            MCPError: There is no such task that the principal may see, or it can't be ended.
+            MCPError: There is no such task that the principal may see, or commands are not to be ended here.
         """
         record = self._recorder.begin("tasks/cancel", {"task": task_id})
         handle: TaskHandle | None = None
         told = None
         try:
             handle = find_task(task_id)
+            if not self._may_stop:
+                raise InvalidRequest(
+                    "Commands can't be ended here: no tool that does so is offered.",
+                    hint="tasks/get shows how the task stands.",
+                )
             with anyio.move_on_after(_STOP_SECONDS):
                 await stop(self._backend, self._principal, handle)
         except ApiError as error:
