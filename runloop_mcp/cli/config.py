@@ -6,7 +6,7 @@ import click
 from pydantic import SecretStr
 
 from runloop_mcp.cli.options import backend_options, json_option
-from runloop_mcp.cli.settings import Settings, load_settings, sources, variable
+from runloop_mcp.cli.settings import PREFIX, Settings, load_settings, sources, variable
 from runloop_mcp.cli.terminal import print_json, print_table
 
 
@@ -26,11 +26,13 @@ def config(*, flags: dict[str, object], as_json: bool) -> None:
             name,
             (", ".join(value) if isinstance(value, list) else str(value or "")) or "-",
             origins[name] if origins[name] in ("flag", "default") else "variable",
-            variable(name),
         )
         for name, value in shown.items()
     ]
-    print_table(("setting", "value", "from", "variable"), rows)
+    print_table(("setting", "value", "from"), rows)
+    own = [name for name in Settings.model_fields if not variable(name).startswith(PREFIX)]
+    click.echo(f"\nEach has a variable: {PREFIX} and its name in capitals.")
+    click.echo(f"But {', '.join(f'{name} has {variable(name)}' for name in own)}.")
 
 
 def _shown(value: object) -> object:

@@ -45,6 +45,6 @@ def test_table_fits_a_small_terminal(runloop: Command) -> None:
     shown = runloop("config", FORCE_COLOR="1", COLUMNS="80", RUNLOOP_MCP_STATE_DIR=f"/{'long-' * 20}end").stdout
     shown = re.sub("\x1b\\[[0-9;]*m", "", shown)
     words = shown.split()
-    assert {"devbox_network", "RUNLOOP_MCP_DEVBOX_NETWORK", "RUNLOOP_BASE_URL"} <= set(words)
+    assert {"devbox_network", "oauth_operator_scope", "RUNLOOP_MCP_", "RUNLOOP_API_KEY,"} <= set(words)
     assert sum(word.count("long-") for word in words) >= 15
     assert max(len(line) for line in shown.splitlines()) <= 80

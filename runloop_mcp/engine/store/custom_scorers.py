@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.ids import IdPrefix, stable_id
 from runloop_mcp.api.models.scorer import ScorerListParams, ScorerView
+from runloop_mcp.engine.store.paging import containing
 
 CREATED = ""
 """The root of scorers that don't come from a pack."""
@@ -59,9 +60,8 @@ def page(
     """
     where, values = "", [json.dumps(roots)]
     if params.search:
-        escaped = params.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         where = " WHERE (s.type || ' ' || s.id) LIKE ? ESCAPE '\\'"
-        values.append(f"%{escaped}%")
+        values.append(containing(params.search))
     (total,) = connection.execute(f"SELECT count(*) FROM ({_SELECT}{where})", values).fetchone()  # noqa: S608 - constants
     if params.starting_after is not None:
         after = connection.execute(

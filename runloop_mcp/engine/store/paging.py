@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from runloop_mcp.api.errors import InvalidRequest
 
+_LONGEST_SEARCH = 5000
+"""Characters. SQLite refuses patterns of more than 50,000 bytes."""
+
 
 @dataclass(slots=True)
 class Filters:
@@ -26,8 +29,7 @@ class Filters:
     def contains(self, text: str, part: str | None) -> None:
         """Rows whose text has this part, in any case, where one is wanted."""
         if part:
-            escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            self.add(f"{text} LIKE ? ESCAPE '\\'", f"%{escaped}%")
+            self.add(f"{text} LIKE ? ESCAPE '\\'", containing(part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +72,17 @@ class Listing:
             [*matching.values, limit + 1],
         ).fetchall()
         return found[:limit], int(total), len(found) > limit
+
+
+def containing(text: str) -> str:
+    """The pattern of LIKE, with a backslash as its escape, for what contains a text.
+
+    Raises:
+        InvalidRequest: The text is longer than any that could be found.
+    """
+    if len(text) > _LONGEST_SEARCH:
+        raise InvalidRequest(
+            f"What is searched for is longer than {_LONGEST_SEARCH} characters.", hint="Search for a part of it."
+        )
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

@@ -13,6 +13,7 @@ from runloop_mcp.api.models.trust import SealedHashes, TamperReport
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.engine.runs.states import Move, next_state
 from runloop_mcp.engine.store import events
+from runloop_mcp.engine.store.paging import containing
 
 _COLUMNS = (
     "id, scenario_id, devbox_id, principal, attempt, state, name, start_time_ms, end_time_ms, expires_ms, data, result"
@@ -311,8 +312,7 @@ def page(
         values.append(params.benchmark_run_id)
     for word in (params.search or "").split():
         clauses.append("(id || ' ' || scenario_id || ' ' || coalesce(name, '')) LIKE ? ESCAPE '\\'")
-        escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values.append(f"%{escaped}%")
+        values.append(containing(word))
     where = " WHERE " + " AND ".join(clauses) if clauses else ""
     (total,) = connection.execute(f"SELECT count(*) FROM runs{where}", values).fetchone()  # noqa: S608 - values are bound
     if params.starting_after is not None:

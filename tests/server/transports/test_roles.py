@@ -146,7 +146,7 @@ async def test_a_token_opens_the_tools_it_names_and_tells_no_more_than_it_may(ho
         lax, _, open_token = await handed_over(operator, disclosure="full")
         refused = await operator.refused("start_run", scenario_id="answer", for_solver={"tools": ["start_run"]})
         assert "exec_on_devbox" in refused
-        assert "`seconds` (an integer from 60" in await operator.refused(
+        assert "`for_solver.seconds` must be an integer from 60" in await operator.refused(
             "start_run", scenario_id="answer", for_solver={"seconds": 1}
         )
     async with house.agent(token) as solver:
