@@ -190,11 +190,17 @@ def event_for_solver(event: RunEvent, disclosure: Disclosure) -> RunEvent | None
         seen = _score_for_solver(event.data, disclosure)
     elif event.kind in EVENT_FIELDS:
         seen = {name: value for name, value in event.data.items() if name in EVENT_FIELDS[event.kind]}
+        if event.kind == EventKind.CALL and isinstance(arguments := seen.get("arguments"), dict):
+            seen["arguments"] = {name: arguments[name] for name in arguments if name not in _OPERATORS_ARGUMENTS}
     else:
         return None
     if seen is None:
         return None
     return RunEvent(run_id=event.run_id, sequence=event.sequence, time_ms=event.time_ms, kind=event.kind, data=seen)
+
+
+_OPERATORS_ARGUMENTS: Final = frozenset({"metadata"})
+"""Arguments of a call in which whoever started a run for a solver may have noted what the solver is not to know."""
 
 
 def _score_for_solver(data: Mapping[str, object], disclosure: Disclosure) -> dict[str, object] | None:

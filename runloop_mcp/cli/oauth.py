@@ -24,8 +24,9 @@ def with_oauth(settings: Settings, keys: Access, *, no_auth: bool) -> "tuple[Acc
             "--no-auth lets everyone in, so that no token of an authorization server would count.",
             hint="Leave out --no-auth, or --oauth-issuer.",
         )
-    audience = settings.oauth_audience or (settings.public_url and f"{settings.public_url}/mcp")
-    if audience is None:
+    # A client asks for a token for what it reaches, which over SSE is not /mcp.
+    audience = settings.oauth_audience or [f"{settings.public_url}{path}" for path in ("/mcp", "/sse")]
+    if settings.oauth_audience is None and settings.public_url is None:
         raise InvalidRequest(
             "Nothing tells which tokens of the authorization server are for this server.",
             hint="Give --oauth-audience, as tokens have it in `aud`, or --public-url.",

@@ -13,7 +13,7 @@ import click
 from pydantic import BaseModel
 
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.models.run import RunDetails, RunListParams, ScenarioRunView
+from runloop_mcp.api.models.run import VALIDATION, RunDetails, RunListParams, ScenarioRunView
 from runloop_mcp.api.models.trust import Rescoring, SealedHashes, TamperReport
 from runloop_mcp.cli.lookup import find_scenario, scenario_name
 from runloop_mcp.cli.options import backend_options
@@ -21,7 +21,6 @@ from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import say
 from runloop_mcp.cli.wiring import backend_for
 from runloop_mcp.server.rendering.quantities import amount
-from runloop_mcp.validation.trials import VALIDATION
 
 _PAGE = 200
 

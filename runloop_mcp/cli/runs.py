@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import anyio
 import click
 
-from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
+from runloop_mcp.api.models.run import VALIDATION, RunListParams, RunState, ScenarioRunView
 from runloop_mcp.cli.lookup import scenario_name
 from runloop_mcp.cli.options import backend_options, json_option
 from runloop_mcp.cli.run_export import export_command
@@ -15,7 +15,6 @@ from runloop_mcp.cli.run_trust import trust_rows
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import console, print_json, print_table, say
 from runloop_mcp.cli.wiring import backend_for
-from runloop_mcp.validation.trials import VALIDATION
 
 _PAGE = 200
 _WIDE = 88

@@ -93,17 +93,21 @@ class Person:
         if not self._context.session.can_send_request:
             return Consent.UNASKED
         with anyio.move_on_after(self._seconds):
-            try:
-                answer = await self._context.session.elicit_form(
-                    question.message, _form(question), related_request_id=self._context.request_id
-                )
-            except MCPError as error:
-                # One that has left could ask, and nobody agreed; else the client said that it can ask, and can't.
-                return Consent.MISSING if error.error.code == CONNECTION_CLOSED else Consent.UNASKED
-            except ValidationError:  # an answer that says nothing the protocol knows
-                return Consent.MISSING
-            return _consent(answer)
+            return await self._asked(question)
         return Consent.MISSING
+
+    async def _asked(self, question: Question) -> Consent:
+        """What the client answers, as the handshake era has it."""
+        try:
+            answer = await self._context.session.elicit_form(
+                question.message, _form(question), related_request_id=self._context.request_id
+            )
+        except MCPError as error:
+            # One that has left could ask, and nobody agreed; else the client said that it can ask, and can't.
+            return Consent.MISSING if error.error.code == CONNECTION_CLOSED else Consent.UNASKED
+        except ValidationError:  # an answer that says nothing the protocol knows
+            return Consent.MISSING
+        return _consent(answer)
 
     def _can_ask(self) -> bool:
         capabilities = self._context.client_capabilities

@@ -25,24 +25,34 @@ _SOURCES: Final[dict[str, Source]] = {
 _OPERATORS: Final[dict[str, Source]] = {
     "tags": scenarios.tags,
     "language": scenarios.languages,
-    "scorer_type": scenarios.scorer_types,
     "benchmark_id": scenarios.benchmarks,
     "benchmark_run_id": runs.benchmark_runs,
+}
+"""Those of which a solver learns nothing."""
+_AUTHORS: Final[dict[str, Source]] = {
+    "scorer_type": scenarios.scorer_types,
     "environment": environments.environments,
     "secrets": environments.secrets,
 }
-"""Those of which a solver learns nothing."""
+"""Those of what only tools for operators tell."""
 _LISTS: Final = frozenset({"run_ids", "tags", "secrets"})
 """Arguments that take several values, with commas between them: the last is completed."""
 
 
-async def complete(backend: Backend, principal: Principal, typing: Typing) -> Completion:
+async def complete(backend: Backend, principal: Principal, typing: Typing, *, authors: bool) -> Completion:
     """The values that what was typed may become, the likeliest first: those that begin so, then those that hold it.
+
+    Args:
+        backend: As the principal may see it.
+        principal: Who types.
+        typing: What is typed.
+        authors: Whether the principal has tools that are for operators alone.
 
     Raises:
         ApiError: The backend can't be asked, or the run that is given is none that the principal may see.
     """
-    source = _SOURCES.get(typing.argument) or (_OPERATORS.get(typing.argument) if principal.operates else None)
+    sources = _SOURCES | (_OPERATORS if principal.operates else {}) | (_AUTHORS if authors else {})
+    source = sources.get(typing.argument)
     if source is None:
         return _answer(_NOTHING)
     if typing.argument not in _LISTS:

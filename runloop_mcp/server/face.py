@@ -71,8 +71,9 @@ class Face:
         minting: Minting | None = None,
     ) -> None:
         is_operator = principal.role is Role.OPERATOR and principal.run_id is None
+        self._operates = surface.for_operators and is_operator
         if not (is_operator and surface.for_all_runs):
-            backend = visible_to(principal, backend)
+            backend = visible_to(principal, backend, operates=self._operates)
         self._backend = backend
         self._principal = principal
         self._surface = surface
@@ -81,13 +82,11 @@ class Face:
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
         if self._minting is not None and _START in self._tools:
             self._tools[_START] = _start_for_solvers()
-        self._operates = surface.for_operators and is_operator
         self._resources = Resources(backend, principal)
         self._targets: dict[str, Target] = {}
         self._agreed: set[str] = set()
         self._recorder = CallRecorder(backend, principal)
-        may_stop = not _ENDING_COMMANDS.isdisjoint(self._tools)
-        self.tasks = TaskDesk(backend, principal, self._recorder, may_stop=may_stop)
+        self.tasks = TaskDesk(backend, principal, self._recorder, may_stop=not _STOPPING.isdisjoint(self._tools))
         """Calls that became tasks."""
 
     def tools(self) -> list[ListedTool]:
@@ -284,13 +283,16 @@ class Face:
         from runloop_mcp.server.completions import complete  # noqa: PLC0415
 
         try:
-            return await complete(self._backend, self._principal, Typing(argument, begun, given, in_uri))
+            typing = Typing(argument, begun, given, in_uri)
+            return await complete(self._backend, self._principal, typing, authors=self._operates)
         except ApiError as error:
             _log.info("No completion of %s: %s", argument, error)
             return Completion(values=[])
 
 
 _START: Final = "start_run"
+_STOPPING: Final = frozenset({"exec_on_devbox", "get_execution"})
+"""Tools by which commands are ended."""
 
 
 def _start_for_solvers() -> Tool[Any]:
@@ -298,9 +300,6 @@ def _start_for_solvers() -> Tool[Any]:
 
     return START_RUN_FOR_SOLVER
 
-
-_ENDING_COMMANDS: Final = frozenset({"exec_on_devbox", "get_execution"})
-"""Tools whose callers can end commands, by canceling the call or by asking for it."""
 
 _AUTHORING: Final = frozenset({"create_benchmark"})
 """Tools of other toolsets that set tasks, and so are no solver's."""

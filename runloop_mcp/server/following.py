@@ -14,6 +14,7 @@ import anyio
 import anyio.lowlevel
 from mcp.server.subscriptions import ResourceUpdated, ServerEvent
 
+from runloop_mcp.api.access import Principal
 from runloop_mcp.api.errors import ApiError
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ _REREAD_SECONDS: Final = 1.0
 _IDLE_SHARE: Final = 10
 """How many times as long as a reading took is waited until the next one."""
 
-Listener = Callable[[ServerEvent], None]
+Listener = Callable[[ServerEvent, Principal | None], None]
+"""Takes an event, and for whom alone it is one; None where it is for everyone."""
 Release = Callable[[], None]
 
 
@@ -58,15 +60,15 @@ class Bus:
     def __init__(self) -> None:
         self._listeners: dict[object, Listener] = {}
 
-    async def publish(self, event: ServerEvent) -> None:
+    async def publish(self, event: ServerEvent, audience: Principal | None = None) -> None:
         """Delivers an event, then lets those who got it send it on."""
-        self.deliver(event)
+        self.deliver(event, audience)
         await anyio.lowlevel.checkpoint()
 
-    def deliver(self, event: ServerEvent) -> None:
+    def deliver(self, event: ServerEvent, audience: Principal | None = None) -> None:
         """Delivers an event. Listeners only take note of it, and raise nothing."""
         for listener in list(self._listeners.values()):
-            listener(event)
+            listener(event, audience)
 
     def subscribe(self, listener: Listener) -> Release:
         """Adds a listener; the answer takes it away again, however often it is called."""
@@ -132,11 +134,17 @@ class RunFollower:
 
 
 class Rereader:
-    """Reads one resource again and again for as long as someone subscribes to it."""
+    """Reads one resource again and again, as one principal sees it, for as long as that subscribes to it.
 
-    def __init__(self, key: str, uri: str, read: Callable[[], Awaitable[str]], least_seconds: float, bus: Bus) -> None:
-        self.key = key
+    Nobody else is told: what has changed may be something that others must not know of.
+    """
+
+    def __init__(
+        self, uri: str, principal: Principal, read: Callable[[], Awaitable[str]], least_seconds: float, bus: Bus
+    ) -> None:
+        self.key = key_of(uri, principal)
         self._uri = uri
+        self._principal = principal
         self._read = read
         self._least_seconds = max(least_seconds, _REREAD_SECONDS)
         self._bus = bus
@@ -187,4 +195,9 @@ class Rereader:
             return
         if now != self._last:
             self._last = now
-            await self._bus.publish(ResourceUpdated(self._uri))
+            await self._bus.publish(ResourceUpdated(self._uri), self._principal)
+
+
+def key_of(uri: str, principal: Principal) -> str:
+    """What the follower of a resource that has no record is known by."""
+    return f"{uri} as seen by {principal}"

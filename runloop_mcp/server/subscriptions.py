@@ -24,9 +24,10 @@ from mcp_types import (
 )
 
 from runloop_mcp.api.errors import ApiError
-from runloop_mcp.server.following import Bus, Follower, Release, Rereader, RunFollower
+from runloop_mcp.server.following import Bus, Follower, Release, Rereader, RunFollower, key_of
 
 if TYPE_CHECKING:
+    from runloop_mcp.api.access import Principal
     from runloop_mcp.api.backend import Backend
     from runloop_mcp.server.face import Face
 
@@ -65,7 +66,7 @@ class Subscriptions:
         self._backend = backend
         self._added = added
         self._bus = Bus()
-        self._listen = ListenHandler(self._bus)
+        self._listen = ListenHandler(_CallersBus(self._bus, lambda: face().principal))
         self._followers: dict[str, Follower] = {}
         self.close: Release = published.subscribe(self._bus.deliver)
         """Stops passing on what extensions publish."""
@@ -104,7 +105,7 @@ class Subscriptions:
             release = await self._follow(params.uri)
         except ApiError as error:
             raise MCPError(code=INVALID_PARAMS, message=str(error), data={"uri": params.uri}) from error
-        subscriber.add(params.uri, release)
+        subscriber.add(params.uri, release, self._face().principal)
         return EmptyResult()
 
     async def unsubscribe(
@@ -134,10 +135,10 @@ class Subscriptions:
             return _nothing  # what an extension publishes of it is passed on
         face = self._face()
         run_id, kinds = await face.subscribable(uri)
-        key = run_id or f"{uri} as seen by {face.principal.id}"
+        key = run_id or key_of(uri, face.principal)
         follower = self._followers.get(key)
         if follower is None:
-            made = await (self._of_run(run_id) if run_id else self._of_resource(face, uri, key))
+            made = await (self._of_run(run_id) if run_id else self._of_resource(face, uri))
             # Whoever asked at the same time may have been first.
             follower = self._followers.get(key)
         if follower is None:
@@ -150,10 +151,10 @@ class Subscriptions:
         trace = self._backend.trace
         return RunFollower(run_id, await trace.end(run_id), trace, self._bus)
 
-    async def _of_resource(self, face: "Face", uri: str, key: str) -> Rereader:
+    async def _of_resource(self, face: "Face", uri: str) -> Rereader:
         """A follower of what has no record, which is read as this client would read it."""
         seconds = _COSTLY_SECONDS if self._backend.waits_cost_requests else 0.0
-        reader = Rereader(key, uri, lambda: face.look_at(uri), seconds, self._bus)
+        reader = Rereader(uri, face.principal, lambda: face.look_at(uri), seconds, self._bus)
         await reader.begin()
         return reader
 
@@ -162,12 +163,41 @@ class Subscriptions:
             del self._followers[follower.key]
 
 
+class _CallersBus:
+    """The bus as those hear it who call: nothing that is for other principals alone.
+
+    Args:
+        bus: Where everything is told.
+        caller: The principal that calls.
+    """
+
+    def __init__(self, bus: Bus, caller: "Callable[[], Principal]") -> None:
+        self._bus = bus
+        self._caller = caller
+
+    async def publish(self, event: ServerEvent) -> None:
+        """Delivers an event to everyone."""
+        await self._bus.publish(event)
+
+    def subscribe(self, listener: Callable[[ServerEvent], None]) -> Release:
+        """Adds a listener, for whoever calls now."""
+        caller = self._caller()
+
+        def hear(event: ServerEvent, audience: "Principal | None") -> None:
+            if audience in (None, caller):
+                listener(event)
+
+        return self._bus.subscribe(hear)
+
+
 class _Subscriber:
     """A client of the handshake era, with its subscriptions and what it has yet to be told."""
 
     def __init__(self, session: ServerSession) -> None:
         self._session = session
         self._releases: dict[str, Release] = {}
+        self._principals: dict[str, Principal] = {}
+        """Who subscribed to each: keys of different rights can share a session."""
         self._untold: dict[str, None] = {}
         self._news = anyio.Event()
         self._scope = anyio.CancelScope()
@@ -180,22 +210,26 @@ class _Subscriber:
         """Whether it has as many subscriptions as it may."""
         return len(self._releases) >= _MOST
 
-    def add(self, uri: str, release: Release) -> None:
+    def add(self, uri: str, release: Release, principal: "Principal") -> None:
         """Adds a subscription, unless it came twice at the same time."""
         if self._scope.cancel_called or uri in self._releases:
             release()
         else:
             self._releases[uri] = release
+            self._principals[uri] = principal
 
     def discard(self, uri: str) -> None:
         """Ends a subscription."""
         self._untold.pop(uri, None)
+        self._principals.pop(uri, None)
         if (release := self._releases.pop(uri, None)) is not None:
             release()
 
-    def hear(self, event: ServerEvent) -> None:
+    def hear(self, event: ServerEvent, audience: "Principal | None") -> None:
         """Takes note of an event. A client that is slow to read is told once of what changed often."""
-        if isinstance(event, ResourceUpdated) and event.uri in self._releases:
+        if not isinstance(event, ResourceUpdated) or event.uri not in self._releases:
+            return
+        if audience in (None, self._principals[event.uri]):
             self._untold[event.uri] = None
             self._news.set()
 

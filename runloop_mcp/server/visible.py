@@ -5,6 +5,7 @@ somebody else is answered with the same words: nobody learns which ids exist.
 """
 
 from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -16,7 +17,7 @@ from runloop_mcp.api.errors import Forbidden, NotFound
 from runloop_mcp.api.groups.runs import Runs
 from runloop_mcp.api.groups.scenarios import Scenarios
 from runloop_mcp.api.models.base import Page
-from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView, StartRunParams
+from runloop_mcp.api.models.run import VALIDATION, RunListParams, RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import (
     ScenarioCreateParams,
     ScenarioListParams,
@@ -28,18 +29,34 @@ from runloop_mcp.server.visible_benchmarks import VisibleBenchmarkRuns, VisibleB
 
 _NO_RUN: Final = "There is no such run among those that you may see."
 _REMEMBERED: Final = 10_000
+_LOOKED_AT: Final = 500
+"""Runs that are looked through at once, where those that are left out stand between others."""
 _NO_SCENARIO: Final = "There is no such scenario among those that you may see."
 
 
-def visible_to(principal: Principal, backend: Backend) -> Backend:
-    """The backend as a principal may see it; the backend itself for the person whose machine this is."""
-    return backend if principal.is_everyones_operator else _VisibleBackend(principal, backend)
+def visible_to(principal: Principal, backend: Backend, *, operates: bool) -> Backend:
+    """The backend as a principal may see it.
+
+    Args:
+        principal: The principal. The person whose machine this is sees all runs.
+        backend: The whole backend.
+        operates: Whether it sets tasks, with tools for that. Others don't see the runs that prove scenarios: the
+            records of these tell the reference.
+    """
+    if not principal.is_everyones_operator:
+        return _VisibleBackend(principal, backend)
+    return backend if operates else _BackendWithoutProofs(principal, backend)
 
 
 def owns(principal: Principal, run: ScenarioRunView) -> bool:
-    """Whether a run is a principal's own: the one that it is bound to, else those that it started."""
+    """Whether a run is a principal's own: the one that it is bound to, else those that it started.
+
+    For the person whose machine this is, all are, but those that prove scenarios.
+    """
     if principal.run_id is not None:
         return run.id == principal.run_id
+    if principal.is_everyones_operator:
+        return run.purpose != VALIDATION
     return run.x_runloop_mcp is not None and run.x_runloop_mcp.principal == principal.id
 
 
@@ -48,11 +65,12 @@ class _VisibleBackend(Backend):
 
     def __init__(self, principal: Principal, backend: Backend) -> None:
         self._backend = backend
+        proofs: set[str] = set()
+        self.runs: Runs = _VisibleRuns(principal, backend.runs, proofs)
         started: set[str] = set()
-        self.runs = _VisibleRuns(principal, backend.runs, started)
         self.benchmarks = VisibleBenchmarks(principal, backend.benchmarks, started)
         self.benchmark_runs = VisibleBenchmarkRuns(principal, backend.benchmark_runs, started)
-        self.scenarios = _VisibleScenarios(principal, backend.scenarios, backend.runs, self.benchmark_runs, started)
+        self.scenarios = _VisibleScenarios(principal, backend.scenarios, backend.runs, self.benchmark_runs, proofs)
 
     @property
     def waits_cost_requests(self) -> bool:  # type: ignore[override]  # a late backend knows it late
@@ -74,14 +92,22 @@ class _VisibleBackend(Backend):
     ) -> None: ...
 
 
+class _BackendWithoutProofs(_VisibleBackend):
+    """Everything as it is, but for the runs that prove scenarios."""
+
+    def __init__(self, principal: Principal, backend: Backend) -> None:
+        self._backend = backend
+        self.runs = _RunsWithoutProofs(principal, backend.runs, frozenset())
+
+
 class _VisibleRuns(Runs):
     """A principal's own runs, with no more of their scores than it is to learn."""
 
-    def __init__(self, principal: Principal, runs: Runs, started: set[str]) -> None:
+    def __init__(self, principal: Principal, runs: Runs, proofs: AbstractSet[str]) -> None:
         self._principal = principal
         self._runs = runs
-        self._started = started
-        """Runs that were started here as nobody's attempts, such as those that prove a scenario."""
+        self._proofs = proofs
+        """Runs that were started here to prove a scenario: of a principal of their own, and worked on from here."""
         self._own: set[str] = set()
         """Runs that were found to be its own, as they are for ever."""
 
@@ -91,7 +117,7 @@ class _VisibleRuns(Runs):
             run = await self._runs.retrieve(run_id)
         except NotFound:
             raise NotFound(_NO_RUN) from None
-        if not owns(self._principal, run) and run.id not in self._started:
+        if not owns(self._principal, run) and run.id not in self._proofs:
             raise NotFound(_NO_RUN)
         if len(self._own) >= _REMEMBERED:
             self._own.clear()
@@ -174,6 +200,24 @@ class _VisibleRuns(Runs):
         return run.model_copy(update={"x_runloop_mcp": lowered})
 
 
+class _RunsWithoutProofs(_VisibleRuns):
+    """The runs of everybody, but those that prove scenarios."""
+
+    async def list(self, params: RunListParams, *, principal: Principal | None = None) -> Page[ScenarioRunView]:
+        """See `Runs.list`. How many there are in all is exact where all were looked at."""
+        wanted, found, proofs = params, list[ScenarioRunView](), 0
+        while True:
+            page = await self._runs.list(wanted, principal=principal)
+            own = [run for run in page.items if owns(self._principal, run)]
+            found += own
+            proofs += len(page.items) - len(own)
+            if len(found) >= params.limit or not page.has_more or not page.items:
+                break
+            wanted = wanted.model_copy(update={"starting_after": page.items[-1].id, "limit": _LOOKED_AT})
+        more = page.has_more or len(found) > params.limit
+        return Page[ScenarioRunView](items=found[: params.limit], has_more=more, total_count=page.total_count - proofs)
+
+
 class _VisibleScenarios(Scenarios):
     """All scenarios, or that of the run which the principal is bound to; solvers change and make none."""
 
@@ -183,13 +227,13 @@ class _VisibleScenarios(Scenarios):
         scenarios: Scenarios,
         runs: Runs,
         benchmark_runs: VisibleBenchmarkRuns,
-        started: set[str],
+        proofs: set[str],
     ) -> None:
         self._principal = principal
         self._scenarios = scenarios
         self._runs = runs
         self._benchmark_runs = benchmark_runs
-        self._started = started
+        self._proofs = proofs
 
     async def retrieve(self, scenario_id: str) -> ScenarioView:
         """See `Scenarios.retrieve`."""
@@ -217,8 +261,8 @@ class _VisibleScenarios(Scenarios):
         if params.benchmark_run_id is not None:
             await self._benchmark_runs.retrieve(params.benchmark_run_id)
         run = await self._scenarios.start_run(params, principal=principal, idempotency_key=idempotency_key)
-        if principal.id != self._principal.id:
-            self._started.add(run.id)
+        if run.purpose == VALIDATION:
+            self._proofs.add(run.id)
         return run
 
     async def create(self, params: ScenarioCreateParams, *, idempotency_key: str | None = None) -> ScenarioView:

@@ -10,13 +10,10 @@ import anyio
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams, ExecutionStatus, ExecutionView
-from runloop_mcp.api.models.run import RunProfile, RunState, ScenarioRunView, StartRunParams
+from runloop_mcp.api.models.run import VALIDATION, RunProfile, RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.api.models.scoring import ScoringContractResult
 from runloop_mcp.validation.verdicts import Unproven, Verdict
-
-VALIDATION = "validation"
-"""The purpose of the runs made here."""
 
 _WAIT_SECONDS = 20
 _CLEAN_UP_SECONDS = 10

@@ -7,6 +7,8 @@ servers) is tested with processes that are started the usual way.
     python forked_commands.py ADDRESS        forks commands for whoever connects to this socket
 """
 
+import atexit
+import gc
 import importlib
 import json
 import os
@@ -148,8 +150,22 @@ def _serve(listener: socket.socket) -> None:
     sys.argv[1:] = request["arguments"]
 
 
+def _carry_out() -> None:
+    """Runs the command, and ends this process without taking down all that was imported, as that takes the longest."""
+    try:
+        runpy.run_module("runloop_mcp", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        atexit._run_exitfuncs()  # nothing public runs them earlier
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code or 0)
+
+
 if __name__ == "__main__":
     _import_all()
+    gc.freeze()  # commands would look through all of it, and so copy it
     _serve(socket.socket(fileno=int(sys.argv[1])))
     sys.path[0] = str(Path.cwd())
-    runpy.run_module("runloop_mcp", run_name="__main__", alter_sys=True)
+    _carry_out()

@@ -10,12 +10,11 @@ import anyio
 import pytest
 
 from runloop_mcp.api.models.devbox import ExecuteParams
-from runloop_mcp.api.models.run import RunProfile, StartRunParams
+from runloop_mcp.api.models.run import VALIDATION, RunProfile, StartRunParams
 from runloop_mcp.api.models.scenario import InputContext, ScenarioCreateParams
 from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
-from runloop_mcp.validation.trials import VALIDATION
 
 Command = Callable[..., CompletedProcess[str]]
 

@@ -22,7 +22,7 @@ def _run(folder: Path, source: str, *options: str) -> subprocess.CompletedProces
 @pytest.mark.parametrize(
     ("source", "workers"),
     [
-        ("import pytest\ndef test_skips(): pytest.skip('no weather')", "2"),
+        ("import pytest\ndef test_skips(): pytest.skip('no weather')", "1"),
         pytest.param(
             "import pytest\n@pytest.mark.skip(reason='no weather')\ndef test_skips(): pass",
             "0",

@@ -17,6 +17,7 @@ from runloop_mcp.api.models.run import RunState
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
+from runloop_mcp.server.observation.traced_backend import TracedBackend
 from runloop_mcp.server.surface import CORE, Surface, surface
 
 PATIENCE_SECONDS = 20
@@ -42,7 +43,8 @@ async def asking(
     """An agent whose client asks this person, or can't ask."""
     pack = scenario_folder(tmp_path / "pack", "box")
     engine = EmbeddedEngine(tmp_path / "state", driver(devboxes), packs=[pack])
-    server = build_server(engine, answer_seconds=answer_seconds, surface=surface)
+    # As where spans are collected: on that way, too, it is known what costs money.
+    server = build_server(TracedBackend(engine), answer_seconds=answer_seconds, surface=surface)
     async with engine, Client(server, mode=era, elicitation_callback=human) as client:
         yield Agent(client, engine)
 
@@ -148,18 +150,20 @@ async def test_a_client_that_leaves_an_open_question_has_agreed_to_nothing(tmp_p
     human = Human()
     pack = scenario_folder(tmp_path / "pack", "box")
     async with EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) as engine:
-        async with anyio.create_task_group() as tasks:
-            async with Client(build_server(engine), mode="legacy", elicitation_callback=human) as client:
-                agent = Agent(client, engine)
-                run_id = await agent.run_of("box")
-                await agent.call("write_file", run_id=run_id, path="a", content="")
+        server = build_server(engine)
+        async with (
+            anyio.create_task_group() as tasks,
+            Client(server, mode="legacy", elicitation_callback=human) as client,
+        ):
+            agent = Agent(client, engine)
+            run_id = await agent.run_of("box")
+            await agent.call("write_file", run_id=run_id, path="a", content="")
 
-                async def give_up() -> None:
-                    with suppress(MCPError):
-                        await agent.call("cancel_run", run_id=run_id)
+            async def give_up() -> None:
+                with suppress(MCPError):
+                    await agent.call("cancel_run", run_id=run_id)
 
-                tasks.start_soon(give_up)
-                with anyio.fail_after(PATIENCE_SECONDS):
-                    while not human.asked:
-                        await anyio.sleep(0.01)
+            tasks.start_soon(give_up)
+            with anyio.fail_after(PATIENCE_SECONDS):
+                await human.was_asked.wait()
         assert (await engine.runs.retrieve(run_id)).state == RunState.RUNNING

@@ -70,13 +70,15 @@ async def test_a_canceled_benchmark_run_cancels_what_is_under_way(tmp_path: Path
 
 
 async def test_a_sealed_score_is_in_no_total(tmp_path: Path, serve: Serve) -> None:
-    """Where the score of a run is sealed, the mean would tell it, so that is withheld."""
+    """Where the score of a run is sealed, the mean would tell it, so that is withheld; also after a later run."""
     pack = scenario_folder(tmp_path / "pack", "sealed", metadata={"disclosure": "sealed"})
     async with serve(pack, surface=BENCHMARK) as agent:
         await agent.call("create_benchmark", name="secret", scenario_ids=["sealed"])
         whole = (await agent.call("start_benchmark_run", benchmark_id="secret")).found(r"bmr_\w+")
         run_id = await agent.run_of("sealed", benchmark_run_id=whole)
         await agent.call("score_run", run_id=run_id)
+        later = await agent.run_of("sealed", benchmark_run_id=whole)
+        await agent.call("cancel_run", run_id=later)
         done = await agent.call("complete_benchmark_run", benchmark_run_id=whole)
         assert done.structured["state"] == "completed"
         assert "score" not in done.structured

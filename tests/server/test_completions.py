@@ -11,6 +11,7 @@ from runloop_mcp.api.models.run import RunState
 from runloop_mcp.api.models.scorer import ScorerCreateParams
 from runloop_mcp.api.models.secret import SecretCreateParams
 from runloop_mcp.api.models.snapshot import SnapshotParams
+from runloop_mcp.server.surface import surface
 
 OUTPUT = ResourceTemplateReference(
     type="ref/resource", uri="runloop://runs/{run_id}/executions/{execution_id}/{stream}"
@@ -75,9 +76,12 @@ async def test_runs_are_completed_in_the_state_and_list_that_is_typed(tmp_path: 
 
 
 async def test_operators_are_offered_all_that_has_a_name(tmp_path: Path, serve: Serve) -> None:
-    """Tags, languages, scorers, benchmarks and their runs, snapshots, secrets by name; a solver nothing of that."""
+    """Tags, languages, scorers, benchmarks and their runs, snapshots, secrets by name; a solver nothing of that.
+
+    Without a tool that is for operators alone, nobody learns what only such tools tell.
+    """
     pack = scenario_folder(tmp_path / "pack", "answer", metadata={"tags": "parsing, dates", "language": "python"})
-    async with serve(pack) as agent:
+    async with serve(pack, surface=surface(["core", "author"])) as agent:
         scenario_id = (await agent.call("list_scenarios", query="answer")).found(r"scn_\w+")
         benchmark = await agent.backend.benchmarks.create(
             BenchmarkCreateParams(name="Numbers", scenario_ids=[scenario_id])
@@ -102,6 +106,9 @@ async def test_operators_are_offered_all_that_has_a_name(tmp_path: Path, serve: 
             assert await _offered(agent, AUTHOR, **{argument: begun}) == values
         assert await _offered(agent, BENCHMARK_RUN, benchmark_run_id="") == [run.id]
         assert await _offered(agent, BENCHMARK_RUN, benchmark_id="numb") == [benchmark.id]
+    async with serve(pack) as agent:
+        for argument in ("scorer_type", "environment", "secrets"):
+            assert await _offered(agent, AUTHOR, **{argument: ""}) == []
     async with serve(pack, principal=Principal("solver", Role.SOLVER)) as solver:
         for argument, begun in expected:
             assert await _offered(solver, AUTHOR, **{argument: begun}) == []

@@ -9,7 +9,7 @@ from mcp_types import PromptReference, ResourceTemplateReference, TextContent
 
 from runloop_mcp.access.keyring import open_keyring
 from runloop_mcp.access.run_ends import EndingWithRuns
-from runloop_mcp.api.access import Principal, Role
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
 from runloop_mcp.api.errors import Unauthorized
 from runloop_mcp.server.surface import surface
 
@@ -174,6 +174,61 @@ async def test_a_start_binds_those_secrets_only_that_the_scenario_requires(tmp_p
             assert stored == unknown
             assert "required_secret_names" in stored
         assert (await agent.call("list_runs")).structured["total"] == 0
+    for principal in (LOCAL_OPERATOR, Principal("key:1", Role.SOLVER)):
+        async with serve(pack, surface=surface(["core", "benchmark"]), principal=principal) as agent:
+            if principal.operates:
+                await agent.call("create_benchmark", name="all", scenario_ids=["answer"])
+            stored, unknown = [
+                await agent.refused("start_benchmark_run", benchmark_id="all", secrets={"KEY": name})
+                for name in ("DEPLOY_KEY", "NO_SUCH_KEY")
+            ]
+            assert stored == unknown
+            assert "required_secret_names" in stored
+            assert (await agent.call("list_benchmark_runs")).structured["total"] == 0
+
+
+async def test_what_an_operator_notes_with_a_run_is_not_its_solver_s(tmp_path: Path, serve: Serve) -> None:
+    """The record tells of the start without its metadata; the operator's own view of it has them."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    async with serve(pack, surface=surface(["core", "admin"])) as operator:
+        run = await operator.run_of("answer", metadata={"note": "canary"}, run_name="first")
+        assert "canary" in (await operator.call("get_run_log", run_id=run)).text
+    async with serve(pack, principal=Principal(f"run:{run}", Role.SOLVER, run)) as solver:
+        record = await solver.read(f"runloop://runs/{run}/log")
+        assert '"tool":"start_run"' in record
+        assert '"run_name":"first"' in record
+        assert "canary" not in record
+
+
+async def test_the_runs_that_prove_a_scenario_are_no_solver_s(tmp_path: Path, serve: Serve) -> None:
+    """Their records tell the reference: whoever has no tools for operators neither lists nor finds them.
+
+    An operator with a key can have a scenario proven, though these runs are of no key.
+    """
+    pack = scenario_folder(tmp_path / "pack", "answer", reference="echo 42 > answer.txt # the reference\n")
+    author = Principal("key:1", Role.OPERATOR)
+    async with serve(pack) as agent:
+        run_id = await agent.run_of("answer")
+    async with serve(pack, surface=surface(["core", "author"]), principal=author) as agent:
+        proof = {"scenario_id": "answer", "cheats": False}
+        while (said := (await agent.call("validate_scenario", **proof)).structured)["verdict"] == "pending":
+            pass
+        assert said["verdict"] == "valid", said["reason"]
+    async with serve(pack, surface=surface(["core", "admin"])) as agent:
+        proofs = [each["run_id"] for each in (await agent.call("list_runs")).structured["runs"]]
+        records = [(await agent.call("get_run_log", run_id=each)).text for each in proofs]
+        assert "the reference" in " ".join(records)
+        proofs.remove(run_id)
+    async with serve(pack) as agent:
+        for limit in (1, 20):
+            listed = (await agent.call("list_runs", limit=limit)).structured
+            assert [each["run_id"] for each in listed["runs"]] == [run_id]
+        assert listed["total"] == 1
+        unknown = "scr_" + "x" * (len(run_id) - 4)
+        for proof_id in proofs:
+            assert await agent.refused("get_run", run_id=proof_id) == await agent.refused("get_run", run_id=unknown)
+            with pytest.raises(MCPError):
+                await agent.read(f"runloop://runs/{proof_id}/log")
 
 
 async def test_a_token_ends_a_while_after_its_run(tmp_path: Path, serve: Serve) -> None:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 from anyio.abc import TaskStatus
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_agent import ERAS, Agent, Serve, Tools, scenario_folder
 
+from runloop_mcp.access.keyring import open_keyring
 from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.benchmark import BenchmarkCreateParams, BenchmarkStartRunParams
@@ -250,6 +253,49 @@ async def test_subscribers_over_http_are_told_until_they_go(tmp_path: Path, devb
             await followed(run_id)
             leaves.set()
         await followed()
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_what_others_do_is_told_to_no_subscriber(tmp_path: Path, devboxes: Path, era: str) -> None:
+    """Of one plot of scores each key is told what it sees change: the runs of others don't exist for it."""
+    pack = scenario_folder(tmp_path / "pack", "answer")
+    keyring = await open_keyring(tmp_path)
+    ann, sol = (await keyring.create("ann")).key, (await keyring.create("sol", Role.SOLVER)).key
+
+    @asynccontextmanager
+    async def agent(url: str, key: str, ear: Ear) -> AsyncIterator[Tools]:
+        headers = {"authorization": f"Bearer {key}"}
+        async with (
+            httpx.AsyncClient(headers=headers, trust_env=False, timeout=PATIENCE_SECONDS) as http,
+            Client(streamable_http_client(url, http_client=http), mode=era, message_handler=ear.message) as client,
+        ):
+            yield Tools(client)
+
+    async with (
+        EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) as engine,
+        anyio.create_task_group() as group,
+    ):
+
+        async def serve(*, task_status: TaskStatus[str]) -> None:
+            await serve_http(build_server(engine), port=0, ready=task_status.started, access=keyring)
+
+        url = f"{await group.start(serve)}/mcp"
+        plot = f"runloop://scenarios/{await _only(engine)}/scores.svg"
+        hers, his = Ear(), Ear()
+        async with agent(url, ann, hers) as operator, agent(url, sol, his) as solver:
+            run_id, own = await operator.run_of("answer"), await solver.run_of("answer")
+            async with (
+                subscribed(operator.client, hers, [plot]),
+                subscribed(solver.client, his, [plot, log := of_run(own)[2]]),
+            ):
+                await operator.call("cancel_run", run_id=run_id)
+                await hers.hears(plot)
+                await solver.call("exec_on_devbox", run_id=own, command="true")
+                await his.hears(log)
+                assert set(his.heard) == {log}
+                await solver.call("cancel_run", run_id=own)
+                await his.hears(plot)
         group.cancel_scope.cancel()
 
 

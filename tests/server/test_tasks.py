@@ -24,7 +24,6 @@ from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
-from runloop_mcp.server.surface import CORE, Surface, surface
 
 DEFER_SECONDS = 0.1
 PATIENCE_SECONDS = 20
@@ -50,11 +49,9 @@ async def run_of_box(engine: EmbeddedEngine) -> str:
 
 
 @asynccontextmanager
-async def tasker(
-    engine: EmbeddedEngine, principal: Principal = LOCAL_OPERATOR, surface: Surface = CORE
-) -> AsyncIterator[Tasker]:
+async def tasker(engine: EmbeddedEngine, principal: Principal = LOCAL_OPERATOR) -> AsyncIterator[Tasker]:
     """A client that takes tasks, on a server of its own."""
-    server = build_server(engine, principal=principal, defer_seconds=DEFER_SECONDS, surface=surface)
+    server = build_server(engine, principal=principal, defer_seconds=DEFER_SECONDS)
     async with Client(server, extensions=[TakesTasks()]) as client:
         yield Tasker(client)
 
@@ -105,6 +102,20 @@ async def test_a_task_that_is_canceled_ends_its_command(tmp_path: Path, devboxes
         assert "\ngone\n" in alive.text
         await agent.ask("tasks/cancel", created["taskId"])
         assert '"tool":"tasks/cancel"' in await agent.read(f"runloop://runs/{run_id}/log")
+
+
+async def test_who_has_no_tool_that_ends_commands_cancels_no_task(tmp_path: Path, devboxes: Path) -> None:
+    """A token for some tools, or a server that only reads, opens nothing else by a task's id."""
+    async with engine_of(tmp_path, devboxes) as engine, tasker(engine) as agent:
+        run_id = await run_of_box(engine)
+        created = await agent.begin("exec_on_devbox", run_id=run_id, command=WAITING)
+        looker = Principal(f"run:{run_id}", Role.SOLVER, run_id, frozenset({"get_run", "write_file"}))
+        async with tasker(engine, looker) as other:
+            with pytest.raises(MCPError, match="no tool that ends"):
+                await other.ask("tasks/cancel", created["taskId"])
+            assert (await other.ask("tasks/get", created["taskId"]))["status"] == "working"
+        await agent.call("write_file", run_id=run_id, path="go", content="")
+        await agent.until(created["taskId"], "completed")
 
 
 async def test_scoring_becomes_a_task_that_canceling_does_not_stop(tmp_path: Path, devboxes: Path) -> None:
@@ -165,18 +176,11 @@ async def test_only_those_who_declare_tasks_meet_them(tmp_path: Path, devboxes: 
 
 
 async def test_nobody_sees_the_tasks_of_others(tmp_path: Path, devboxes: Path) -> None:
-    """A task of another's run is not there for a solver, nor is one that never was for anybody.
-
-    Where only what reads is offered, a task can be looked at and not ended.
-    """
+    """A task of another's run is not there for a solver, nor is one that never was for anybody."""
     async with engine_of(tmp_path, devboxes) as engine:
         async with tasker(engine) as agent:
             run_id = await run_of_box(engine)
             created = await agent.begin("exec_on_devbox", run_id=run_id, command=WAITING)
-        async with tasker(engine, surface=surface(read_only=True)) as agent:
-            assert (await agent.ask("tasks/get", created["taskId"]))["status"] == "working"
-            with pytest.raises(MCPError, match="can't be ended here"):
-                await agent.ask("tasks/cancel", created["taskId"])
         solver = Principal(id="someone-else", role=Role.SOLVER)
         async with tasker(engine, solver) as agent:
             for task_id in (created["taskId"], f"task-exec.{run_id}.exe_none.1", "task-exec.x.1", "", "../x", "\u0000"):

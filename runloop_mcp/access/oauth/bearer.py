@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Final
 
 import jwt
@@ -35,7 +36,7 @@ class OAuthAccess(Access):
         keys: Knows the keys of this server.
         signing_keys: The keys of the authorization server.
         issuer: How it names itself in tokens.
-        audience: How tokens for this server name it.
+        audience: How tokens for this server name it; one of these, where there are several.
         operator_scope: The scope of operators.
         solver_scope: The scope of solvers.
     """
@@ -46,7 +47,7 @@ class OAuthAccess(Access):
         signing_keys: SigningKeys,
         *,
         issuer: str,
-        audience: str,
+        audience: str | Sequence[str],
         operator_scope: str,
         solver_scope: str,
     ) -> None:
@@ -75,7 +76,7 @@ class OAuthAccess(Access):
             return known[2]
         claims = await self._claims(token)
         principal = self._principal(claims)
-        self._known[digest] = (time.monotonic() + _KNOWN_SECONDS, float(claims["exp"]), principal)
+        self._known[digest] = (time.monotonic() + _KNOWN_SECONDS, claims["exp"], principal)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return principal
@@ -90,7 +91,7 @@ class OAuthAccess(Access):
             key = await self._signing_keys.key(key_id)
             if (declared := key.algorithm_name) and declared != algorithm and not _same_family(declared, algorithm):
                 raise Unauthorized("The token is signed otherwise than its key is for.", hint=_HINT)
-            return jwt.decode(
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 key.key,
                 algorithms=[algorithm],
@@ -99,11 +100,12 @@ class OAuthAccess(Access):
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
+            return {**claims, "exp": float(claims["exp"])}
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The token has expired.", hint=_HINT) from None
         except jwt.InvalidAudienceError:
             raise Unauthorized("The token is for another server.", hint=_HINT) from None
-        except (jwt.PyJWTError, ValueError, TypeError):
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
             raise Unauthorized("The token is not good here.", hint=_HINT) from None
 
     def _principal(self, claims: dict[str, Any]) -> Principal:

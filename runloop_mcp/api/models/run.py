@@ -1,6 +1,7 @@
 """Runs: one execution of a scenario on a devbox."""
 
 from enum import StrEnum
+from typing import Final
 
 from pydantic import Field
 
@@ -110,6 +111,10 @@ class ScenarioRunView(WireModel):
     score: float | None = None
     """The total, once scored; one published example reads it here."""
     x_runloop_mcp: RunDetails | None = None
+
+
+VALIDATION: Final = "validation"
+"""The purpose of runs that prove a scenario."""
 
 
 class RunListParams(PageParams):

@@ -44,6 +44,11 @@ class TracedBackend(Backend):
         return self._backend.trace
 
     @property
+    def paid_devboxes(self) -> bool:  # type: ignore[override]  # likewise
+        """Whether somebody is billed for the time that devboxes are up."""
+        return self._backend.paid_devboxes
+
+    @property
     def waits_cost_requests(self) -> bool:  # type: ignore[override]  # likewise
         """Whether each wait is a request to another machine."""
         return self._backend.waits_cost_requests

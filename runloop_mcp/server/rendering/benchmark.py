@@ -37,7 +37,8 @@ def progress_of(
         for scenario_id in dict.fromkeys([*names, *newest])
     ]
     scored = [each for each in lines if each.state in _SCORED]
-    hidden = sealed and any(each.score is None for each in scored)
+    # The total counts earlier runs of a scenario too.
+    hidden = sealed and any(each.score is None for each in runs if each.state in _SCORED)
     started = sum(each.state != NOT_STARTED for each in lines)
     under_way = sum(each.state in _UNDER_WAY for each in lines)
     scores = [each.score for each in scored if each.score is not None]

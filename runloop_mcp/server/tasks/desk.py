@@ -9,7 +9,7 @@ from mcp_types import CallToolResult, TextContent
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.api.errors import ApiError, InvalidRequest
+from runloop_mcp.api.errors import ApiError, Forbidden
 from runloop_mcp.server.answers import tool_result
 from runloop_mcp.server.call import Reply
 from runloop_mcp.server.failures import explain, prompt_error
@@ -26,10 +26,10 @@ class TaskDesk:
     """Tasks of one principal.
 
     Args:
-        backend: Whose runs they are, as the principal may see them.
-        principal: Whoever asks.
-        recorder: Records what is done to them.
-        may_stop: Whether the principal has a tool by which commands can be ended.
+        backend: As the principal may see it.
+        principal: Whose they are.
+        recorder: Records what it does.
+        may_stop: Whether it may end commands, as it has tools that do.
     """
 
     def __init__(self, backend: Backend, principal: Principal, recorder: CallRecorder, *, may_stop: bool) -> None:
@@ -62,7 +62,7 @@ class TaskDesk:
         """Ends the command that a task is; others go on. The run's record tells of it.
 
         Raises:
-            MCPError: There is no such task that the principal may see, or commands are not to be ended here.
+            MCPError: There is no such task that the principal may see, or it can't be ended.
         """
         record = self._recorder.begin("tasks/cancel", {"task": task_id})
         handle: TaskHandle | None = None
@@ -70,10 +70,7 @@ class TaskDesk:
         try:
             handle = find_task(task_id)
             if not self._may_stop:
-                raise InvalidRequest(
-                    "Commands can't be ended here: no tool that does so is offered.",
-                    hint="tasks/get shows how the task stands.",
-                )
+                raise Forbidden("You have no tool that ends commands, so their tasks are not yours to cancel.")
             with anyio.move_on_after(_STOP_SECONDS):
                 await stop(self._backend, self._principal, handle)
         except ApiError as error:

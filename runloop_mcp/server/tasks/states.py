@@ -93,8 +93,8 @@ async def _execution(backend: Backend, run: ScenarioRunView, handle: TaskHandle)
         return TaskState("working", f"The command is {view.status}.")
     if details.killed:
         more = f'get_execution(run_id="{run.id}", execution_id="{view.execution_id}") shows its output.'
-        why = " ".join(printable(note) for note in details.notes)
-        return TaskState("cancelled", f"{headline(view)} {why} {more}".replace("  ", " "), took_ms=details.duration_ms)
+        why = [printable(note) for note in details.notes]
+        return TaskState("cancelled", " ".join([headline(view), *why, more]), took_ms=details.duration_ms)
     reply = await execution_reply(backend.devboxes, view, run.id)
     return TaskState("completed", headline(view), reply, details.duration_ms)
 

@@ -32,6 +32,7 @@ from runloop_mcp.server.rendering.benchmark import progress_text
 from runloop_mcp.server.rendering.listing import facts, page_text
 from runloop_mcp.server.rendering.quantities import amount, moment
 from runloop_mcp.server.tools.consent import ask_to_give_up_benchmark
+from runloop_mcp.server.tools.scenarios import refuse_other_secrets
 from runloop_mcp.server.tools.tool import Tool
 
 _MOST: Final = 5000
@@ -157,6 +158,8 @@ async def _scenario(call: Call, place: int, named: str) -> ScenarioView:
 async def start_benchmark_run(call: Call, arguments: StartBenchmarkRun) -> Reply:
     """Starts a run of a benchmark."""
     benchmark = await _found(call, arguments.benchmark_id)
+    if not call.operates:
+        refuse_other_secrets("benchmark", benchmark.required_secret_names or [], arguments.secrets or {})
     params = BenchmarkStartRunParams(
         benchmark_id=benchmark.id,
         run_name=arguments.run_name,

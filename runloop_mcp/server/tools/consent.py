@@ -68,8 +68,8 @@ async def ask_to_give_up_benchmark(call: Call, run: BenchmarkRunView) -> None:
     consent = await call.consent(question)
     if not consent.is_go:
         raise ToolError(
-            f"Not canceled: {consent.reason}. Benchmark run {run.id} is {run.state} as before. Where nobody is there to "
-            "answer, ask=false cancels it without asking."
+            f"Not canceled: {consent.reason}. Benchmark run {run.id} is {run.state} as before. Where nobody is there "
+            "to answer, ask=false cancels it without asking."
         )
 
 
@@ -110,8 +110,8 @@ async def _ask_to_pay(call: Call, doing: str, how_long: str) -> None:
     if not call.backend.paid_devboxes or _PAID in call.agreed:
         return
     question = Question(
-        f"The agent wants to {doing}. Devboxes are those of Runloop's cloud here, which bills for the time they are up, "
-        f"{how_long}. If you agree, further ones start unasked.",
+        f"The agent wants to {doing}. Devboxes are those of Runloop's cloud here, which bills for the time they are "
+        f"up, {how_long}. If you agree, further ones start unasked.",
         "Start devboxes that cost money",
     )
     consent = await call.consent(question)

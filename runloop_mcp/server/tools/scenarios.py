@@ -1,6 +1,6 @@
 """Tools that find scenarios and start runs of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -113,7 +113,7 @@ async def begin_run(call: Call, arguments: StartRun, *, may_defer: bool = True) 
     patience = Patience()
     scenario = await find_scenario(call.backend, call.principal, arguments.scenario_id)
     if not call.operates:
-        _refuse_other_secrets(scenario, arguments.secrets or {})
+        refuse_other_secrets("scenario", scenario.required_secret_names or [], arguments.secrets or {})
     if arguments.ask:
         await ask_to_pay(call, scenario)
     profile = RunProfile(env_vars=arguments.environment_variables, secrets=arguments.secrets)
@@ -156,20 +156,24 @@ def started_reply(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioVi
     return Reply(f"{text}\n{how}\n\n{problem_text(scenario)}")
 
 
-def _refuse_other_secrets(scenario: ScenarioView, secrets: Mapping[str, str]) -> None:
-    """Refuses secrets that the scenario does not require: whoever works in a devbox can read what it is given.
+def refuse_other_secrets(what: str, required: Collection[str], secrets: Mapping[str, str]) -> None:
+    """Refuses secrets that what is started does not require: whoever works in a devbox can read what it is given.
+
+    Args:
+        what: What is started, in a word.
+        required: The names of secrets that it requires.
+        secrets: Those that are to be given, by variable.
 
     Raises:
-        InvalidRequest: There is such a secret. Whether one of this name is stored is not told.
+        InvalidRequest: There is another one. Whether one of this name is stored is not told.
     """
-    required = scenario.required_secret_names or []
     if set(secrets.values()) <= set(required):
         return
     raise InvalidRequest(
-        f"`secrets` may name those that the scenario requires, which are: {', '.join(required)}."
+        f"`secrets` may name those that the {what} requires, which are: {', '.join(required)}."
         if required
-        else "`secrets` names secrets, and the scenario requires none.",
-        hint="Other secrets are an operator's to give: in the scenario's required_secret_names, or in the runProfile of"
+        else f"`secrets` names secrets, and the {what} requires none.",
+        hint=f"Other secrets are an operator's to give: in the {what}'s required_secret_names, or in the runProfile of"
         " a run that is started over the REST API.",
     )
 

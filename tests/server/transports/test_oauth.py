@@ -26,6 +26,8 @@ from runloop_mcp.access.oauth.bearer import OAuthAccess
 from runloop_mcp.access.oauth.signing_keys import SigningKeys
 from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.api.errors import ApiError, Forbidden, Unauthorized, Unavailable
+from runloop_mcp.cli.oauth import with_oauth
+from runloop_mcp.cli.settings import load_settings
 
 
 @pytest.fixture(scope="module")
@@ -140,11 +142,24 @@ async def test_scopes_say_the_role_and_the_subject_says_who(issuer: Issuer, tmp_
     assert (await access.authenticate((await keyring.create("laptop", Role.SOLVER)).key)).role is Role.SOLVER
 
 
+async def test_tokens_for_either_transport_are_for_this_server(issuer: Issuer, tmp_path: Path) -> None:
+    """Clients ask for a token for the address that they reach, as the metadata of each names it; no other counts."""
+    settings = load_settings(public_url="https://runs.example", oauth_issuer=issuer.url)
+    access, resource = with_oauth(settings, await open_keyring(tmp_path), no_auth=False)
+    assert resource is not None
+    for path in resource.paths:
+        token = issuer.token(aud=f"https://runs.example{path}")
+        assert (await access.authenticate(token)).id == "oauth:ann"
+    with pytest.raises(Unauthorized, match="another server"):
+        await access.authenticate(issuer.token(aud="https://runs.example"))
+
+
 @pytest.mark.parametrize(
     ("claims", "error", "told"),
     [
         ({"exp": int(time.time()) - 100}, Unauthorized, "expired"),
         ({"exp": None}, Unauthorized, "not good"),
+        ({"exp": 10**400}, Unauthorized, "not good"),
         ({"aud": "https://other.example"}, Unauthorized, "another server"),
         ({"aud": None}, Unauthorized, "not good"),
         ({"iss": "https://other.example"}, Unauthorized, "not good"),
