@@ -18,9 +18,10 @@ from runloop_mcp.cli.eval_screen import show, watching
 from runloop_mcp.cli.failures import INTERRUPTED
 from runloop_mcp.cli.options import backend_options_but_scenarios, json_option
 from runloop_mcp.cli.selection import chosen, selection
+from runloop_mcp.cli.serving import shared_backend
 from runloop_mcp.cli.settings import Settings, load_settings
 from runloop_mcp.cli.terminal import counted, own_command, print_json, say
-from runloop_mcp.cli.wiring import keeping_state_in, shared_backend
+from runloop_mcp.cli.wiring import keeping_state_in
 from runloop_mcp.evaluation.attempt import Terms
 from runloop_mcp.evaluation.evaluation import attempts_left, evaluate
 from runloop_mcp.evaluation.results import EvalRecord, ResultsFile, write_record

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from difflib import unified_diff
@@ -31,11 +32,14 @@ _MASK = "******"
 @click.option(
     "--scope",
     type=click.Choice([scope.value for scope in Scope]),
-    default=Scope.USER.value,
-    show_default=True,
-    help="For whom.",
+    help="For whom.  [default: user; project with --project]",
 )
-@click.option("--project", type=click.Path(path_type=Path), metavar="DIR", help="The project.  [default: this folder]")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="The project.  [default: this folder]",
+)
 @click.option("--name", default="runloop", show_default=True, help="What the server is called there.")
 @click.option(
     "--launcher",
@@ -52,7 +56,7 @@ def install(
     client: str | None,
     options: tuple[str, ...],
     listing: bool,
-    scope: str,
+    scope: str | None,
     project: Path | None,
     name: str,
     launcher: str | None,
@@ -71,11 +75,12 @@ def install(
     the file is kept beside it. Keys are never written: where one is needed, the client is told how to come by it.
     """
     folder = (project or Path.cwd()).absolute()
+    _check(name, options, "list" if listing else "uninstall" if uninstall else None)
     if listing:
         _list(folder, name, as_json=as_json)
         return
     known = _client(client)
-    place = Scope(scope)
+    place = Scope(scope) if scope else (Scope.PROJECT if project else Scope.USER)
     path = _file(known, place, folder)
     found = read_text(path)
     notes: list[str] = []
@@ -106,6 +111,14 @@ def install(
         _tell(known, path, copy, uninstall=uninstall)
 
 
+def _check(name: str, options: tuple[str, ...], instead: str | None) -> None:
+    """Refuses names that clients don't take, and options that go nowhere: they may be our own, mistyped."""
+    if instead and options:
+        raise click.UsageError(f"{' '.join(options)} has no place beside --{instead}.")
+    if not instead and not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+        raise click.UsageError(f"--name {name!r}: clients take letters, digits, hyphens and underscores.")
+
+
 def _client(name: str | None) -> Client:
     if name is None:
         raise click.UsageError(f"Name a client: {_NAMES}. --list shows where each keeps its servers.")
@@ -130,9 +143,9 @@ def _entry(
     command, arguments = command_line(Launcher(launcher) if launcher else own_launcher(), words, is_shared=is_shared)
     entry = entry_for(client, command, arguments, needs_key=needs_key)
     if is_shared:
-        notes.append(
-            f"The file belongs to the project, so it names no place of this machine: {command} must be on PATH."
-        )
+        notes.append(f"The file belongs to the project: {command} must be on the PATH of everyone who uses it.")
+        if any(isinstance(value, (Path, tuple)) for value in values.values()):
+            notes.append("It names folders of this machine, which others may not have.")
     if needs_key and not ({"env", "env_vars"} & entry.keys()):
         notes.append(f"Start {client.title} with {KEY} in its environment; the file does not hold it.")
     elif "env_vars" in entry or KEY in str(entry.get("env")):
@@ -204,7 +217,7 @@ def _tell(client: Client, path: Path, copy: Path | None, *, uninstall: bool) -> 
 def _skill_file(client: Client, scope: Scope, folder: Path) -> Path:
     from runloop_mcp.cli.skill import NAME
 
-    skills = client.skills(scope, home=Path.home(), project=folder)
+    skills = client.skills(scope, home=Path.home(), project=folder, variables=os.environ)
     if skills is None:
         raise InvalidRequest(
             f"{client.title} has no place for skills that is known here.",
@@ -252,8 +265,11 @@ def _list(folder: Path, name: str, *, as_json: bool) -> None:
 def _state(client: Client, path: Path, name: str) -> str:
     try:
         text = read_text(path)
-        if text is None:
-            return "no file"
+    except InvalidRequest:
+        return "can't be read"
+    if text is None:
+        return "no file"
+    try:
         return "there" if is_in(client, path, text, name) else "not there"
     except InvalidRequest:
         return "broken file"

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,17 @@ runloop-mcp is serving MCP on this terminal. That is for MCP clients, which star
   see what else it can   {command} --help
 
 Ctrl-C ends it."""
+
+_NEEDS_HTTP = (
+    "--host, --port, --allowed-host, --public-url, --trusted-proxy, --drain-seconds, --oauth-… and --no-auth need"
+    " --transport http or sse."
+)
+_OF_HTTP = frozenset(
+    {
+        *("host", "port", "allowed_hosts", "public_url", "trusted_proxies", "drain_seconds", "no_auth"),
+        *("oauth_issuer", "oauth_audience", "oauth_jwks_url"),
+    }
+)
 
 
 @click.command()
@@ -107,7 +119,7 @@ def serve(
     import anyio
 
     from runloop_mcp.cli.logs import begin_logging
-    from runloop_mcp.cli.wiring import serve_over_http, serve_over_stdio
+    from runloop_mcp.cli.serving import serve_over_http, serve_over_stdio
     from runloop_mcp.server.surface import surface
 
     offered = surface(_names(toolsets), tools=_names(tools), exclude_tools=_names(exclude_tools), read_only=read_only)
@@ -127,16 +139,34 @@ def serve(
     }
     if transport == "stdio":
         if any(value not in (None, (), False) for value in (*over_http.values(), no_auth)):
-            raise click.UsageError(
-                "--host, --port, --allowed-host, --public-url, --trusted-proxy, --drain-seconds, --oauth-… and"
-                " --no-auth need --transport http or sse."
-            )
+            raise click.UsageError(_NEEDS_HTTP)
         anyio.run(serve_over_stdio, partial(_settings, flags), _say_where_on_a_terminal, run_id, offered)
         return
     settings = _settings({**flags, **over_http})
     sse_only = transport == "sse"
     ready = partial(_say_address, settings.host, sse_only, no_auth)
     anyio.run(partial(serve_over_http, settings, sse_only=sse_only, no_auth=no_auth, ready=ready, offered=offered))
+
+
+def check_over_stdio(given: Mapping[str, object]) -> None:
+    """Refuses what a server over stdio would refuse at its start, before it is written down for others to start it.
+
+    Args:
+        given: What its options were given, by the name of the parameter.
+
+    Raises:
+        click.UsageError: Some of it needs HTTP.
+        InvalidRequest: Some of it is not valid.
+    """
+    from runloop_mcp.server.surface import surface
+
+    if given.get("transport", "stdio") != "stdio":
+        raise click.UsageError("Clients start the server over stdio: --transport has no place here.")
+    if not _OF_HTTP.isdisjoint(given):
+        raise click.UsageError(_NEEDS_HTTP)
+    toolsets, tools, excluded = (_names(str(given.get(name, ""))) for name in ("toolsets", "tools", "exclude_tools"))
+    surface(toolsets, tools=tools, exclude_tools=excluded, read_only=bool(given.get("read_only")))
+    _settings({name: value for name, value in given.items() if name not in ("transport", "run_id")})
 
 
 def _names(listed: str | None) -> list[str]:
@@ -150,7 +180,7 @@ def _relayed(flags: dict[str, object], run_id: str) -> bool:
     Raises:
         Unavailable: That process ended before the client.
     """
-    from runloop_mcp.cli.wiring import servers_folder
+    from runloop_mcp.cli.serving import servers_folder
     from runloop_mcp.server.transports.relay import relay
 
     try:

@@ -16,11 +16,9 @@ from runloop_mcp.cli.capacity import devboxes_at_once
 from runloop_mcp.devbox.docker import DEFAULT_IMAGE
 from runloop_mcp.devbox.port import Network
 from runloop_mcp.devbox.runloop import DEFAULT_KEEP_ALIVE_SECONDS
+from runloop_mcp.server.transports.observed_requests import ROUTES
 
 PREFIX = "RUNLOOP_MCP_"
-
-SERVED = frozenset({"mcp", "sse", "messages", "v1", "healthz", "readyz", "metrics", "openapi.json"})
-"""What the HTTP server serves itself, which no proxy can serve it below."""
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?")
 """A host name, an IPv4 address or an IPv6 address."""
@@ -172,7 +170,7 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("give the address that clients use, such as https://runs.example")
         first = parts.path.strip("/").partition("/")[0]
-        if first in SERVED:
+        if first in ROUTES:  # no proxy can serve it below what it serves itself
             raise ValueError(f"give the address of the server, without /{first}, which the server adds itself")
         return value.rstrip("/") if value else None
 

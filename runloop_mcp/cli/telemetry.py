@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _FLUSH_SECONDS: Final = 2.0
-"""How long what is left may take to leave when the server ends."""
+"""How long what is left may take to leave when the server ends, spans and metrics together."""
 
 
 class _Unusable(Exception):
@@ -59,8 +60,9 @@ def telemetry(environ: Mapping[str, str] = os.environ) -> Iterator["list[Observe
         leaving = [threading.Thread(target=end, daemon=True) for end in ends]
         for thread in leaving:
             thread.start()
+        due = time.monotonic() + _FLUSH_SECONDS
         for thread in leaving:
-            thread.join(_FLUSH_SECONDS)
+            thread.join(max(due - time.monotonic(), 0))
 
 
 def _wanted(signal: str, environ: Mapping[str, str]) -> str:

@@ -40,11 +40,12 @@ from pydantic import AnyUrl
 from runloop_mcp import __version__
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.server.caller import CALLER
-from runloop_mcp.server.heartbeat import ANSWER_SECONDS, SILENCE_SECONDS, Heartbeat
+from runloop_mcp.server.heartbeat import SILENCE_SECONDS, Heartbeat
 from runloop_mcp.server.instructions import instructions_for
 from runloop_mcp.server.minting import Minting
+from runloop_mcp.server.score_card import APPS
 from runloop_mcp.server.services import NONE, Services
-from runloop_mcp.server.subscriptions import Subscriptions
+from runloop_mcp.server.subscribing.subscriptions import Subscriptions
 from runloop_mcp.server.surface import CORE, Surface
 from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
 from runloop_mcp.server.tasks.extension import Tasks
@@ -57,9 +58,9 @@ if TYPE_CHECKING:
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 _FACES = 1000
 """Principals whose faces are kept: over HTTP there can be one for each run."""
+ANSWER_SECONDS: Final = 20.0
+"""How long a call waits for a person's answer; many clients give a call up after 30 or 60."""
 _OWN_PAGES: Final = "ui://runloop/"
-_APPS: Final = "io.modelcontextprotocol/ui"
-"""The extension by which hosts show pages of servers. Named here, since its module is not needed at the start."""
 _LONGEST_URI = 4000
 """Characters. The SDK's own error repeats the URI whole."""
 _Context = ServerRequestContext[Subscriptions, Any]
@@ -71,6 +72,7 @@ class RunloopServer(MCPServer[Any]):
     def __init__(
         self,
         backend: "Backend",
+        *,
         principal: Principal,
         extensions: Sequence[Extension],
         log_level: LogLevel,
@@ -167,7 +169,7 @@ class RunloopServer(MCPServer[Any]):
             shown = shows_pages(context.session.client_capabilities)
             return ListToolsResult(tools=linked(tools) if shown else tools)
 
-        server.extensions.setdefault(_APPS, {})
+        server.extensions.setdefault(APPS, {})
         server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
 
     @property
@@ -298,13 +300,13 @@ def build_server(
     """
     return RunloopServer(
         backend,
-        principal,
-        extensions,
-        log_level,
-        silence_seconds,
-        surface,
-        services,
-        defer_seconds,
-        answer_seconds,
-        minting,
+        principal=principal,
+        extensions=extensions,
+        log_level=log_level,
+        silence_seconds=silence_seconds,
+        surface=surface,
+        services=services,
+        defer_seconds=defer_seconds,
+        answer_seconds=answer_seconds,
+        minting=minting,
     )

@@ -17,7 +17,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Arguments(BaseModel):
-    """The arguments of a tool. Absent and null mean the same."""
+    """The arguments of a tool, or an object within them. Absent and null mean the same."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True, hide_input_in_errors=True, frozen=True)
 

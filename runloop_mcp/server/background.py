@@ -27,7 +27,6 @@ class Job:
     began: float
     step: str = "beginning"
     result: Any = None
-    has_result: bool = False
     error: Exception | None = None
     ended: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -93,18 +92,13 @@ class Background:
         """The result of a job that is done; the next call with its key begins anew.
 
         Raises:
-            Conflict: It was given up before it had a result.
+            Conflict: It was given up for another job on the same subject.
             Exception: What the work raised.
         """
         if self._jobs.get(job.key) is job:
             del self._jobs[job.key]
         if job.error is not None:
             raise job.error
-        if not job.has_result:
-            raise Conflict(
-                "This was given up for a call on the same thing with other arguments, or after a change of it.",
-                hint="Call again to begin anew, which gives up the other in turn.",
-            )
         return job.result
 
     async def _run(self, job: Job, work: Work) -> None:
@@ -114,7 +108,12 @@ class Background:
         try:
             with job.scope:
                 job.result = await work(step)
-                job.has_result = True
+            if job.scope.cancelled_caught:
+                job.error = Conflict(
+                    "Another call on the same thing, with other arguments, came meanwhile: this one was given up for"
+                    " it.",
+                    hint="Wait for the other's result first, by the same call as that.",
+                )
         except Exception as error:  # noqa: BLE001 - raised again for whoever takes the result
             job.error = error
         finally:

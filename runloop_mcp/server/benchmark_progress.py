@@ -2,10 +2,8 @@
 
 from typing import Final
 
-from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
-from runloop_mcp.api.errors import NotFound
 from runloop_mcp.api.models.base import PageParams
 from runloop_mcp.api.models.benchmark import BenchmarkRunListParams, BenchmarkRunView
 from runloop_mcp.api.models.run import RunListParams
@@ -13,7 +11,7 @@ from runloop_mcp.server.listings import BenchmarkProgress, BenchmarkRunLine
 from runloop_mcp.server.rendering.benchmark import progress_of
 from runloop_mcp.server.rendering.quantities import moment
 from runloop_mcp.server.results import Result
-from runloop_mcp.server.score_cards import Shown
+from runloop_mcp.server.score_card.card import Shown
 
 _MOST: Final = 5000
 """Scenarios and runs of one benchmark that are looked at."""
@@ -37,12 +35,11 @@ class BenchmarkOutline(Result):
     description: str | None = None
     attribution: str | None = None
     scenarios: list[ScenarioName]
-    newest_runs: list[BenchmarkRunLine] | None = None
-    """For the person whose machine it is: who made a run is not known of them all."""
+    newest_runs: list[BenchmarkRunLine]
 
 
-async def benchmark_of(backend: Backend, principal: Principal, benchmark_id: str) -> BenchmarkOutline:
-    """What a benchmark is made of, and its newest runs.
+async def benchmark_of(backend: Backend, benchmark_id: str) -> BenchmarkOutline:
+    """What a benchmark is made of, and the newest runs of it that whoever has this backend may see.
 
     Raises:
         NotFound: There is none with this id.
@@ -56,7 +53,7 @@ async def benchmark_of(backend: Backend, principal: Principal, benchmark_id: str
         description=benchmark.description,
         attribution=benchmark.attribution,
         scenarios=[ScenarioName(scenario_id=each.id, name=each.name) for each in definitions.items],
-        newest_runs=await _newest_runs(backend, benchmark.id) if principal.is_everyones_operator else None,
+        newest_runs=await _newest_runs(backend, benchmark.id),
     )
 
 
@@ -68,22 +65,14 @@ async def _newest_runs(backend: Backend, benchmark_id: str) -> list[BenchmarkRun
     ]
 
 
-async def benchmark_progress_of(backend: Backend, principal: Principal, benchmark_run_id: str) -> BenchmarkProgress:
+async def benchmark_progress_of(backend: Backend, benchmark_run_id: str) -> BenchmarkProgress:
     """How far a run of a benchmark is.
 
-    Args:
-        backend: As the principal may see it.
-        principal: Who looks: whoever is not the person whose machine this is knows of it once it has a run in it.
-        benchmark_run_id: The run.
-
     Raises:
-        NotFound: There is none with this id that the principal may see.
+        NotFound: There is none with this id that whoever has this backend may see.
     """
     run = await backend.benchmark_runs.retrieve(benchmark_run_id)
-    progress = await progress_with(backend, run, run_for_solver, sealed=True)
-    if not principal.is_everyones_operator and not any(each.run_id for each in progress.scenarios):
-        raise NotFound("There is no such benchmark run among those that you may see.")
-    return progress
+    return await progress_with(backend, run, run_for_solver, sealed=True)
 
 
 async def progress_with(backend: Backend, run: BenchmarkRunView, shown: Shown, *, sealed: bool) -> BenchmarkProgress:

@@ -10,6 +10,7 @@ from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.trace import ToolCall
+from runloop_mcp.server.asking import Consent, Person, Question
 from runloop_mcp.server.heartbeat import Report
 from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.printable import sendable
@@ -17,7 +18,6 @@ from runloop_mcp.server.services import Services
 
 if TYPE_CHECKING:
     from runloop_mcp.api.models.run import ScenarioRunView
-    from runloop_mcp.server.asking import Consent, Person, Question
     from runloop_mcp.server.targets import Target
     from runloop_mcp.server.tasks.deferral import Deferral
 
@@ -49,7 +49,7 @@ class Call:
     """The devboxes of runs, as callers named them, that calls of this server have worked on."""
     deferral: "Deferral | None" = None
     """Where to leave the task that the call becomes, for callers that take one."""
-    person: "Person | None" = None
+    person: Person | None = None
     """Whoever sits at the client; None where nobody can be asked."""
     agreed: set[str] = field(default_factory=set)
     """What the person agreed to for as long as this server runs."""
@@ -60,14 +60,12 @@ class Call:
     minting: Minting | None = None
     """Makes tokens for solvers, where the caller may have them made."""
 
-    async def consent(self, question: "Question") -> "Consent":
+    async def consent(self, question: Question) -> Consent:
         """Whether the person at the client agrees, where there is one that can be asked.
 
         Raises:
             InputNeeded: The answer comes with another call.
         """
-        from runloop_mcp.server.asking import Consent  # noqa: PLC0415 - most calls ask nothing
-
         consent = Consent.UNASKED if self.person is None else await self.person.consents(question)
         self.record.facts["consent"] = str(consent)
         return consent

@@ -51,7 +51,7 @@ from runloop_mcp.server.tasks.deferral import DEFERRAL
 from runloop_mcp.server.tasks.desk import TaskDesk
 from runloop_mcp.server.tools.catalogue import tools_called
 from runloop_mcp.server.tools.tool import Tool
-from runloop_mcp.server.visible import visible_to
+from runloop_mcp.server.visible.backend import visible_to
 
 if TYPE_CHECKING:
     from runloop_mcp.server.prompts.prompt import PromptKind
@@ -70,15 +70,14 @@ class Face:
         services: Services = NONE,
         minting: Minting | None = None,
     ) -> None:
-        is_operator = principal.role is Role.OPERATOR and principal.run_id is None
-        self._operates = surface.for_operators and is_operator
-        if not (is_operator and surface.for_all_runs):
+        self._operates = surface.for_operators and principal.operates
+        if not (principal.operates and surface.for_all_runs):
             backend = visible_to(principal, backend, operates=self._operates)
         self._backend = backend
         self._principal = principal
         self._surface = surface
         self._services = services
-        self._minting = minting if is_operator else None
+        self._minting = minting if principal.operates else None
         self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
         if self._minting is not None and _START in self._tools:
             self._tools[_START] = _start_for_solvers()
@@ -279,8 +278,8 @@ class Face:
             given: The values of other arguments.
             in_uri: Whether it becomes a part of a URI.
         """
+        from runloop_mcp.server.completing.completions import complete  # noqa: PLC0415
         from runloop_mcp.server.completing.typing import Typing  # noqa: PLC0415 - many clients ask for none
-        from runloop_mcp.server.completions import complete  # noqa: PLC0415
 
         try:
             typing = Typing(argument, begun, given, in_uri)

@@ -43,7 +43,7 @@ async def find_scenario(backend: Backend, principal: Principal, named: str) -> S
         NotFound: There is none that this principal may see.
         InvalidRequest: It is the id of something else, or several have this name.
     """
-    scenario_id = _bare(named, IdPrefix.SCENARIO, "scenario_id")
+    scenario_id = bare_id(named, IdPrefix.SCENARIO, "scenario_id")
     if principal.run_id is not None:
         own = (await backend.scenarios.list(ScenarioListParams(limit=1))).items[0]
         return own if scenario_id == own.name else await backend.scenarios.retrieve(scenario_id)
@@ -54,10 +54,8 @@ async def find_scenario(backend: Backend, principal: Principal, named: str) -> S
         if page.items:
             raise InvalidRequest("Several scenarios have this name.", hint="Give the id that list_scenarios shows.")
         raise NotFound("There is no such scenario.", hint=WHERE[IdPrefix.SCENARIO])
-    try:
+    with found_by(IdPrefix.SCENARIO):
         return await backend.scenarios.retrieve(scenario_id)
-    except NotFound as error:
-        raise NotFound(error.message, hint=WHERE[IdPrefix.SCENARIO]) from error
 
 
 async def find_run(backend: Backend, principal: Principal, named: str) -> ScenarioRunView:
@@ -67,7 +65,7 @@ async def find_run(backend: Backend, principal: Principal, named: str) -> Scenar
         NotFound: There is none that this principal may see.
         InvalidRequest: It is the id of something else.
     """
-    run_id = _bare(named, IdPrefix.RUN, "run_id", IdPrefix.DEVBOX)
+    run_id = bare_id(named, IdPrefix.RUN, "run_id", IdPrefix.DEVBOX)
     try:
         run = (
             await _run_of_devbox(backend, run_id) if run_id.startswith("dbx_") else await backend.runs.retrieve(run_id)
@@ -83,16 +81,40 @@ def execution_id(named: str) -> str:
     Raises:
         InvalidRequest: It is the id of something else.
     """
-    return _bare(named, IdPrefix.EXECUTION, "execution_id")
+    return bare_id(named, IdPrefix.EXECUTION, "execution_id")
 
 
-def bare_id(named: str, kind: IdPrefix, argument: str) -> str:
-    """The id of a thing of this kind, from what a caller named.
+def bare_id(named: str, wanted: IdPrefix, argument: str, *also: IdPrefix) -> str:
+    """The id itself, without quotes or the rest of a URI.
+
+    Args:
+        named: What a caller named.
+        wanted: What kind of thing it is to be.
+        argument: The argument's name.
+        also: Further kinds that will do.
 
     Raises:
         InvalidRequest: It is the id of something else.
     """
-    return _bare(named, kind, argument)
+    named = named.strip().strip("\"'`")
+    if "/" in named:
+        parts = [part for part in named.split("/") if part.startswith(f"{wanted}_")]
+        named = parts[0] if parts else named
+    for prefix, kind in KINDS.items():
+        if prefix not in (wanted, *also) and named.startswith(f"{prefix}_"):
+            raise InvalidRequest(
+                f"`{argument}` is the id of {KINDS[wanted]}, and {prefix}_… is that of {kind}.", hint=WHERE[wanted]
+            )
+    return named
+
+
+def id_or_none(named: str | None, wanted: IdPrefix, argument: str) -> str | None:
+    """Likewise, for an argument that may be absent or empty.
+
+    Raises:
+        InvalidRequest: It is the id of something else.
+    """
+    return bare_id(named, wanted, argument) if named else None
 
 
 @contextmanager
@@ -110,20 +132,6 @@ def found_by(kind: IdPrefix) -> Iterator[None]:
 
 def _own(principal: Principal) -> str:
     return f"Yours is {principal.run_id}." if principal.run_id else WHERE[IdPrefix.RUN]
-
-
-def _bare(named: str, wanted: IdPrefix, argument: str, *also: IdPrefix) -> str:
-    """The id itself, without quotes or the rest of a URI; refuses the id of another kind of thing."""
-    named = named.strip().strip("\"'`")
-    if "/" in named:
-        parts = [part for part in named.split("/") if part.startswith(f"{wanted}_")]
-        named = parts[0] if parts else named
-    for prefix, kind in KINDS.items():
-        if prefix not in (wanted, *also) and named.startswith(f"{prefix}_"):
-            raise InvalidRequest(
-                f"`{argument}` is the id of {KINDS[wanted]}, and {prefix}_… is that of {kind}.", hint=WHERE[wanted]
-            )
-    return named
 
 
 async def _run_of_devbox(backend: Backend, devbox_id: str) -> ScenarioRunView:

@@ -17,8 +17,6 @@ Report = Callable[[float, float | None, str | None], Awaitable[None]]
 
 SILENCE_SECONDS: Final = 4.25
 """How long a call is silent before this speaks: a little longer than tools that report by themselves."""
-ANSWER_SECONDS: Final = 20.0
-"""How long a call waits for a person's answer; many clients give a call up after 30 or 60."""
 _LOOK_SECONDS: Final = 0.5
 
 logger = logging.getLogger(__name__)

@@ -35,7 +35,7 @@ from runloop_mcp.server.rendering.run import run_text
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_line, scenario_text
 from runloop_mcp.server.results import ScenarioList
 from runloop_mcp.server.score_card import page as score_card
-from runloop_mcp.server.score_cards import score_card_of
+from runloop_mcp.server.score_card.card import score_card_of
 
 _LISTED: Final = 100
 """Scenarios that the list of resources names one by one."""
@@ -186,11 +186,11 @@ class Resources:
 
     async def benchmark(self, names: dict[str, str]) -> str:
         """A benchmark as JSON: its scenarios, and its newest runs."""
-        return _json(await benchmark_of(self._backend, self._principal, names["benchmark_id"]))
+        return _json(await benchmark_of(self._backend, names["benchmark_id"]))
 
     async def benchmark_run(self, names: dict[str, str]) -> str:
         """How far a run of a benchmark is, as JSON."""
-        return _json(await benchmark_progress_of(self._backend, self._principal, names["benchmark_run_id"]))
+        return _json(await benchmark_progress_of(self._backend, names["benchmark_run_id"]))
 
     async def run(self, names: dict[str, str]) -> str:
         """A run as text."""

@@ -17,6 +17,8 @@ from runloop_mcp.cli.clients import json_edit
 Command = Callable[..., CompletedProcess[str]]
 Install = Callable[..., CompletedProcess[str]]
 
+ROOT = Path(__file__).parents[2]
+
 FILES = {
     "claude-code": (".claude.json", "mcpServers"),
     "claude-desktop": (".config/Claude/claude_desktop_config.json", "mcpServers"),
@@ -152,6 +154,54 @@ def test_toml_loses_nothing(install: Install, home: Path) -> None:
     assert path.read_text() == TOML
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'mcp_servers = { other = { command = "x" } } # mine\n',
+        'a = 1\r\n\r\n[mcp_servers.other]\r\ncommand = "x"\r\n',
+        '[mcp_servers.runloop]\ncommand = "old"\nenv_vars = ["MINE"]\n',
+    ],
+)
+def test_toml_keeps_its_ways(install: Install, home: Path, text: str) -> None:
+    """Tables on one line, ends of lines, and further variables that Codex hands on."""
+    path = home / ".codex/config.toml"
+    path.parent.mkdir()
+    path.write_bytes(text.encode())
+    made = install("codex", "--yes", "--backend", "cloud")
+    assert made.returncode == 0, made.stderr
+    written = path.read_bytes().decode()
+    entry = tomllib.loads(written)["mcp_servers"]["runloop"]
+    assert entry["env_vars"] == [*(["MINE"] if "MINE" in text else []), "RUNLOOP_API_KEY"]
+    assert written.count("\r\n") == (written.count("\n") if "\r\n" in text else 0)
+    assert "mine" not in text or "# mine" in written
+
+
+def test_a_program_from_a_folder_is_started_from_there(install: Install, home: Path) -> None:
+    """Where it was installed from a clone, uvx is told so: an index may have none of that name, or another's."""
+    programs = home / "bin"
+    programs.mkdir()
+    (programs / "uvx").write_text("")
+    (programs / "uvx").chmod(0o755)
+    install("cursor", "--yes", "--launcher", "uvx", PATH=str(programs))
+    entry = held(home / ".cursor/mcp.json")["mcpServers"]["runloop"]
+    assert entry == {"command": str(programs / "uvx"), "args": ["--from", str(ROOT), "runloop-mcp"]}
+
+
+def test_a_file_that_is_kept_from_writing_stays(install: Install, home: Path) -> None:
+    """The mode says what its owner wants; a file that nobody can read hides the others from no list."""
+    path = home / ".cursor/mcp.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    path.chmod(0o444)
+    assert "is read-only" in install("cursor", "--yes").stderr
+    assert [(found.name, found.read_text()) for found in path.parent.iterdir()] == [("mcp.json", "{}")]
+    path.unlink()
+    path.symlink_to("mcp.json")
+    rows = {(row["client"], row["scope"]): row for row in json.loads(install("--list", "--json").stdout)}
+    assert rows["cursor", "user"]["state"] == "can't be read"
+    assert "can't be read" in install("cursor", "--yes").stderr
+
+
 def test_what_somebody_added_to_the_entry_stays(install: Install, home: Path) -> None:
     """The command is renewed; a client's own fields and further variables are not ours to remove, nor to show."""
     path = home / ".gemini/settings.json"
@@ -239,6 +289,10 @@ def test_a_project_gets_a_command_that_others_have_too(install: Install, home: P
         "skill": None,
     }
     assert made["entry"]["command"] == "runloop-mcp"
+    (home / "other").mkdir()
+    assert json.loads(install("cursor", "--project", str(home / "other"), "--dry-run", "--json").stdout)["file"] == str(
+        home / "other/.cursor/mcp.json"
+    )
     assert "no configuration of projects" in install("windsurf", "--scope", "project", "--yes").stderr
 
 
@@ -268,13 +322,20 @@ def test_the_list_tells_where_it_looks(install: Install, home: Path) -> None:
         (["cursor", "--dryrun"], "No such option '--dryrun'"),
         (["cursor", "--transport", "http"], "over stdio"),
         (["cursor", "--max-devboxes", "0"], "--max-devboxes"),
+        (["cursor", "--no-auth"], "need --transport http"),
+        (["cursor", "--toolsets", "autor"], "Did you mean author?"),
+        (["cursor", "--scenarios", "nowhere"], "there is no folder"),
+        (["cursor", "--uninstall", "--dryrun"], "--dryrun has no place beside --uninstall"),
+        (["cursor", "--project", "nowhere"], "'nowhere' does not exist"),
+        (["cursor", "--name", "my server"], "clients take letters"),
     ],
 )
-def test_what_makes_no_sense_is_refused(install: Install, arguments: list[str], told: str) -> None:
-    """Unknown clients and options that the server would not understand are told at once, not when the client fails."""
+def test_what_makes_no_sense_is_refused(install: Install, home: Path, arguments: list[str], told: str) -> None:
+    """What the server would not understand or not start with is told at once, not when the client fails."""
     refused = install(*arguments, "--yes")
-    assert refused.returncode == 2
+    assert refused.returncode in (1, 2)
     assert told in refused.stderr
+    assert [path.name for path in home.iterdir()] == ["project"]
 
 
 def test_the_skill_is_placed_and_removed(install: Install, runloop: Command, home: Path) -> None:
@@ -285,6 +346,8 @@ def test_the_skill_is_placed_and_removed(install: Install, runloop: Command, hom
     assert install("claude-code", "--yes", "--skill", "--uninstall").returncode == 0
     assert not path.parent.exists()
     assert "runloop-mcp skill" in install("zed", "--yes", "--skill").stderr
+    install("claude-code", "--yes", "--skill", CLAUDE_CONFIG_DIR=str(home / "moved"))
+    assert (home / "moved/skills/runloop-mcp/SKILL.md").exists()
 
 
 _NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)

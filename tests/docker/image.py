@@ -12,6 +12,7 @@ from docker_daemon import DOCKER, base_files, daemon, install_programs, run
 
 ROOT = Path(__file__).parents[2]
 _NAME = "runloop-mcp-check"
+EXTRAS = "scorers,metrics,otel,oauth"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def built_image() -> Iterator[Image]:
     shutil.rmtree(wheels, ignore_errors=True)
     constraints = [f"--{kind}={ROOT / 'constraints.txt'}" for kind in ("constraint", "build-constraint")]
     pip = (sys.executable, "-m", "pip", "wheel", "--quiet", f"--wheel-dir={wheels}")
-    run(*pip, *constraints, f"{ROOT}[scorers]", "hatchling")
+    run(*pip, *constraints, f"{ROOT}[{EXTRAS}]", "hatchling")
     # A short path, as a socket's name has to be, on a disk that containers can lie on.
     with tempfile.TemporaryDirectory(prefix="docker-check-", dir="/var/tmp") as folder:
         archive = ROOT / "build" / "docker-base.tar"

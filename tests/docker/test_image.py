@@ -1,10 +1,11 @@
 """The Docker image."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
-from image import Image
+from image import EXTRAS, Image
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_dockerfile_keeps_its_promises() -> None:
-    """Base image and wheel folder are build arguments, there are stages, and the last one runs as no root."""
+    """Base image and wheel folder are build arguments, the last stage runs as no root and has every extra."""
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     stages = [line for line in lines if line.startswith("FROM ")]
     assert len(stages) >= 2
@@ -24,12 +25,15 @@ def test_dockerfile_keeps_its_promises() -> None:
     last = lines[lines.index(stages[-1]) :]
     user = next(line.split()[1] for line in last if line.startswith("USER "))
     assert user not in ("root", "0")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(EXTRAS.split(",")) == set(extras)
+    assert any(line.endswith(f"'.[{EXTRAS}]' \\") for line in lines)
     assert 'ENTRYPOINT ["runloop-mcp"]' in last
     assert 'CMD ["serve"]' in last
 
 
 def test_builder_gets_only_what_the_image_is_made_of() -> None:
-    """What .dockerignore lets through exists, and covers every file that the Dockerfile copies."""
+    """What .dockerignore lets through exists, also in the sdist, and covers every file that the Dockerfile copies."""
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in ignored
     let_through = {line[1:] for line in ignored if line.startswith("!")}
@@ -37,6 +41,9 @@ def test_builder_gets_only_what_the_image_is_made_of() -> None:
     sources = {source for line in copied for source in line.split() if "$" not in source}
     assert sources == let_through - {"build/wheels"}
     assert all((ROOT / source).exists() for source in sources)
+    targets = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
+    packed = {*targets["sdist"]["include"], "/pyproject.toml"}
+    assert {f"/{source.partition('/')[0]}" for source in sources} <= packed
 
 
 @pytest.mark.proof

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from client_environments import environment_of, node
-from served_http import PATIENCE, Server, serving_http
+from served_command import PATIENCE, Server, serving_command
 
 HERE = Path(__file__).parent
 FLAGS = ["--scenarios", str(HERE / "pack"), "--toolsets", "all"]
@@ -22,7 +22,7 @@ Run = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, built_tools: Path) -> Iterator[Server]:
     """A server over HTTP with a key, which has every tool and a scenario that is quickly solved."""
-    with serving_http(tmp_path_factory.mktemp("judged"), built_tools, *FLAGS) as server:
+    with serving_command(tmp_path_factory.mktemp("judged"), *FLAGS, tools=built_tools) as server:
         yield server
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from client_environments import environment_of, node
-from served_http import PATIENCE
+from served_command import PATIENCE
 
 PROGRAM = Path("node_modules", "@modelcontextprotocol", "inspector", "clients", "launcher", "build", "index.js")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from every_tool import use_all
 from inspector import TOOL_ERROR, Inspector
-from served_http import Server
+from served_command import Server
 
 Connect = Callable[[str, str], Inspector]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from client_environments import environment_of, node
-from served_http import PATIENCE, Server, serving_http
+from served_command import PATIENCE, Server, serving_command
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, built_tools: Path) -> Iterator[Server]:
     """`runloop-mcp serve --transport http` with a key, over the sandbox, for all tests here."""
-    with serving_http(tmp_path_factory.mktemp("served"), built_tools, "--max-devboxes", "9") as server:
+    with serving_command(tmp_path_factory.mktemp("served"), "--max-devboxes", "9", tools=built_tools) as server:
         yield server
 
 

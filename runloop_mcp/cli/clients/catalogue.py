@@ -26,7 +26,7 @@ class Client:
         section: The key of its file below which servers stand, by name.
         user_file: System (`linux`, `darwin`, `win32`) → the user's file; `~`, and variables as in `$APPDATA`.
         project_file: The file of a project, below its folder; None where it has none.
-        home_variable: A variable that moves the folder of the user's file, where it knows one.
+        home_variable: A variable that moves the folder of the user's file and skills, where it knows one.
         type_field: What an entry says of its transport, where the client wants to be told.
         key_reference: How an entry's `env` names a variable of the client's own environment, with `{}` for its name;
             None where servers get that environment anyway, or where there is no way.
@@ -69,16 +69,17 @@ class Client:
         if scope is Scope.PROJECT:
             return project / self.project_file if self.project_file else None
         known = self.user_file.get(system, self.user_file["linux"])
-        folder = variables.get(self.home_variable, "") if self.home_variable else ""
-        if folder:
-            return Path(folder) / PurePath(known).name
-        return _expanded(known, home, variables)
+        return self._below_home(known, home, variables)
 
-    def skills(self, scope: Scope, *, home: Path, project: Path) -> Path | None:
+    def skills(self, scope: Scope, *, home: Path, project: Path, variables: Mapping[str, str]) -> Path | None:
         """Where it looks for skills; None where it reads none for that scope."""
         if scope is Scope.PROJECT:
             return project / self.project_skills if self.project_skills else None
-        return _expanded(self.user_skills, home, {}) if self.user_skills else None
+        return self._below_home(self.user_skills, home, variables) if self.user_skills else None
+
+    def _below_home(self, known: str, home: Path, variables: Mapping[str, str]) -> Path:
+        folder = variables.get(self.home_variable, "") if self.home_variable else ""
+        return Path(folder) / PurePath(known).name if folder else _expanded(known, home, variables)
 
 
 _FALLBACKS = {"XDG_CONFIG_HOME": ".config", "APPDATA": "AppData/Roaming"}

@@ -138,6 +138,8 @@ def _merged(old: Any, entry: Mapping[str, Any]) -> dict[str, Any]:
     merged = {**old, **entry}
     if isinstance(old.get("env"), dict) and "env" in entry:
         merged["env"] = {**old["env"], **entry["env"]}
+    if isinstance(old.get("env_vars"), list) and "env_vars" in entry:
+        merged["env_vars"] = [*old["env_vars"], *(name for name in entry["env_vars"] if name not in old["env_vars"])]
     return merged
 
 

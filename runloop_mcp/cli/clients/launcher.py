@@ -1,11 +1,15 @@
 """How a client starts this server: the command and its arguments, which hold wherever the client runs them."""
 
+import json
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import click
 from click.core import ParameterSource
@@ -45,16 +49,33 @@ def command_line(launcher: Launcher, options: Sequence[str], *, is_shared: bool 
         InvalidRequest: There is no such program here.
     """
     arguments = ["serve", *options] if options else []
+    source = _source(is_shared=is_shared)
     if launcher is Launcher.UVX:
-        return _program("uvx", is_shared=is_shared), [PACKAGE, *arguments]
+        return _program("uvx", is_shared=is_shared), [*(["--from", source] if source else []), PACKAGE, *arguments]
     if launcher is Launcher.PIPX:
-        return _program("pipx", is_shared=is_shared), ["run", PACKAGE, *arguments]
+        return _program("pipx", is_shared=is_shared), [
+            *("run", *(["--spec", source] if source else []), PACKAGE),
+            *arguments,
+        ]
     script = Path(sys.executable).with_name("runloop-mcp.exe" if sys.platform == "win32" else "runloop-mcp")
     if is_shared:
         return PACKAGE, arguments
     if script.exists():
         return str(script), arguments
     return sys.executable, ["-m", "runloop_mcp", *arguments]
+
+
+def _source(*, is_shared: bool) -> str | None:
+    """Where this program was installed from, if not from an index: it may be in none, or be something else there."""
+    try:
+        told = json.loads(distribution(PACKAGE).read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:
+        return None
+    url = str(told.get("url", ""))
+    if url.startswith("file:"):
+        return None if is_shared else url2pathname(urlsplit(url).path)
+    origin = told.get("vcs_info")
+    return f"{origin['vcs']}+{url}@{origin['commit_id']}" if origin else url or None
 
 
 def _program(name: str, *, is_shared: bool) -> str:
@@ -70,8 +91,9 @@ def serve_options(arguments: Sequence[str]) -> tuple[list[str], dict[str, object
 
     Raises:
         click.UsageError: `serve` would not understand them, or would not serve stdio with them.
+        InvalidRequest: A value is not valid.
     """
-    from runloop_mcp.cli.serve import serve
+    from runloop_mcp.cli.serve import check_over_stdio, serve
 
     with serve.make_context("install", list(arguments), resilient_parsing=False) as context:
         given = {
@@ -80,8 +102,8 @@ def serve_options(arguments: Sequence[str]) -> tuple[list[str], dict[str, object
             if parameter.name and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
         }
     values = {str(parameter.name): value for parameter, value in given.items()}
-    if values.get("transport", "stdio") != "stdio":
-        raise click.UsageError("Clients start the server over stdio: --transport has no place here.")
+    if values:
+        check_over_stdio(values)
     options = [
         word for parameter, value in given.items() if parameter.name != "transport" for word in _words(parameter, value)
     ]

@@ -13,7 +13,7 @@ def read_text(path: Path) -> str | None:
     """What a file holds, every character of it; None where there is none.
 
     Raises:
-        InvalidRequest: It is no text in UTF-8, or no file.
+        InvalidRequest: It is no text in UTF-8, or no file, or can't be read.
     """
     try:
         return path.read_bytes().decode("utf-8")
@@ -25,6 +25,10 @@ def read_text(path: Path) -> str | None:
         ) from None
     except (IsADirectoryError, NotADirectoryError):
         raise InvalidRequest(f"{path} is no file.", hint="Look what is there instead.") from None
+    except OSError as error:
+        raise InvalidRequest(
+            f"{path} can't be read: {error.strerror}.", hint="Look whose it is, and its mode."
+        ) from None
 
 
 def replace(path: Path, before: str | None, after: str) -> Path | None:
@@ -38,9 +42,11 @@ def replace(path: Path, before: str | None, after: str) -> Path | None:
         after: What it is to hold.
 
     Raises:
-        Conflict: Somebody has changed it since.
+        Conflict: Somebody has changed it since, or doesn't want it to be changed.
     """
     target = Path(os.path.realpath(path))
+    if before is not None and not target.stat().st_mode & 0o222:
+        raise Conflict(f"{target} is read-only, and was left as it is.", hint="Make it writable if it is to change.")
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:

@@ -1,5 +1,6 @@
 """Changes one key of a TOML text and keeps its comments, order and blanks."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,20 +37,22 @@ def with_key(text: str, path: Sequence[str], value: Any) -> str:
         NotToml: The text is broken, or something on the way is no table.
     """
     import tomlkit
+    from tomlkit.items import InlineTable
 
     document = _document(text)
     holder: Any = document
     for depth, key in enumerate(path[:-1]):
         if key not in holder:
             # Tables that only lead to another are written as that one's name alone.
-            holder[key] = tomlkit.table(is_super_table=depth == 0 and len(path) > 1)
+            inside = isinstance(holder, InlineTable)
+            holder[key] = tomlkit.inline_table() if inside else tomlkit.table(is_super_table=depth == 0)
         holder = holder[key]
         if not hasattr(holder, "items"):
             raise NotToml(f"{'.'.join(path[: depth + 1])} is no table", 1, 1)
     if path[-1] in holder and _plain(holder[path[-1]]) == value:
         return text
-    holder[path[-1]] = _item(value)
-    return tomlkit.dumps(document)
+    holder[path[-1]] = _inline(value) if isinstance(holder, InlineTable) else _item(value)
+    return _lines_like(text, tomlkit.dumps(document))
 
 
 def without_key(text: str, path: Sequence[str]) -> str:
@@ -67,7 +70,12 @@ def without_key(text: str, path: Sequence[str]) -> str:
     if not hasattr(holder, "items") or path[-1] not in holder:
         return text
     del holder[path[-1]]
-    return tomlkit.dumps(document)
+    return _lines_like(text, tomlkit.dumps(document))
+
+
+def _lines_like(text: str, made: str) -> str:
+    """With the ends of lines that a text has, where it has but one kind."""
+    return re.sub(r"(?<!\r)\n", "\r\n", made) if 0 < text.count("\n") == text.count("\r\n") else made
 
 
 def _document(text: str) -> Any:
@@ -94,10 +102,16 @@ def _item(value: Any) -> Any:
         return value
     table = tomlkit.table()
     for key, inner in value.items():
-        if isinstance(inner, dict):
-            short = tomlkit.inline_table()
-            short.update(inner)
-            table[key] = short
-        else:
-            table[key] = inner
+        table[key] = _inline(inner)
+    return table
+
+
+def _inline(value: Any) -> Any:
+    import tomlkit
+
+    if not isinstance(value, dict):
+        return value
+    table = tomlkit.inline_table()
+    for key, inner in value.items():
+        table[key] = _inline(inner)
     return table

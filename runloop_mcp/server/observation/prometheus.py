@@ -9,7 +9,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from runloop_mcp.api.access import LOCAL_OPERATOR, PRINCIPAL, Principal, Role
+from runloop_mcp.api.access import LOCAL_OPERATOR, PRINCIPAL, Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import ApiError
 from runloop_mcp.api.models.devbox import DevboxListParams, DevboxStatus
@@ -113,6 +113,6 @@ class PrometheusMetrics:
 def refused_for(request: Request) -> Response | None:
     """What a caller gets who is no operator; None for operators."""
     principal: Principal = request.scope.get("state", {}).get(PRINCIPAL, LOCAL_OPERATOR)
-    if principal.role is Role.OPERATOR and principal.run_id is None:
+    if principal.operates:
         return None
     return JSONResponse({"code": "forbidden", "message": "Metrics are for operators. Use an operator's key."}, 403)

@@ -34,9 +34,8 @@ class TracedBackend(Backend):
         self._backend = backend
         tracer = trace.get_tracer("runloop_mcp")
         for name in Backend.__annotations__:
-            if name in _LEFT_OUT or name == "waits_cost_requests":
-                continue
-            setattr(self, name, _Group(backend, name, tracer))
+            if name not in _LEFT_OUT:
+                setattr(self, name, _Group(backend, name, tracer))
 
     @property
     def trace(self) -> Any:  # type: ignore[override]  # the port declares an attribute

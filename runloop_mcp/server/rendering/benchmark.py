@@ -1,5 +1,6 @@
 """Benchmark runs: how far they are, as typed values and as text. Takes only runs as they may be shown."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from runloop_mcp.api.models.benchmark import BenchmarkRunState, BenchmarkRunView
@@ -36,11 +37,10 @@ def progress_of(
         )
         for scenario_id in dict.fromkeys([*names, *newest])
     ]
+    count = Counter(group_of(each.state) for each in lines)
     scored = [each for each in lines if each.state in _SCORED]
     # The total counts earlier runs of a scenario too.
     hidden = sealed and any(each.score is None for each in runs if each.state in _SCORED)
-    started = sum(each.state != NOT_STARTED for each in lines)
-    under_way = sum(each.state in _UNDER_WAY for each in lines)
     scores = [each.score for each in scored if each.score is not None]
     return BenchmarkProgress(
         benchmark_run_id=run.id,
@@ -49,14 +49,23 @@ def progress_of(
         name=run.name,
         score=None if hidden else run.score,
         scenarios_total=len(lines),
-        not_started=len(lines) - started,
-        under_way=under_way,
-        scored=len(scored),
-        without_score=started - under_way - len(scored),
+        not_started=count["not_started"],
+        under_way=count["under_way"],
+        scored=count["scored"],
+        without_score=count["without_score"],
         mean_so_far=sum(scores) / len(scores) if scores and not hidden else None,
         scenarios=lines,
         next=_next(run, lines),
     )
+
+
+def group_of(state: str) -> str:
+    """What a scenario is counted as, whose newest run is in a state: the names are those of the counts."""
+    if state == NOT_STARTED:
+        return "not_started"
+    if state in _UNDER_WAY:
+        return "under_way"
+    return "scored" if state in _SCORED else "without_score"
 
 
 def _next(run: BenchmarkRunView, lines: Sequence[BenchmarkScenarioLine]) -> str:

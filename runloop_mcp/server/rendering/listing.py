@@ -1,8 +1,22 @@
 """Pages of things as text: what there is, each in a line, and how to read on."""
 
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
+from runloop_mcp.api.models.base import Page
 from runloop_mcp.server.rendering.quantities import amount
+
+
+class _HasId(Protocol):
+    id: str
+
+
+_Item = TypeVar("_Item", bound=_HasId)
+
+
+def next_cursor(page: Page[_Item]) -> str | None:
+    """Where the next page begins; None where this is the last."""
+    return page.items[-1].id if page.has_more and page.items else None
 
 
 def page_text(tool: str, noun: str, lines: Sequence[str], total: int, cursor: str | None, *, none: str) -> str:

@@ -3,6 +3,7 @@
 from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
 from runloop_mcp.server.printable import printable, shortened
+from runloop_mcp.server.rendering.listing import next_cursor
 from runloop_mcp.server.rendering.quantities import amount, budget_line, moment, queue_text, score_text, span
 from runloop_mcp.server.results import RunLine, RunList
 
@@ -54,7 +55,7 @@ def run_list(page: Page[ScenarioRunView]) -> RunList:
     return RunList(
         runs=[run_line(run) for run in page.items],
         total=page.total_count,
-        next_cursor=page.items[-1].id if page.has_more and page.items else None,
+        next_cursor=next_cursor(page),
     )
 
 

@@ -8,6 +8,7 @@ from runloop_mcp.api.models.base import Page
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.api.models.scoring import Disclosure
 from runloop_mcp.server.printable import shortened
+from runloop_mcp.server.rendering.listing import next_cursor
 from runloop_mcp.server.rendering.quantities import amount, score_text, span
 from runloop_mcp.server.results import ScenarioLine, ScenarioList
 
@@ -44,7 +45,7 @@ def scenario_list(page: Page[ScenarioView]) -> ScenarioList:
     return ScenarioList(
         scenarios=[scenario_line(scenario) for scenario in page.items],
         total=page.total_count,
-        next_cursor=page.items[-1].id if page.has_more and page.items else None,
+        next_cursor=next_cursor(page),
     )
 
 

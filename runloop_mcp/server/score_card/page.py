@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from mcp_types import ClientCapabilities, Tool
 
+from runloop_mcp.server.score_card import APPS
+
 URI: Final = "ui://runloop/score-card"
 MIME_TYPE: Final = "text/html;profile=mcp-app"
-APPS: Final = "io.modelcontextprotocol/ui"
-"""The extension by which hosts show pages. The SDK's own module of it takes 7 ms to import."""
 META: Final[dict[str, Any]] = {
     "ui": {"csp": {"connectDomains": [], "resourceDomains": [], "frameDomains": []}, "prefersBorder": True}
 }

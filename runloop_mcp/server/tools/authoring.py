@@ -18,7 +18,7 @@ from runloop_mcp.api.models.scenario import (
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.server.arguments import Arguments, ScenarioId
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import bare_id, find_scenario
+from runloop_mcp.server.handles import find_scenario, id_or_none
 from runloop_mcp.server.rendering.definition import definition_text, made_text
 from runloop_mcp.server.tools.contracts import FunctionGiven, Functions, contract_of
 from runloop_mcp.server.tools.tool import Tool
@@ -159,9 +159,12 @@ def _environment(arguments: CreateScenario | UpdateScenario, before: ScenarioVie
     """The environment as it is to be, with what is not given as it was; None where nothing of it is given."""
     given: dict[str, Any] = {}
     if arguments.snapshot_id is not None:
-        given |= {"snapshot_id": _named(arguments.snapshot_id, IdPrefix.SNAPSHOT), "blueprint_id": None}
+        given |= {
+            "snapshot_id": id_or_none(arguments.snapshot_id, IdPrefix.SNAPSHOT, "snapshot_id"),
+            "blueprint_id": None,
+        }
     if arguments.blueprint_id is not None:
-        given |= {"blueprint_id": _named(arguments.blueprint_id, IdPrefix.BLUEPRINT)}
+        given |= {"blueprint_id": id_or_none(arguments.blueprint_id, IdPrefix.BLUEPRINT, "blueprint_id")}
         given.setdefault("snapshot_id", None)
     if arguments.working_directory is not None:
         given["working_directory"] = arguments.working_directory or None
@@ -176,10 +179,6 @@ def _environment(arguments: CreateScenario | UpdateScenario, before: ScenarioVie
     if launch:
         given["launch_parameters"] = (was.launch_parameters or LaunchParameters()).model_copy(update=launch)
     return was.model_copy(update=given)
-
-
-def _named(given: str, kind: IdPrefix) -> str | None:
-    return bare_id(given, kind, f"{'snapshot' if kind is IdPrefix.SNAPSHOT else 'blueprint'}_id") or None
 
 
 def _merged(was: dict[str, str], given: dict[str, str] | None) -> dict[str, str] | None:

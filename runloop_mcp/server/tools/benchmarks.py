@@ -1,6 +1,6 @@
 """Tools that make benchmarks and run them."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -28,15 +28,13 @@ from runloop_mcp.server.listings import (
     BenchmarkRunLine,
     BenchmarkRunList,
 )
-from runloop_mcp.server.rendering.benchmark import progress_text
-from runloop_mcp.server.rendering.listing import facts, page_text
+from runloop_mcp.server.rendering.benchmark import group_of, progress_text
+from runloop_mcp.server.rendering.listing import facts, next_cursor, page_text
 from runloop_mcp.server.rendering.quantities import amount, moment
 from runloop_mcp.server.tools.consent import ask_to_give_up_benchmark
 from runloop_mcp.server.tools.scenarios import refuse_other_secrets
 from runloop_mcp.server.tools.tool import Tool
 
-_MOST: Final = 5000
-"""Scenarios and runs of one benchmark run that are looked at."""
 BenchmarkId = Annotated[str, Field(description="The benchmark's id, bmd_…, or its exact name")]
 BenchmarkRunId = Annotated[str, Field(description="The benchmark run's id, bmr_…")]
 
@@ -118,7 +116,7 @@ async def list_benchmarks(call: Call, arguments: ListBenchmarks) -> Reply:
             for each in page.items
         ],
         total=page.total_count,
-        next_cursor=page.items[-1].id if page.has_more and page.items else None,
+        next_cursor=next_cursor(page),
     )
     lines = [
         facts(each.benchmark_id, each.name, amount(each.scenarios, "scenario"), each.description)
@@ -202,7 +200,7 @@ async def list_benchmark_runs(call: Call, arguments: ListBenchmarkRuns) -> Reply
             for each in page.items
         ],
         total=page.total_count,
-        next_cursor=page.items[-1].id if page.has_more and page.items else None,
+        next_cursor=next_cursor(page),
     )
     lines = [
         facts(each.benchmark_run_id, each.name, each.state, each.benchmark_id, each.started)
@@ -240,17 +238,12 @@ async def _progress(call: Call, run: BenchmarkRunView, arguments: GetBenchmarkRu
             raise InvalidRequest("`cursor` names no scenario of this list.", hint="Give next_cursor as it was.")
         lines = lines[ids.index(arguments.cursor) + 1 :]
     # Chosen after the cursor: the scenario that it names may have gone on to another state since.
-    lines = [each for each in lines if arguments.only in ("all", _group(each.state))]
+    lines = [each for each in lines if arguments.only in ("all", group_of(each.state))]
     shown = lines[: arguments.limit]
     more = arguments.limit < len(lines)
     return progress.model_copy(
         update={"scenarios": shown, "next_cursor": shown[-1].scenario_id if more and shown else None}
     )
-
-
-def _group(state: str) -> str:
-    groups = {"not started": "not_started", "scored": "scored", "completed": "scored"}
-    return "under_way" if state in ("running", "scoring") else groups.get(state, "without_score")
 
 
 async def _found(call: Call, named: str) -> BenchmarkView:

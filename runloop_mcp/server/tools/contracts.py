@@ -4,21 +4,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.scoring import ScoringContract, ScoringFunction
+from runloop_mcp.server.arguments import Arguments
 from runloop_mcp.server.rendering.quantities import score_text
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _ROUNDING: Final = 1e-3
 
 
-class _Fields(BaseModel):
-    model_config = ConfigDict(extra="forbid", defer_build=True, hide_input_in_errors=True, frozen=True)
-
-
-class TestFile(_Fields):
+class TestFile(Arguments):
     """A file that a test-based scorer writes."""
 
     __test__ = False  # pytest takes names that begin with Test for test classes
@@ -27,7 +24,7 @@ class TestFile(_Fields):
     file_contents: str
 
 
-class ScorerGiven(_Fields):
+class ScorerGiven(Arguments):
     """A scorer; which fields it has depends on its type."""
 
     type: Literal[
@@ -53,7 +50,7 @@ class ScorerGiven(_Fields):
     scorer_params: Annotated[dict[str, Any] | None, Field(description="custom_scorer")] = None
 
 
-class FunctionGiven(_Fields):
+class FunctionGiven(Arguments):
     """A scoring function."""
 
     name: Annotated[str, Field(min_length=1, description="Letters, digits, _ and -")]

@@ -18,10 +18,10 @@ from runloop_mcp.api.models.scenario import LaunchParameters
 from runloop_mcp.api.models.snapshot import SnapshotListParams, SnapshotParams, SnapshotStatus, SnapshotView
 from runloop_mcp.server.arguments import Arguments, Ask, Cursor, Limit, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import bare_id, found_by
+from runloop_mcp.server.handles import bare_id, found_by, id_or_none
 from runloop_mcp.server.listings import BlueprintLine, BlueprintList, SnapshotLine, SnapshotList
 from runloop_mcp.server.printable import printable, shortened
-from runloop_mcp.server.rendering.listing import facts, page_text
+from runloop_mcp.server.rendering.listing import facts, next_cursor, page_text
 from runloop_mcp.server.rendering.quantities import amount, moment
 from runloop_mcp.server.targets import devbox_ready, devbox_status, target_with_budget
 from runloop_mcp.server.tools.consent import ask_to_pay_for_devbox
@@ -99,8 +99,8 @@ async def create_devbox(call: Call, arguments: CreateDevbox) -> Reply:
     )
     params = DevboxCreateParams(
         name=arguments.name,
-        snapshot_id=_id(arguments.snapshot_id, IdPrefix.SNAPSHOT, "snapshot_id"),
-        blueprint_id=_id(arguments.blueprint_id, IdPrefix.BLUEPRINT, "blueprint_id"),
+        snapshot_id=id_or_none(arguments.snapshot_id, IdPrefix.SNAPSHOT, "snapshot_id"),
+        blueprint_id=id_or_none(arguments.blueprint_id, IdPrefix.BLUEPRINT, "blueprint_id"),
         environment_variables=arguments.environment_variables,
         secrets=arguments.secrets,
         launch_parameters=launch,
@@ -165,7 +165,7 @@ async def list_snapshots(call: Call, arguments: ListSnapshots) -> Reply:
     """One page of snapshots."""
     page = await call.backend.snapshots.list(
         SnapshotListParams(
-            devbox_id=_id(arguments.devbox_id, IdPrefix.DEVBOX, "devbox_id"),
+            devbox_id=id_or_none(arguments.devbox_id, IdPrefix.DEVBOX, "devbox_id"),
             starting_after=arguments.cursor,
             limit=arguments.limit,
         )
@@ -173,7 +173,7 @@ async def list_snapshots(call: Call, arguments: ListSnapshots) -> Reply:
     listed = SnapshotList(
         snapshots=[_snapshot_line(each) for each in page.items],
         total=page.total_count,
-        next_cursor=page.items[-1].id if page.has_more and page.items else None,
+        next_cursor=next_cursor(page),
     )
     lines = [
         facts(each.snapshot_id, each.name, f"of {each.devbox_id}", each.status, each.created)
@@ -200,7 +200,7 @@ async def create_blueprint(call: Call, arguments: CreateBlueprint) -> Reply:
     """Begins to build a blueprint, and waits for it."""
     params = BlueprintParams(
         name=arguments.name,
-        base_blueprint_id=_id(arguments.base_blueprint_id, IdPrefix.BLUEPRINT, "base_blueprint_id"),
+        base_blueprint_id=id_or_none(arguments.base_blueprint_id, IdPrefix.BLUEPRINT, "base_blueprint_id"),
         system_setup_commands=arguments.system_setup_commands,
         file_mounts=arguments.file_mounts,
         dockerfile=arguments.dockerfile,
@@ -255,15 +255,11 @@ async def list_blueprints(call: Call, arguments: ListBlueprints) -> Reply:
             for each in page.items
         ],
         total=page.total_count,
-        next_cursor=page.items[-1].id if page.has_more and page.items else None,
+        next_cursor=next_cursor(page),
     )
     lines = [facts(each.blueprint_id, each.name, each.status, each.created) for each in listed.blueprints]
     none = "No blueprint matches. create_blueprint makes one."
     return Reply(page_text("list_blueprints", "blueprint", lines, listed.total, listed.next_cursor, none=none), listed)
-
-
-def _id(named: str | None, kind: IdPrefix, argument: str) -> str | None:
-    return bare_id(named, kind, argument) if named else None
 
 
 CREATE_DEVBOX = Tool(

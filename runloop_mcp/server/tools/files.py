@@ -1,5 +1,6 @@
 """Tools that read and change files of a run's devbox."""
 
+import hashlib
 from collections import OrderedDict
 from typing import Annotated, Final
 from weakref import WeakValueDictionary
@@ -64,24 +65,29 @@ _changing: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
 """One lock for each devbox while a file of it is being changed: agents send edits side by side."""
 
 
-_answered: OrderedDict[tuple[str, str], tuple[Arguments, Reply]] = OrderedDict()
-"""What was answered to a change that its client named, by devbox and name, with what was asked for."""
+_answered: OrderedDict[tuple[str, str], tuple[bytes, Reply]] = OrderedDict()
+"""What was answered to a change that its client named, by devbox and name, with a digest of what was asked for."""
 _REMEMBERED: Final = 1000
 
 
 def _known(call: Call, target: Target, arguments: Arguments) -> Reply | None:
     """The answer to a change that comes again: done anew it would fail, or undo what was done since."""
     asked, reply = _answered.get((target.devbox_id, call.idempotency_key(None) or ""), (None, None))
-    return reply if asked == arguments else None
+    return reply if asked is not None and asked == _digest(arguments) else None
 
 
 def _noted(call: Call, target: Target, arguments: Arguments, reply: Reply) -> Reply:
     """The answer to a change, remembered where its client names it."""
     if (key := call.idempotency_key(None)) is not None:
-        _answered[target.devbox_id, key] = (arguments, reply)
+        _answered[target.devbox_id, key] = (_digest(arguments), reply)
         if len(_answered) > _REMEMBERED:
             _answered.popitem(last=False)
     return reply
+
+
+def _digest(arguments: Arguments) -> bytes:
+    """Tells changes apart, where the files that they hold would fill the memory."""
+    return hashlib.sha256(arguments.model_dump_json().encode()).digest()
 
 
 def _alone(devbox_id: str) -> anyio.Lock:

@@ -16,7 +16,7 @@ from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import bare_id, find_run, found_by
 from runloop_mcp.server.listings import DevboxLine, DevboxList, SecretLine, SecretList
 from runloop_mcp.server.rendering.event import event_line
-from runloop_mcp.server.rendering.listing import facts, page_text
+from runloop_mcp.server.rendering.listing import facts, next_cursor, page_text
 from runloop_mcp.server.rendering.quantities import moment
 from runloop_mcp.server.rendering.rescoring import rescoring_text
 from runloop_mcp.server.targets import belongs_to_run
@@ -108,7 +108,7 @@ async def list_devboxes(call: Call, arguments: ListDevboxes) -> Reply:
     listed = DevboxList(
         devboxes=[_line(each) for each in visible],
         total=page.total_count - (len(page.items) - len(visible)),
-        next_cursor=page.items[-1].id if page.has_more and page.items else None,
+        next_cursor=next_cursor(page),
     )
     lines = [
         facts(each.devbox_id, each.name, each.status, each.run_id and f"of run {each.run_id}", each.created)
@@ -167,7 +167,7 @@ async def list_secrets(call: Call, arguments: ListSecrets) -> Reply:
     listed = SecretList(
         secrets=[SecretLine(name=each.name, updated=moment(each.update_time_ms or None)) for each in page.items],
         total=page.total_count,
-        next_cursor=page.items[-1].id if page.has_more and page.items else None,
+        next_cursor=next_cursor(page),
     )
     lines = [facts(each.name, each.updated and f"set {each.updated}") for each in listed.secrets]
     none = "No secrets are stored. A person stores one: runloop-mcp secrets set NAME."

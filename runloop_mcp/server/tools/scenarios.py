@@ -15,7 +15,7 @@ from runloop_mcp.api.models.run import RunProfile, ScenarioRunView, StartRunPara
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.server.arguments import Arguments, Ask, Cursor, Limit, ScenarioId
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import bare_id, find_run, find_scenario
+from runloop_mcp.server.handles import find_run, find_scenario, id_or_none
 from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.quantities import budget_line
 from runloop_mcp.server.rendering.run import devbox_line, next_calls, note_lines
@@ -121,9 +121,7 @@ async def begin_run(call: Call, arguments: StartRun, *, may_defer: bool = True) 
         scenario_id=scenario.id,
         run_name=arguments.run_name,
         metadata=arguments.metadata,
-        benchmark_run_id=bare_id(arguments.benchmark_run_id, IdPrefix.BENCHMARK_RUN, "benchmark_run_id")
-        if arguments.benchmark_run_id
-        else None,
+        benchmark_run_id=id_or_none(arguments.benchmark_run_id, IdPrefix.BENCHMARK_RUN, "benchmark_run_id"),
         run_profile=profile,
     )
     run = await call.backend.scenarios.start_run(

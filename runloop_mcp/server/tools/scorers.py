@@ -18,10 +18,10 @@ from runloop_mcp.api.models.scorer import (
 )
 from runloop_mcp.server.arguments import Arguments, Ask, Cursor, Limit
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import bare_id, found_by
+from runloop_mcp.server.handles import bare_id, found_by, id_or_none
 from runloop_mcp.server.listings import ScorerLine, ScorerList
 from runloop_mcp.server.printable import printable, shortened
-from runloop_mcp.server.rendering.listing import facts, page_text
+from runloop_mcp.server.rendering.listing import facts, next_cursor, page_text
 from runloop_mcp.server.rendering.quantities import score_text
 from runloop_mcp.server.tools.consent import ask_to_pay_for_proof
 from runloop_mcp.server.tools.tool import Tool
@@ -107,7 +107,7 @@ async def list_scorers(call: Call, arguments: ListScorers) -> Reply:
     listed = ScorerList(
         scorers=[ScorerLine(scorer_id=each.id, type=each.type) for each in page.items],
         total=page.total_count,
-        next_cursor=page.items[-1].id if page.has_more and page.items else None,
+        next_cursor=next_cursor(page),
     )
     lines = [facts(each.scorer_id, each.type) for each in listed.scorers]
     none = "No custom scorer matches. create_scorer makes one; scenarios need none."
@@ -121,10 +121,8 @@ async def validate_scorer(call: Call, arguments: ValidateScorer) -> Reply:
         await ask_to_pay_for_proof(call, scorer.type)
     launch = LaunchParameters(launch_commands=arguments.launch_commands) if arguments.launch_commands else None
     environment = ScenarioEnvironment(
-        snapshot_id=bare_id(arguments.snapshot_id, IdPrefix.SNAPSHOT, "snapshot_id") if arguments.snapshot_id else None,
-        blueprint_id=bare_id(arguments.blueprint_id, IdPrefix.BLUEPRINT, "blueprint_id")
-        if arguments.blueprint_id
-        else None,
+        snapshot_id=id_or_none(arguments.snapshot_id, IdPrefix.SNAPSHOT, "snapshot_id"),
+        blueprint_id=id_or_none(arguments.blueprint_id, IdPrefix.BLUEPRINT, "blueprint_id"),
         launch_parameters=launch,
         working_directory=arguments.working_directory,
     )

@@ -12,7 +12,7 @@ from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_run
 from runloop_mcp.server.rendering.score import score_card_text
 from runloop_mcp.server.results import ScoreCard
-from runloop_mcp.server.score_cards import Shown, score_card_of
+from runloop_mcp.server.score_card.card import Shown, score_card_of
 from runloop_mcp.server.tasks.handle import TaskHandle, TaskKind
 from runloop_mcp.server.tools.runs import scored
 from runloop_mcp.server.tools.tool import Tool

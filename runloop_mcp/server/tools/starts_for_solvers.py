@@ -2,12 +2,13 @@
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from runloop_mcp.api.disclosure import run_for_solver, scenario_for_solver
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.run_token import NewRunToken
 from runloop_mcp.api.models.scoring import Disclosure
+from runloop_mcp.server.arguments import Arguments
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.rendering.quantities import moment
@@ -20,10 +21,8 @@ _LONGEST: Final = 7 * 24 * 3600
 _USUAL: Final = 24 * 3600
 
 
-class ForSolver(BaseModel):
+class ForSolver(Arguments):
     """The token of a run's solver."""
-
-    model_config = ConfigDict(extra="forbid", defer_build=True, hide_input_in_errors=True, frozen=True)
 
     seconds: Annotated[int, Field(ge=_SHORTEST, le=_LONGEST, description="Its life at most")] = _USUAL
     tools: Annotated[list[str] | None, Field(description="The only tools it opens")] = None

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ROUTES: Final = frozenset({"mcp", "sse", "messages", "v1", "healthz", "readyz", "metrics", "openapi.json"})
+ROUTES: Final = frozenset({"mcp", "sse", "messages", "v1", "healthz", "readyz", "metrics", "openapi.json"})
+"""The first parts of all paths that are served."""
 
 _RUN: Final = re.compile(r"/(scr_\w{1,64})(?:/|$)")
 
@@ -87,7 +88,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 def route_class(path: str) -> str:
     """What a path belongs to: the first part of one that is served, else `other`. Paths can hold tokens."""
     first = path.split("/", 2)[1] if path.startswith("/") else ""
-    return f"/{first}" if first in _ROUTES else "other"
+    return f"/{first}" if first in ROUTES else "other"
 
 
 def _name_in(scope: "Scope") -> str | None:

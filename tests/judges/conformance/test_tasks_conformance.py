@@ -21,7 +21,9 @@ from runloop_mcp.api.models.run import StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
-from runloop_mcp.server.app import RunloopServer
+from runloop_mcp.server.app import ANSWER_SECONDS, RunloopServer
+from runloop_mcp.server.heartbeat import SILENCE_SECONDS
+from runloop_mcp.server.services import NONE
 from runloop_mcp.server.surface import CORE
 from runloop_mcp.server.transports.http import serve_http
 from runloop_mcp.server.transports.signals import Stop
@@ -105,7 +107,18 @@ async def renamed(folder: Path) -> AsyncIterator[str]:
 
     engine = EmbeddedEngine(folder / "state", SandboxDriver(folder / "devboxes"), packs=[folder / "pack"])
     async with engine, anyio.create_task_group() as tasks:
-        server = Renamed(engine, LOCAL_OPERATOR, (), "WARNING", 4.25, CORE, 0.3, 20.0)
+        server = Renamed(
+            engine,
+            principal=LOCAL_OPERATOR,
+            extensions=(),
+            log_level="WARNING",
+            silence_seconds=SILENCE_SECONDS,
+            surface=CORE,
+            services=NONE,
+            defer_seconds=0.3,
+            answer_seconds=ANSWER_SECONDS,
+            minting=None,
+        )
         server.run_id = await _ready_run(engine)
 
         async def serve() -> None:

@@ -27,7 +27,7 @@ from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
-from runloop_mcp.server.subscriptions import FOLLOWING
+from runloop_mcp.server.subscribing.subscriptions import FOLLOWING
 from runloop_mcp.server.transports.http import serve_http
 
 PATIENCE_SECONDS = 20.0

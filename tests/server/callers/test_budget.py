@@ -9,6 +9,7 @@ from mcp_types import TextContent
 
 from runloop_mcp.api.models.run import Budget
 from runloop_mcp.server.rendering.quantities import budget_line
+from runloop_mcp.server.tools import files
 
 
 async def test_every_reply_that_matters_tells_what_is_left(tmp_path: Path, serve: Serve) -> None:
@@ -74,5 +75,6 @@ async def test_a_call_that_arrives_twice_is_carried_out_once(tmp_path: Path, ser
         assert not late.is_error
         assert "one two" in (await agent.call("read_file", run_id=run, path="a")).text
         assert (await agent.call("read_file", run_id=run, path="times")).text.count("\t1") == 1
+        assert "content='one'" not in str(files._answered.values()), "what is written is not kept in memory"
         await _twice(agent, "score_run", run_id=run)
         assert "Completed" in await _twice(agent, "complete_run", run_id=run)

@@ -1,5 +1,6 @@
 """A whole benchmark run, over MCP."""
 
+import json
 from pathlib import Path
 
 from mcp_agent import Serve, scenario_folder
@@ -96,3 +97,16 @@ async def test_a_benchmark_run_of_others_does_not_exist_for_a_solver(tmp_path: P
             assert "no such benchmark run" in await agent.refused(tool, benchmark_run_id=whole)
         await agent.refused("start_run", scenario_id="one", benchmark_run_id=whole)
         assert (await agent.call("list_benchmark_runs")).structured["total"] == 0
+
+
+async def test_who_has_started_a_benchmark_run_can_read_of_it(tmp_path: Path, serve: Serve) -> None:
+    """As a resource too, and before any scenario of it is started; others read of the benchmark, not of that run."""
+    pack = scenario_folder(tmp_path / "pack", "one")
+    async with serve(pack, surface=BENCHMARK, principal=Principal("key:1")) as agent:
+        benchmark = (await agent.call("create_benchmark", name="small", scenario_ids=["one"])).found(r"bmd_\w+")
+        whole = (await agent.call("start_benchmark_run", benchmark_id="small")).found(r"bmr_\w+")
+        assert json.loads(await agent.read(f"runloop://benchmark-runs/{whole}"))["not_started"] == 1
+        (newest,) = json.loads(await agent.read(f"runloop://benchmarks/{benchmark}"))["newest_runs"]
+        assert newest["benchmark_run_id"] == whole
+    async with serve(pack, principal=Principal("key:2")) as other:
+        assert json.loads(await other.read(f"runloop://benchmarks/{benchmark}"))["newest_runs"] == []

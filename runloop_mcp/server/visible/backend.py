@@ -25,7 +25,7 @@ from runloop_mcp.api.models.scenario import (
     ScenarioView,
 )
 from runloop_mcp.api.models.trust import RescoreParams, Rescoring
-from runloop_mcp.server.visible_benchmarks import VisibleBenchmarkRuns, VisibleBenchmarks
+from runloop_mcp.server.visible.benchmarks import VisibleBenchmarkRuns, VisibleBenchmarks
 
 _NO_RUN: Final = "There is no such run among those that you may see."
 _REMEMBERED: Final = 10_000

@@ -24,7 +24,7 @@ from mcp_types import (
 )
 
 from runloop_mcp.api.errors import ApiError
-from runloop_mcp.server.following import Bus, Follower, Release, Rereader, RunFollower, key_of
+from runloop_mcp.server.subscribing.following import Bus, Follower, Release, Rereader, RunFollower, key_of
 
 if TYPE_CHECKING:
     from runloop_mcp.api.access import Principal

@@ -19,8 +19,8 @@ import yaml
 
 from runloop_mcp.access.keyring import open_keyring
 
-PATIENCE = 60.0
-"""Seconds that a test waits for what has to happen."""
+PATIENCE = 100.0
+"""Seconds that a test waits for what has to happen, on a machine that has much else to do."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,9 @@ def serving_command(
             if process.poll() is None:
                 process.terminate()
                 assert process.wait(PATIENCE) == 0, log.read_text()
-    assert key not in log.read_text()
+    said = log.read_text()
+    assert key not in said
+    assert "failed unexpectedly" not in said, said
 
 
 async def _new_key(state: Path) -> str:

@@ -1,0 +1,1 @@
+"""Subscriptions to resources, and what finds out that one has changed."""

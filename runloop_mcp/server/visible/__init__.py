@@ -1,0 +1,1 @@
+"""A backend as one principal may see it."""
