@@ -84,6 +84,7 @@ async def test_from_an_idea_to_a_proven_scenario(serve: Serve) -> None:
         for part in (snapshot_id, "hidden-words", "echo 42 > answer.txt", "tags: numbers", "summary: One number"):
             assert part in whole
         assert "difficulty" not in whole
+        assert "scoring: clean" in whole  # nothing else was asked for
 
         run_id = await agent.run_of(scenario_id)
         assert "six by nine" in (await agent.call("read_file", run_id=run_id, path="task.txt")).text
