@@ -4,8 +4,9 @@ One follower reads each run's record for all who subscribed to something of it; 
 """
 
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -16,6 +17,7 @@ from mcp.server.subscriptions import ListenHandler, ResourceUpdated, ServerEvent
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
+    INVALID_REQUEST,
     EmptyResult,
     SubscribeRequestParams,
     SubscriptionsListenRequestParams,
@@ -23,6 +25,7 @@ from mcp_types import (
     UnsubscribeRequestParams,
 )
 
+from runloop_mcp.api.access import Role
 from runloop_mcp.api.errors import ApiError
 from runloop_mcp.server.subscribing.following import Bus, Follower, Release, Rereader, RunFollower, key_of
 
@@ -37,6 +40,8 @@ _COSTLY_SECONDS: Final = 10.0
 """Between two readings of what has no record, where each is a request to another machine."""
 _MOST: Final = 200
 """Resources that one client of the handshake era, or one stream, may subscribe to."""
+SOLVERS_STREAMS: Final = 50
+"""Streams that one solver may have open."""
 _SUBSCRIBER: Final = "runloop_subscriber"
 FOLLOWING: Final = "following the record of "
 """How the names of followers' tasks begin."""
@@ -68,6 +73,7 @@ class Subscriptions:
         self._bus = Bus()
         self._listen = ListenHandler(_CallersBus(self._bus, lambda: face().principal))
         self._followers: dict[str, Follower] = {}
+        self._streams: Counter[str] = Counter()
         self.close: Release = published.subscribe(self._bus.deliver)
         """Stops passing on what extensions publish."""
 
@@ -77,8 +83,12 @@ class Subscriptions:
         """Serves one stream of a client without a session, until it leaves.
 
         The acknowledgment, which the client gets first, leaves out what can't be subscribed to.
+
+        Raises:
+            MCPError: A solver has as many streams open as it may.
         """
         with ExitStack() as followed:
+            followed.enter_context(self._one_more_stream(self._face().principal))
             honored: list[str] = []
             for uri in list(dict.fromkeys(params.notifications.resource_subscriptions or ()))[:_MOST]:
                 try:
@@ -89,6 +99,20 @@ class Subscriptions:
                     honored.append(uri)
             wanted = params.notifications.model_copy(update={"resource_subscriptions": honored or None})
             return await self._listen(context, params.model_copy(update={"notifications": wanted}))
+
+    @contextmanager
+    def _one_more_stream(self, principal: "Principal") -> Iterator[None]:
+        """One stream of a principal; all streams have one bound, and a solver is to leave room for others."""
+        if principal.role is Role.SOLVER and self._streams[principal.id] >= SOLVERS_STREAMS:
+            told = f"You have {SOLVERS_STREAMS} streams open, the most there may be. Close one, or name more in one."
+            raise MCPError(code=INVALID_REQUEST, message=told)
+        self._streams[principal.id] += 1
+        try:
+            yield
+        finally:
+            self._streams[principal.id] -= 1
+            if not self._streams[principal.id]:
+                del self._streams[principal.id]
 
     async def subscribe(self, context: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
         """Subscribes a client of the handshake era to a resource, until it unsubscribes or goes.

@@ -4,11 +4,12 @@ import json
 import sys
 import warnings
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from anyio.abc import TaskStatus
@@ -27,7 +28,7 @@ from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
-from runloop_mcp.server.subscribing.subscriptions import FOLLOWING
+from runloop_mcp.server.subscribing.subscriptions import FOLLOWING, SOLVERS_STREAMS
 from runloop_mcp.server.transports.http import serve_http
 
 PATIENCE_SECONDS = 20.0
@@ -254,6 +255,29 @@ async def test_subscribers_over_http_are_told_until_they_go(tmp_path: Path, devb
             leaves.set()
         await followed()
         group.cancel_scope.cancel()
+
+
+async def test_a_solver_leaves_room_for_the_streams_of_others(tmp_path: Path, serve: Serve) -> None:
+    """It has so many at once, and one that it closes makes room again."""
+    async with serve(scenario_folder(tmp_path / "pack", "answer"), principal=Principal("sol", Role.SOLVER)) as agent:
+        log = of_run(await agent.run_of("answer"))[2]
+        async with AsyncExitStack() as streams:
+            for _ in range(SOLVERS_STREAMS - 1):
+                await streams.enter_async_context(agent.client.listen(resource_subscriptions=[log]))
+            async with agent.client.listen(resource_subscriptions=[log]):
+                with pytest.raises(MCPError, match=f"{SOLVERS_STREAMS} streams"):
+                    await streams.enter_async_context(agent.client.listen(resource_subscriptions=[log]))
+            with anyio.fail_after(PATIENCE_SECONDS):
+                while not await _listens(agent.client, log):  # the server learns of the end a moment later
+                    await anyio.lowlevel.checkpoint()
+
+
+async def _listens(client: Client, uri: str) -> bool:
+    try:
+        async with client.listen(resource_subscriptions=[uri]):
+            return True
+    except MCPError:
+        return False
 
 
 @pytest.mark.parametrize("era", ERAS)
