@@ -15,8 +15,15 @@ from typing import Any, Final
 import anyio
 from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
-from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from mcp_types import (
+    CONNECTION_CLOSED,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+)
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 
 _KEY: Final = "consent"
 
@@ -28,7 +35,7 @@ class Consent(StrEnum):
     REFUSED = "refused"
     """The person said no, or the client on their behalf."""
     MISSING = "missing"
-    """The question was closed, or nobody answered in time."""
+    """The question was closed, nobody answered in time, or the client left or gave an answer that is none."""
     UNASKED = "unasked"
     """The client can't ask."""
 
@@ -86,14 +93,21 @@ class Person:
         if not self._context.session.can_send_request:
             return Consent.UNASKED
         with anyio.move_on_after(self._seconds):
-            try:
-                answer = await self._context.session.elicit_form(
-                    question.message, _form(question), related_request_id=self._context.request_id
-                )
-            except MCPError:  # the client said that it can ask, and can't
-                return Consent.UNASKED
-            return _consent(answer)
+            return await self._asked(question)
         return Consent.MISSING
+
+    async def _asked(self, question: Question) -> Consent:
+        """What the client answers, as the handshake era has it."""
+        try:
+            answer = await self._context.session.elicit_form(
+                question.message, _form(question), related_request_id=self._context.request_id
+            )
+        except MCPError as error:
+            # One that has left could ask, and nobody agreed; else the client said that it can ask, and can't.
+            return Consent.MISSING if error.error.code == CONNECTION_CLOSED else Consent.UNASKED
+        except ValidationError:  # an answer that says nothing the protocol knows
+            return Consent.MISSING
+        return _consent(answer)
 
     def _can_ask(self) -> bool:
         capabilities = self._context.client_capabilities
@@ -120,7 +134,9 @@ def _form(question: Question) -> dict[str, Any]:
 def _consent(answer: ElicitResult) -> Consent:
     match answer.action:
         case "accept":
-            return Consent.REFUSED if (answer.content or {}).get("agreed") is False else Consent.GIVEN
+            # Some clients send what a form holds as text.
+            agreed = (answer.content or {}).get("agreed", True)
+            return Consent.GIVEN if agreed is True or agreed == "true" else Consent.REFUSED
         case "decline":
             return Consent.REFUSED
         case _:

@@ -14,6 +14,7 @@ class Human:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.was_asked = anyio.Event()
         self.answer: ElicitResult | ErrorData | None = None
 
     def will(self, action: Action, **content: Any) -> None:
@@ -24,6 +25,7 @@ class Human:
         """Answers, or thinks for ever."""
         del context
         self.asked.append(params.message)
+        self.was_asked.set()
         if self.answer is None:
             await anyio.sleep_forever()
         assert self.answer is not None

@@ -52,8 +52,11 @@ class SigningKeys:
             Unavailable: The issuer can't be asked.
         """
         age = time.monotonic() - self._fetched_at
-        if age > FRESH_SECONDS or self._find(key_id) is None:
-            await self._refresh(must=age > STALE_SECONDS)
+        must = age > STALE_SECONDS
+        # While one request fetches, others go on with the keys that there are.
+        is_due = age > FRESH_SECONDS and not self._lock.locked()
+        if must or is_due or self._find(key_id) is None:
+            await self._refresh(must=must)
         if (found := self._find(key_id)) is None:
             raise Unauthorized("The token is signed with a key that its authorization server does not have.")
         return found
@@ -130,7 +133,10 @@ async def _document(http: httpx.AsyncClient, url: str) -> dict[str, Any]:
             body += part
             if len(body) > _LARGEST:
                 raise ValueError("too large")
-    document = json.loads(body)
+    try:
+        document = json.loads(body)
+    except RecursionError:
+        raise ValueError("too deep") from None
     if not isinstance(document, dict):
         raise ValueError("no object")  # noqa: TRY004 - what another server sent
     return document

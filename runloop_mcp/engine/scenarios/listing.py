@@ -78,6 +78,6 @@ def _place(connection: sqlite3.Connection, scenario_id: str, roots: Sequence[str
     if row is None:
         raise InvalidRequest(
             f"There is no scenario {scenario_id!r} to start after.",
-            hint="Pass the id of the last scenario of the page before, or leave starting_after out.",
+            hint="Pass the id of the last scenario of the page before, or none, for the first page.",
         )
     return str(row[0]), int(row[1])

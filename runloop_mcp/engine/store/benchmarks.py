@@ -117,7 +117,7 @@ def page_of_scenarios(row: BenchmarkRow, *, limit: int, starting_after: str | No
         if starting_after not in row.scenario_ids:
             raise InvalidRequest(
                 f"The benchmark has no scenario {starting_after!r} to start after.",
-                hint="Pass the id of the last scenario of the page before, or leave starting_after out.",
+                hint="Pass the id of the last scenario of the page before, or none, for the first page.",
             )
         begin = row.scenario_ids.index(starting_after) + 1
     return row.scenario_ids[begin : begin + limit], begin + limit < len(row.scenario_ids)

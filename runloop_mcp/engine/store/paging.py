@@ -63,7 +63,7 @@ class Listing:
             if after is None:
                 raise InvalidRequest(
                     f"There is no {self.what} {starting_after!r} to start after.",
-                    hint=f"Pass the id of the last {self.what} of the page before, or leave starting_after out.",
+                    hint=f"Pass the id of the last {self.what} of the page before, or none, for the first page.",
                 )
             matching.add("number < ?", after[0])
         where = " AND ".join(matching.clauses)

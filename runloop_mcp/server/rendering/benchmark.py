@@ -91,7 +91,7 @@ def progress_text(progress: BenchmarkProgress) -> str:
         ),
     ]
     if progress.score is not None:
-        lines.append(f"Score: {score_text(progress.score)}, the mean over its scenarios.")
+        lines.append(f"Score: {score_text(progress.score)}, the mean over all runs in it.")
     elif progress.mean_so_far is not None:
         lines.append(f"Mean of the scores so far: {score_text(progress.mean_so_far)}.")
     for each in progress.scenarios:

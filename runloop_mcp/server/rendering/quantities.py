@@ -24,8 +24,9 @@ def span(seconds: float) -> str:
 
 
 def amount(count: int, noun: str) -> str:
-    """A count with its noun, as in "1 byte" or "2,048 bytes"."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    """A count with its noun, as in "1 byte", "2,048 bytes" or "2 devboxes"."""
+    plural = "es" if noun.endswith("x") else "s"
+    return f"{count:,} {noun}" + ("" if count == 1 else plural)
 
 
 def budget_line(budget: Budget | Mapping[str, int | None] | None) -> str:

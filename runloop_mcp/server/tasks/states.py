@@ -15,6 +15,7 @@ from runloop_mcp.api.models.devbox import DevboxStatus, ExecutionDetails, Execut
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
 from runloop_mcp.server.call import Reply
 from runloop_mcp.server.handles import find_run
+from runloop_mcp.server.printable import printable
 from runloop_mcp.server.rendering.execution import headline
 from runloop_mcp.server.targets import SETTLED, devbox_status
 from runloop_mcp.server.tasks.handle import TaskHandle, TaskKind, handle_of
@@ -92,7 +93,8 @@ async def _execution(backend: Backend, run: ScenarioRunView, handle: TaskHandle)
         return TaskState("working", f"The command is {view.status}.")
     if details.killed:
         more = f'get_execution(run_id="{run.id}", execution_id="{view.execution_id}") shows its output.'
-        return TaskState("cancelled", f"{headline(view)} {more}", took_ms=details.duration_ms)
+        why = [printable(note) for note in details.notes]
+        return TaskState("cancelled", " ".join([headline(view), *why, more]), took_ms=details.duration_ms)
     reply = await execution_reply(backend.devboxes, view, run.id)
     return TaskState("completed", headline(view), reply, details.duration_ms)
 

@@ -15,6 +15,7 @@ from runloop_mcp.api.models.scenario import (
     ScenarioView,
     ValidationType,
 )
+from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.server.arguments import Arguments, ScenarioId
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_scenario, id_or_none
@@ -104,7 +105,8 @@ async def create_scenario(call: Call, arguments: CreateScenario) -> Reply:
         input_context=InputContext(problem_statement=arguments.problem_statement),
         scoring_contract=contract_of(arguments.scoring_functions),
         environment_parameters=_environment(arguments, None),
-        metadata=arguments.metadata,
+        # Commands begin in the working directory here, so that is where answers lie, whether it was named or not.
+        metadata={"scoring": ScoringMode.CLEAN, **(arguments.metadata or {})},
         reference_output=arguments.reference_output,
         required_environment_variables=arguments.required_environment_variables,
         required_secret_names=arguments.required_secret_names,

@@ -10,12 +10,14 @@ from runloop_mcp.api.models.benchmark import (
     BenchmarkCreateParams,
     BenchmarkListParams,
     BenchmarkRunListParams,
+    BenchmarkRunState,
     BenchmarkRunView,
     BenchmarkStartRunParams,
     BenchmarkView,
 )
 from runloop_mcp.api.models.run import RunProfile
-from runloop_mcp.server.arguments import Arguments, Cursor, IdempotencyKey, Limit
+from runloop_mcp.api.models.scenario import ScenarioView
+from runloop_mcp.server.arguments import Arguments, Ask, Cursor, IdempotencyKey, Limit
 from runloop_mcp.server.benchmark_progress import progress_with
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import bare_id, find_scenario, found_by
@@ -29,6 +31,7 @@ from runloop_mcp.server.listings import (
 from runloop_mcp.server.rendering.benchmark import group_of, progress_text
 from runloop_mcp.server.rendering.listing import facts, next_cursor, page_text
 from runloop_mcp.server.rendering.quantities import amount, moment
+from runloop_mcp.server.tools.consent import ask_to_give_up_benchmark
 from runloop_mcp.server.tools.scenarios import refuse_other_secrets
 from runloop_mcp.server.tools.tool import Tool
 
@@ -91,6 +94,12 @@ class EndBenchmarkRun(Arguments):
     benchmark_run_id: BenchmarkRunId
 
 
+class CancelBenchmarkRun(EndBenchmarkRun):
+    """Which benchmark run to give up."""
+
+    ask: Ask = True
+
+
 async def list_benchmarks(call: Call, arguments: ListBenchmarks) -> Reply:
     """One page of benchmarks."""
     page = await call.backend.benchmarks.list(
@@ -119,7 +128,7 @@ async def list_benchmarks(call: Call, arguments: ListBenchmarks) -> Reply:
 
 async def create_benchmark(call: Call, arguments: CreateBenchmark) -> Reply:
     """Keeps a new benchmark."""
-    scenarios = [await find_scenario(call.backend, call.principal, each) for each in arguments.scenario_ids]
+    scenarios = [await _scenario(call, place, named) for place, named in enumerate(arguments.scenario_ids)]
     params = BenchmarkCreateParams(
         name=arguments.name,
         scenario_ids=[each.id for each in scenarios],
@@ -132,6 +141,16 @@ async def create_benchmark(call: Call, arguments: CreateBenchmark) -> Reply:
         f"Benchmark {made.id} ({made.name}) is there, with {amount(len(made.scenario_ids), 'scenario')}. "
         f'Next: start_benchmark_run(benchmark_id="{made.id}").'
     )
+
+
+async def _scenario(call: Call, place: int, named: str) -> ScenarioView:
+    """The scenario at a place of the list; an error says which it was."""
+    try:
+        return await find_scenario(call.backend, call.principal, named)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"`scenario_ids[{place}]`: {error.message}", hint=error.hint) from error
+    except NotFound as error:
+        raise NotFound(f"`scenario_ids[{place}]`: {error.message}", hint=error.hint) from error
 
 
 async def start_benchmark_run(call: Call, arguments: StartBenchmarkRun) -> Reply:
@@ -200,9 +219,11 @@ async def complete_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Repl
     return Reply(progress_text(progress), progress)
 
 
-async def cancel_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Reply:
+async def cancel_benchmark_run(call: Call, arguments: CancelBenchmarkRun) -> Reply:
     """Ends a benchmark run without a score."""
     run = await _found_run(call, arguments.benchmark_run_id)
+    if arguments.ask and run.state == BenchmarkRunState.RUNNING:
+        await ask_to_give_up_benchmark(call, run)
     run = await call.backend.benchmark_runs.cancel(run.id)
     progress = await _progress(call, run, GetBenchmarkRun(benchmark_run_id=run.id))
     return Reply(progress_text(progress))
@@ -210,15 +231,16 @@ async def cancel_benchmark_run(call: Call, arguments: EndBenchmarkRun) -> Reply:
 
 async def _progress(call: Call, run: BenchmarkRunView, arguments: GetBenchmarkRun) -> BenchmarkProgress:
     progress = await progress_with(call.backend, run, call.shown, sealed=not call.operates)
-    lines = [each for each in progress.scenarios if arguments.only in ("all", group_of(each.state))]
-    ids = [each.scenario_id for each in lines]
-    begin = 0
+    lines = progress.scenarios
     if arguments.cursor is not None:
+        ids = [each.scenario_id for each in lines]
         if arguments.cursor not in ids:
             raise InvalidRequest("`cursor` names no scenario of this list.", hint="Give next_cursor as it was.")
-        begin = ids.index(arguments.cursor) + 1
-    shown = lines[begin : begin + arguments.limit]
-    more = begin + arguments.limit < len(lines)
+        lines = lines[ids.index(arguments.cursor) + 1 :]
+    # Chosen after the cursor: the scenario that it names may have gone on to another state since.
+    lines = [each for each in lines if arguments.only in ("all", group_of(each.state))]
+    shown = lines[: arguments.limit]
+    more = arguments.limit < len(lines)
     return progress.model_copy(
         update={"scenarios": shown, "next_cursor": shown[-1].scenario_id if more and shown else None}
     )
@@ -299,8 +321,8 @@ COMPLETE_BENCHMARK_RUN = Tool(
     name="complete_benchmark_run",
     title="Complete a benchmark run",
     description=(
-        "Ends a benchmark run with its score: the mean over its scenarios; one without a score counts 0. Refused while "
-        "a run of it is neither scored nor ended."
+        "Ends a benchmark run with its score: the mean over all runs in it. A run without a score counts 0, a scenario "
+        "that was not started not at all. Refused while a run of it is neither scored nor ended."
     ),
     arguments=EndBenchmarkRun,
     run=complete_benchmark_run,
@@ -312,7 +334,7 @@ CANCEL_BENCHMARK_RUN = Tool(
     name="cancel_benchmark_run",
     title="Cancel a benchmark run",
     description="Ends a benchmark run without a score, and cancels its runs that are under way.",
-    arguments=EndBenchmarkRun,
+    arguments=CancelBenchmarkRun,
     run=cancel_benchmark_run,
     destroys=True,
     repeatable=True,

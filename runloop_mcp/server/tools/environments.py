@@ -16,7 +16,7 @@ from runloop_mcp.api.models.blueprint import (
 from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxStatus, DevboxView
 from runloop_mcp.api.models.scenario import LaunchParameters
 from runloop_mcp.api.models.snapshot import SnapshotListParams, SnapshotParams, SnapshotStatus, SnapshotView
-from runloop_mcp.server.arguments import Arguments, Cursor, Limit, WaitSeconds
+from runloop_mcp.server.arguments import Arguments, Ask, Cursor, Limit, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import bare_id, found_by, id_or_none
 from runloop_mcp.server.listings import BlueprintLine, BlueprintList, SnapshotLine, SnapshotList
@@ -24,6 +24,7 @@ from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.listing import facts, next_cursor, page_text
 from runloop_mcp.server.rendering.quantities import amount, moment
 from runloop_mcp.server.targets import devbox_ready, devbox_status, target_with_budget
+from runloop_mcp.server.tools.consent import ask_to_pay_for_devbox
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.waiting import Patience, watch
 
@@ -44,6 +45,7 @@ class CreateDevbox(Arguments):
         int | None, Field(ge=1, le=172_800, description="It shuts down so long after its last use; 3600 by default")
     ] = None
     idempotency_key: Annotated[str | None, Field(description="The same key makes one devbox only")] = None
+    ask: Ask = True
 
 
 class SnapshotDevbox(Arguments):
@@ -90,6 +92,8 @@ class ListBlueprints(Arguments):
 
 async def create_devbox(call: Call, arguments: CreateDevbox) -> Reply:
     """Makes a devbox that belongs to no run."""
+    if arguments.ask:
+        await ask_to_pay_for_devbox(call, arguments.keep_alive_time_seconds)
     launch = LaunchParameters(
         launch_commands=arguments.launch_commands, keep_alive_time_seconds=arguments.keep_alive_time_seconds
     )

@@ -11,7 +11,7 @@ from runloop_mcp.api.models.base import PageParams
 from runloop_mcp.api.models.devbox import DevboxListParams, DevboxStatus, DevboxView
 from runloop_mcp.api.models.scoring import ScoringMode
 from runloop_mcp.api.models.trust import RescoreParams, Rescoring
-from runloop_mcp.server.arguments import Arguments, Cursor, Limit, RunId
+from runloop_mcp.server.arguments import Arguments, Ask, Cursor, Limit, RunId
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import bare_id, find_run, found_by
 from runloop_mcp.server.listings import DevboxLine, DevboxList, SecretLine, SecretList
@@ -20,6 +20,7 @@ from runloop_mcp.server.rendering.listing import facts, next_cursor, page_text
 from runloop_mcp.server.rendering.quantities import moment
 from runloop_mcp.server.rendering.rescoring import rescoring_text
 from runloop_mcp.server.targets import belongs_to_run
+from runloop_mcp.server.tools.consent import ask_to_give_up
 from runloop_mcp.server.tools.contracts import FunctionGiven, contract_of
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.tools.waiting_room import result_of, still_at_it, worked
@@ -56,6 +57,7 @@ class ShutdownDevbox(Arguments):
 
     devbox_id: Annotated[str, Field(description="The devbox's id, dbx_…")]
     force: Annotated[bool, Field(description="Also while a snapshot of it is being made, which fails then")] = False
+    ask: Ask = True
 
 
 class ListSecrets(Arguments):
@@ -148,6 +150,8 @@ async def shutdown_devbox(call: Call, arguments: ShutdownDevbox) -> Reply:
             raise NotFound("There is no such devbox among those that you may see.")
     if devbox.status == DevboxStatus.SHUTDOWN:
         return Reply(f"Devbox {devbox.id} was shut down before.")
+    if arguments.ask and belongs_to_run(devbox) and devbox.initiator_id:
+        await ask_to_give_up(call, await call.backend.runs.retrieve(devbox.initiator_id))
     await call.backend.devboxes.shutdown(devbox.id, force=arguments.force)
     run = (
         f" Its run {devbox.initiator_id} is canceled, if it was not scored."

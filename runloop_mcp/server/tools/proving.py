@@ -8,12 +8,13 @@ from pydantic import Field
 from runloop_mcp.api.errors import InvalidState, Unavailable
 from runloop_mcp.api.models.scenario import ScenarioStatus
 from runloop_mcp.api.proof import Proof, ProofTerms
-from runloop_mcp.server.arguments import Arguments, ScenarioId, WaitSeconds
+from runloop_mcp.server.arguments import Arguments, Ask, ScenarioId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_scenario
 from runloop_mcp.server.listings import CheatLine, Verdict
 from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.quantities import score_text, span
+from runloop_mcp.server.tools.consent import ask_to_pay_for_proof
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.tools.waiting_room import result_of, still_at_it, worked
 from runloop_mcp.server.waiting import Patience
@@ -29,6 +30,7 @@ class ValidateScenario(Arguments):
     cheats: Annotated[bool, Field(description="Tries to have the score for less; takes longest")] = True
     environment_variables: Annotated[dict[str, str] | None, Field(description="Those that it requires")] = None
     wait_seconds: Annotated[WaitSeconds, Field(description="Waits so long for the verdict")] = 20
+    ask: Ask = True
 
 
 async def validate_scenario(call: Call, arguments: ValidateScenario) -> Reply:
@@ -39,6 +41,8 @@ async def validate_scenario(call: Call, arguments: ValidateScenario) -> Reply:
     scenario = await find_scenario(call.backend, call.principal, arguments.scenario_id)
     if scenario.status == ScenarioStatus.ARCHIVED:
         raise InvalidState("The scenario is archived.", hint="archive_scenario with restore=true puts it back.")
+    if arguments.ask:
+        await ask_to_pay_for_proof(call, scenario.name)
     variables = arguments.environment_variables or {}
     terms = ProofTerms(arguments.repeat, arguments.cheats, variables)
 

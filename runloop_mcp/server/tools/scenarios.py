@@ -18,7 +18,7 @@ from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import find_run, find_scenario, id_or_none
 from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.quantities import budget_line
-from runloop_mcp.server.rendering.run import devbox_line, note_lines
+from runloop_mcp.server.rendering.run import devbox_line, next_calls, note_lines
 from runloop_mcp.server.rendering.scenario import problem_text, scenario_list, scenario_list_text, scenario_text
 from runloop_mcp.server.results import ScenarioList
 from runloop_mcp.server.targets import SETTLED, devbox_ready
@@ -145,6 +145,8 @@ def started_reply(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioVi
         ToolError: Its devbox could not be set up.
     """
     text = started_text(run, devbox, scenario)
+    if devbox.status == DevboxStatus.SHUTDOWN:  # as a task may find it that is looked at late
+        return Reply(f"{text}\n{next_calls(run)}")
     how = (
         f'Go on with exec_on_devbox(run_id="{run.id}", command="…"), read_file, write_file and edit_file. '
         "When you are done, score_run (once, final), then complete_run."
@@ -189,6 +191,8 @@ def started_text(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioVie
         lines.append(devbox_line(run).removesuffix(".") + "; it is ready.")
     elif devbox.status == DevboxStatus.QUEUED:
         lines += [devbox_line(run), _QUEUED.format(run_id=run.id)]
+    elif devbox.status == DevboxStatus.SHUTDOWN:
+        lines.append(f"Devbox {run.devbox_id} is shut down.")
     else:
         lines.append(f"Devbox {run.devbox_id} is {devbox.status}; the first command waits for it.")
     lines += note_lines(run)

@@ -16,13 +16,14 @@ from runloop_mcp.api.models.scorer import (
     ScorerValidation,
     ScorerView,
 )
-from runloop_mcp.server.arguments import Arguments, Cursor, Limit
+from runloop_mcp.server.arguments import Arguments, Ask, Cursor, Limit
 from runloop_mcp.server.call import Call, Reply
 from runloop_mcp.server.handles import bare_id, found_by, id_or_none
 from runloop_mcp.server.listings import ScorerLine, ScorerList
 from runloop_mcp.server.printable import printable, shortened
 from runloop_mcp.server.rendering.listing import facts, next_cursor, page_text
 from runloop_mcp.server.rendering.quantities import score_text
+from runloop_mcp.server.tools.consent import ask_to_pay_for_proof
 from runloop_mcp.server.tools.tool import Tool
 from runloop_mcp.server.tools.waiting_room import result_of, still_at_it, worked
 from runloop_mcp.server.waiting import Patience
@@ -74,6 +75,7 @@ class ValidateScorer(Arguments):
     blueprint_id: str | None = None
     launch_commands: Annotated[list[str] | None, Field(description="Lay out what it is to score")] = None
     working_directory: str | None = None
+    ask: Ask = True
 
 
 async def create_scorer(call: Call, arguments: CreateScorer) -> Reply:
@@ -115,6 +117,8 @@ async def list_scorers(call: Call, arguments: ListScorers) -> Reply:
 async def validate_scorer(call: Call, arguments: ValidateScorer) -> Reply:
     """Tries a custom scorer."""
     scorer = await _found(call, arguments.scorer_id)
+    if arguments.ask:
+        await ask_to_pay_for_proof(call, scorer.type)
     launch = LaunchParameters(launch_commands=arguments.launch_commands) if arguments.launch_commands else None
     environment = ScenarioEnvironment(
         snapshot_id=id_or_none(arguments.snapshot_id, IdPrefix.SNAPSHOT, "snapshot_id"),

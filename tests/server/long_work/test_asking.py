@@ -1,7 +1,7 @@
 """Where a person should decide, they are asked, by clients that can; nothing is done then without their consent."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,16 @@ import anyio
 import pytest
 from human import Action, Human
 from mcp.client import Client
+from mcp.shared.exceptions import MCPError
 from mcp_agent import ERAS, Agent, scenario_folder
 from mcp_types import INTERNAL_ERROR, ErrorData
 
+from runloop_mcp.api.models.run import RunState
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
 from runloop_mcp.server.observation.traced_backend import TracedBackend
+from runloop_mcp.server.surface import CORE, Surface, surface
 
 PATIENCE_SECONDS = 20
 
@@ -35,12 +38,13 @@ async def asking(
     *,
     driver: type[SandboxDriver] = SandboxDriver,
     answer_seconds: float = PATIENCE_SECONDS,
+    surface: Surface = CORE,
 ) -> AsyncIterator[Agent]:
     """An agent whose client asks this person, or can't ask."""
     pack = scenario_folder(tmp_path / "pack", "box")
     engine = EmbeddedEngine(tmp_path / "state", driver(devboxes), packs=[pack])
     # As where spans are collected: on that way, too, it is known what costs money.
-    server = build_server(TracedBackend(engine), answer_seconds=answer_seconds)
+    server = build_server(TracedBackend(engine), answer_seconds=answer_seconds, surface=surface)
     async with engine, Client(server, mode=era, elicitation_callback=human) as client:
         yield Agent(client, engine)
 
@@ -59,6 +63,7 @@ async def test_unscored_work_is_given_up_only_as_the_person_agrees(tmp_path: Pat
         answers: list[tuple[Action, dict[str, Any], str]] = [
             ("decline", {}, "said no"),
             ("accept", {"agreed": False}, "said no"),
+            ("accept", {"agreed": "false"}, "said no"),
             ("cancel", {}, "did not answer"),
         ]
         for action, content, reason in answers:
@@ -127,3 +132,48 @@ async def test_devboxes_that_cost_money_are_started_with_consent(tmp_path: Path,
         assert "10 min" in human.asked[0]
         await agent.run_of("box")
         assert len(human.asked) == 2
+
+
+async def test_a_person_is_asked_whichever_tool_loses_work_or_costs_money(tmp_path: Path, devboxes: Path) -> None:
+    """A devbox that is shut down and a benchmark run that is canceled lose work as a canceled run does."""
+    human = Human()
+    human.will("decline")
+    everything = surface(["all"])
+    async with asking(tmp_path, devboxes, "auto", human, driver=PaidDriver, surface=everything) as agent:
+        assert "costs money" in await agent.refused("create_devbox")
+        await agent.call("create_scorer", type="half", bash_script="echo 0.5")
+        assert "costs money" in await agent.refused("validate_scorer", scorer_id="half")
+        await agent.call("create_benchmark", name="all", scenario_ids=["box"])
+        whole = (await agent.call("start_benchmark_run", benchmark_id="all")).found(r"bmr_\w+")
+        run_id = await agent.run_of("box", benchmark_run_id=whole, ask=False)
+        await agent.call("write_file", run_id=run_id, path="a", content="")
+        shown = await agent.call("get_run", run_id=run_id)
+        assert "said no" in await agent.refused("shutdown_devbox", devbox_id=shown.found(r"dbx_\w+"))
+        assert "said no" in await agent.refused("cancel_benchmark_run", benchmark_run_id=whole)
+        assert "running" in (await agent.call("get_run", run_id=run_id)).text
+        given_up = await agent.call("cancel_benchmark_run", benchmark_run_id=whole, ask=False)
+        assert "1 ended without a score" in given_up.text
+
+
+async def test_a_client_that_leaves_an_open_question_has_agreed_to_nothing(tmp_path: Path, devboxes: Path) -> None:
+    """What it was asked about is not done."""
+    human = Human()
+    pack = scenario_folder(tmp_path / "pack", "box")
+    async with EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) as engine:
+        server = build_server(engine)
+        async with (
+            anyio.create_task_group() as tasks,
+            Client(server, mode="legacy", elicitation_callback=human) as client,
+        ):
+            agent = Agent(client, engine)
+            run_id = await agent.run_of("box")
+            await agent.call("write_file", run_id=run_id, path="a", content="")
+
+            async def give_up() -> None:
+                with suppress(MCPError):
+                    await agent.call("cancel_run", run_id=run_id)
+
+            tasks.start_soon(give_up)
+            with anyio.fail_after(PATIENCE_SECONDS):
+                await human.was_asked.wait()
+        assert (await engine.runs.retrieve(run_id)).state == RunState.RUNNING

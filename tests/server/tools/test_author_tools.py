@@ -84,6 +84,7 @@ async def test_from_an_idea_to_a_proven_scenario(serve: Serve) -> None:
         for part in (snapshot_id, "hidden-words", "echo 42 > answer.txt", "tags: numbers", "summary: One number"):
             assert part in whole
         assert "difficulty" not in whole
+        assert "scoring: clean" in whole  # nothing else was asked for
 
         run_id = await agent.run_of(scenario_id)
         assert "six by nine" in (await agent.call("read_file", run_id=run_id, path="task.txt")).text
@@ -175,7 +176,8 @@ async def test_a_custom_scorer_is_made_tried_and_changed(serve: Serve) -> None:
 async def test_solvers_work_on_no_devbox_that_is_not_of_their_run(tmp_path: Path, serve: Serve) -> None:
     """Without the author or admin toolset a devbox of nobody's run does not exist, and a definition has no tool."""
     async with serve(surface=AUTHOR) as agent:
-        devbox_id = (await agent.call("create_devbox")).found(r"dbx_\w+")
+        devbox_id, _ = [(await agent.call("create_devbox")).found(r"dbx_\w+") for _ in range(2)]
+        assert (await agent.call("list_devboxes")).text.startswith("2 devboxes, newest first:")
     async with serve() as agent:
         await agent.refused("exec_on_devbox", run_id=devbox_id, command="true")
         await agent.refused("get_execution", run_id=devbox_id, execution_id="exe_x")

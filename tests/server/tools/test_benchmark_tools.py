@@ -18,6 +18,8 @@ async def test_a_benchmark_run_from_start_to_total(tmp_path: Path, serve: Serve)
         scenario_folder(pack, name)
     async with serve(pack, surface=BENCHMARK) as agent:
         assert (await agent.call("list_benchmarks")).structured["total"] == 0
+        unknown = await agent.refused("create_benchmark", name="x", scenario_ids=["one", "nothing"])
+        assert "`scenario_ids[1]`" in unknown
         made = await agent.call("create_benchmark", name="both", scenario_ids=["one", "two"])
         benchmark_id = made.found(r"bmd_\w+")
         started = await agent.call("start_benchmark_run", benchmark_id="both", run_name="first")
@@ -27,7 +29,11 @@ async def test_a_benchmark_run_from_start_to_total(tmp_path: Path, serve: Serve)
             progress = (await agent.call("get_benchmark_run", benchmark_run_id=whole)).structured
             scenario_id = progress["scenarios"][number]["scenario_id"]
             assert scenario_id in progress["next"]
+            left = await agent.call("get_benchmark_run", benchmark_run_id=whole, only="not_started", limit=1)
             run_id = await agent.run_of(scenario_id, benchmark_run_id=whole)
+            if cursor := left.structured.get("next_cursor"):  # its scenario is no longer one that has not started
+                page = await agent.call("get_benchmark_run", benchmark_run_id=whole, only="not_started", cursor=cursor)
+                assert [each["name"] for each in page.structured["scenarios"]] == ["two"]
             await agent.call("write_file", run_id=run_id, path="answer.txt", content=answer)
             refused = await agent.refused("complete_benchmark_run", benchmark_run_id=whole)
             assert run_id in refused or "run" in refused

@@ -27,6 +27,12 @@ class Issuer:
         self.keys: dict[str, Any] = {}
         self.asked: list[str] = []
         """The paths that were asked for."""
+        self.nonsense: bytes | None = None
+        """What is sent in place of every document."""
+        self.hangs: threading.Event | None = None
+        """What every answer waits for."""
+        self.reached = threading.Event()
+        """Set when an answer waits."""
         self.add("first")
 
     def add(self, key_id: str) -> None:
@@ -96,7 +102,10 @@ def issuing() -> Iterator[Issuer]:
             self._send(issuer.exchange(self.headers["authorization"] or "", form) if self.path == "/token" else None)
 
         def _send(self, document: dict[str, Any] | None) -> None:
-            body = json.dumps(document or {}).encode()
+            if issuer.hangs is not None:
+                issuer.reached.set()
+                issuer.hangs.wait()
+            body = issuer.nonsense or json.dumps(document or {}).encode()
             self.send_response(404 if document is None else 200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))

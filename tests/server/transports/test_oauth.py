@@ -2,11 +2,13 @@
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import httpx2
 import pytest
@@ -18,7 +20,7 @@ from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuth
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from mcp_agent import ERAS, Tools
-from served_command import Server, serving_command
+from served_command import PATIENCE, Server, serving_command
 
 from runloop_mcp.access.keyring import open_keyring
 from runloop_mcp.access.oauth import signing_keys as signing_keys_module
@@ -235,6 +237,33 @@ async def test_new_keys_are_found_and_asked_for_seldom(tmp_path: Path, monkeypat
             with pytest.raises(Unauthorized):
                 await access.authenticate(issuer.token("third", key=stranger))
         assert issuer.asked.count("/keys") == 2
+
+
+async def test_an_issuer_that_hangs_or_sends_nonsense_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose key is known is let in while it is asked for keys, and whatever comes of that."""
+    with issuing() as issuer:
+        access = await access_of(issuer, tmp_path)
+        await access.authenticate(issuer.token())
+        monkeypatch.setattr(signing_keys_module, "FRESH_SECONDS", 0.0)
+        monkeypatch.setattr(signing_keys_module, "PAUSE_SECONDS", 0.0)
+        issuer.nonsense = b'{"keys":' + b"[" * 100_000
+        assert (await access.authenticate(issuer.token(sub="bob"))).id == "oauth:bob"
+        issuer.nonsense, issuer.hangs = None, threading.Event()
+        let_in: list[str] = []
+
+        async def enter(subject: str) -> None:
+            let_in.append((await access.authenticate(issuer.token(sub=subject))).id)
+
+        with anyio.fail_after(PATIENCE):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(enter, "cid")
+                await anyio.to_thread.run_sync(issuer.reached.wait, PATIENCE)
+                await enter("dot")
+                assert let_in == ["oauth:dot"]
+                issuer.hangs.set()
+        assert let_in == ["oauth:dot", "oauth:cid"]
 
 
 async def test_an_issuer_that_is_down_keeps_nobody_out_whose_key_is_known(
