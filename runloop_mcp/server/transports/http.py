@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Final
 
 from mcp.server import MCPServer
@@ -27,6 +28,7 @@ from runloop_mcp.server.transports.plain_refusals import PlainRefusals
 from runloop_mcp.server.transports.protected_resource import ProtectedResource
 from runloop_mcp.server.transports.proxies import BehindProxy
 from runloop_mcp.server.transports.readiness import Check, Readiness
+from runloop_mcp.server.transports.session_shares import SessionShares
 from runloop_mcp.server.transports.signals import Stop, stop_on_signals
 
 CALL_SECONDS: Final = 300.0
@@ -121,6 +123,8 @@ def http_app(
         Middleware(MessageLimit),
         Middleware(PlainRefusals),
     ]
+    if access is not None and not sse_only:
+        checks.append(Middleware(SessionShares, owners=partial(_session_owners, server)))
     if trusted_proxies or prefix:
         checks.insert(0, Middleware(BehindProxy, trusted=trusted_proxies, prefix=prefix))
     checks.insert(0, Middleware(ObservedRequests, observers=observers, in_progress=in_progress))
@@ -257,6 +261,11 @@ def open_sessions(server: MCPServer, in_progress: Counter[str]) -> int:
     with suppress(RuntimeError):  # where `/mcp` is not served
         return len(server.session_manager._server_instances) + in_progress["/sse"]  # noqa: SLF001  nothing public tells
     return in_progress["/sse"]
+
+
+def _session_owners(server: MCPServer) -> list[str]:
+    """The ids of the principals whose sessions of streamable HTTP are open, one for each session."""
+    return [owner["client_id"] for owner in server.session_manager._session_owners.values()]  # noqa: SLF001  likewise
 
 
 def _bound_calls(server: MCPServer, seconds: float, streamed: StreamedCalls) -> None:

@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,10 +17,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from runloop_mcp.access.keyring import open_keyring
+from runloop_mcp.api.access import Role
 from runloop_mcp.api.errors import InvalidRequest, Unavailable
 from runloop_mcp.server.transports.exposure import listen, url_of
 from runloop_mcp.server.transports.http import http_app, serve_app
 from runloop_mcp.server.transports.requests import ABORT, OpenRequests
+from runloop_mcp.server.transports.session_shares import RUN_SHARE
 from runloop_mcp.server.transports.signals import Stop
 
 HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
@@ -137,6 +141,32 @@ async def test_sessions_are_bounded_and_idle_ones_end() -> None:
             # Nobody tells when a session is closed; that there is room again is how a client sees it.
             while (await client.post("/mcp", headers=HEADERS, json=OPENING)).status_code != 200:  # noqa: ASYNC110 - nobody tells
                 await anyio.sleep(0.01)
+
+
+async def test_a_solver_leaves_room_for_others(tmp_path: Path) -> None:
+    """It has a share of the sessions, the smaller where it is bound to a run; one that it ends makes room again."""
+    keyring = await open_keyring(tmp_path)
+    operator, solver = (await keyring.create("ann")).key, (await keyring.create("sol", Role.SOLVER)).key
+    token = (await keyring.run_tokens.mint("scr_" + "x" * 21, seconds=60)).token
+    app = http_app(MCPServer("shared"), access=keyring)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+
+        async def opened(key: str) -> httpx.Response:
+            return await client.post("/mcp", headers=HEADERS | {"authorization": f"Bearer {key}"}, json=OPENING)
+
+        first = await opened(token)
+        assert {(await opened(token)).status_code for _ in range(RUN_SHARE - 1)} == {200}
+        refused = await opened(token)
+        assert refused.status_code == 503
+        assert f"{RUN_SHARE} sessions" in refused.json()["error"]["message"]
+        eras = [("mcp-protocol-version", "2025-06-18"), ("mcp-protocol-version", "2026-07-28")]
+        headers = [*HEADERS.items(), ("authorization", f"Bearer {token}"), *eras]
+        assert (await client.post("/mcp", headers=headers, json=OPENING)).status_code == 503
+        for key in (operator, solver):
+            assert {(await opened(key)).status_code for _ in range(RUN_SHARE + 1)} == {200}
+        ended = {"authorization": f"Bearer {token}", "mcp-session-id": first.headers["mcp-session-id"]}
+        assert (await client.delete("/mcp", headers=HEADERS | ended)).status_code == 200
+        assert (await opened(token)).status_code == 200
 
 
 async def test_a_call_has_a_deadline() -> None:
