@@ -86,8 +86,8 @@ def progress_text(progress: BenchmarkProgress) -> str:
     lines = [
         f"Benchmark run {progress.benchmark_run_id}{named}: {progress.state}.",
         (
-            f"Of {amount(progress.scenarios_total, 'scenario')} {progress.scored} are scored, {progress.under_way} under way, "
-            f"{progress.not_started} not started, {progress.without_score} ended without a score."
+            f"Of {amount(progress.scenarios_total, 'scenario')} {progress.scored} are scored, {progress.under_way} "
+            f"under way, {progress.not_started} not started, {progress.without_score} ended without a score."
         ),
     ]
     if progress.score is not None:
