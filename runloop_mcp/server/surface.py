@@ -5,11 +5,9 @@ Names alone, so that a server knows its surface before it imports a single tool.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from runloop_mcp.api.errors import InvalidRequest
-
-Toolset = Literal["core", "author", "benchmark", "admin"]
 
 TOOLSETS: Final[Mapping[str, tuple[str, ...]]] = {
     "core": (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from runloop_mcp.api.models.benchmark import BenchmarkRunState, BenchmarkRunView
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
 from runloop_mcp.server.listings import BenchmarkProgress, BenchmarkScenarioLine
-from runloop_mcp.server.rendering.quantities import score_text
+from runloop_mcp.server.rendering.quantities import amount, score_text
 
 NOT_STARTED = "not started"
 _SCORED = (RunState.SCORED, RunState.COMPLETED)
@@ -86,8 +86,8 @@ def progress_text(progress: BenchmarkProgress) -> str:
     lines = [
         f"Benchmark run {progress.benchmark_run_id}{named}: {progress.state}.",
         (
-            f"Of {progress.scenarios_total} scenarios {progress.scored} are scored, {progress.under_way} under way, "
-            f"{progress.not_started} not started, {progress.without_score} ended without a score."
+            f"Of {amount(progress.scenarios_total, 'scenario')} {progress.scored} are scored, {progress.under_way} "
+            f"under way, {progress.not_started} not started, {progress.without_score} ended without a score."
         ),
     ]
     if progress.score is not None:

@@ -105,8 +105,18 @@ async def test_a_question_that_nobody_answers_ends_in_time(tmp_path: Path, devbo
         await agent.call("write_file", run_id=run_id, path="a", content="")
         with anyio.fail_after(PATIENCE_SECONDS):
             assert "did not answer" in await agent.refused("cancel_run", run_id=run_id)
-        human.answer = ErrorData(code=INTERNAL_ERROR, message="no window")
+        assert "running" in (await agent.call("get_run", run_id=run_id)).text
+
+
+async def test_a_client_that_says_it_can_ask_and_can_not_holds_nothing_up(tmp_path: Path, devboxes: Path) -> None:
+    """It answers the question with an error: what was called for is done."""
+    human = Human()
+    human.answer = ErrorData(code=INTERNAL_ERROR, message="no window")
+    async with asking(tmp_path, devboxes, "legacy", human) as agent:
+        run_id = await agent.run_of("box")
+        await agent.call("write_file", run_id=run_id, path="a", content="")
         assert "canceled" in (await agent.call("cancel_run", run_id=run_id)).text
+        assert human.asked
 
 
 @pytest.mark.parametrize("era", ERAS)

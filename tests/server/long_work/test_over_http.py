@@ -73,7 +73,9 @@ async def test_a_task_is_asked_for_over_http(tmp_path: Path, devboxes: Path) -> 
             run_id = await Tools(plain).run_of("box")
         async with Client(f"{url}/mcp", extensions=[TakesTasks()]) as client:
             agent = Tasker(client)
-            created = await agent.begin("exec_on_devbox", run_id=run_id, command="sleep 0.5; echo done")
+            command = "until test -e go; do sleep 0.02; done; echo done"
+            created = await agent.begin("exec_on_devbox", run_id=run_id, command=command)
+            await agent.call("write_file", run_id=run_id, path="go", content="")
             done = await agent.until(created["taskId"], "completed")
             assert "\ndone\n" in done["result"]["content"][0]["text"]
             with pytest.raises(MCPError) as refused:

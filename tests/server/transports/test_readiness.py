@@ -10,7 +10,7 @@ from served_command import PATIENCE, serving_command
 def settled(url: str, status: int) -> httpx.Response:
     """The answer without a key, once the server has looked: it says 503 until it knows."""
     due = time.monotonic() + PATIENCE
-    while (answer := httpx.get(url + "/readyz", trust_env=False)).status_code != status:
+    while (answer := httpx.get(url + "/readyz", trust_env=False, timeout=PATIENCE)).status_code != status:
         assert answer.status_code == 503
         assert time.monotonic() < due, answer.text
     return answer
@@ -26,9 +26,12 @@ def test_it_says_what_keeps_it_from_being_ready(tmp_path: Path) -> None:
     """Without what devboxes run on it lives, is not ready, and tells the reason to whoever asks and to its log."""
     env = {"RUNLOOP_MCP_DEVBOX": "docker", "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
     with serving_command(tmp_path / "state", env=env) as server:
-        assert httpx.get(server.url + "/healthz", trust_env=False).status_code == 200
+        assert httpx.get(server.url + "/healthz", trust_env=False, timeout=PATIENCE).status_code == 200
         due = time.monotonic() + PATIENCE
-        while "Devboxes can't run here" not in (said := httpx.get(server.url + "/readyz", trust_env=False)).text:
+        while (
+            "Devboxes can't run here"
+            not in (said := httpx.get(server.url + "/readyz", trust_env=False, timeout=PATIENCE)).text
+        ):
             assert said.status_code == 503
             assert time.monotonic() < due, said.text
         assert (said.status_code, said.json()["code"]) == (503, "unavailable")

@@ -64,7 +64,7 @@ class House:
     def status(self, key: str, path: str) -> int:
         """What a request of Runloop's API is answered with."""
         return httpx.get(
-            self.server.url + path, headers={"authorization": f"Bearer {key}"}, trust_env=False
+            self.server.url + path, headers={"authorization": f"Bearer {key}"}, trust_env=False, timeout=PATIENCE
         ).status_code
 
 

@@ -109,7 +109,9 @@ async def test_the_sdk_client_works_in_both_eras(url: str, path: str, mode: Any)
 async def test_one_port_speaks_http_1_and_http_2(url: str, version: str) -> None:
     """HTTP/2 with prior knowledge and HTTP/1.1 are answered on the same port."""
     headers, body = modern_call("huge", size=500_000)
-    async with httpx.AsyncClient(http1=version == "HTTP/1.1", http2=version == "HTTP/2", trust_env=False) as client:
+    async with httpx.AsyncClient(
+        http1=version == "HTTP/1.1", http2=version == "HTTP/2", trust_env=False, timeout=60
+    ) as client:
         health = await client.get(url + "/healthz")
         assert (health.http_version, health.json()["status"]) == (version, "ok")
         called = await client.post(url + "/mcp", headers=headers, content=body)
@@ -197,7 +199,7 @@ async def test_while_it_drains_only_calls_in_progress_are_served(tmp_path: Path)
             Client(url + "/mcp") as modern,
             Client(url + "/mcp", mode="legacy") as session,
             Client(sse_client(url + "/sse")) as sse,
-            httpx.AsyncClient(base_url=url, trust_env=False) as plain,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as plain,
             anyio.create_task_group() as tasks,
         ):
             answers: list[str] = []
@@ -218,7 +220,7 @@ async def test_while_it_drains_only_calls_in_progress_are_served(tmp_path: Path)
                     pass
             assert (told.status_code, told.json()["message"]) == (503, "The server is ending.")
             headers, body = modern_call("echo", text="late")
-            async with httpx.AsyncClient(trust_env=False) as late:
+            async with httpx.AsyncClient(trust_env=False, timeout=60) as late:
                 refused = await late.post(url + "/mcp", headers=headers, content=body)
                 assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
                 assert refused.json()["error"]["message"] == "The server is ending."
