@@ -6,7 +6,9 @@ from typing import Annotated
 from pydantic import Field
 
 from runloop_mcp.api.errors import InvalidState, Unavailable
-from runloop_mcp.api.models.scenario import ScenarioStatus
+from runloop_mcp.api.models.scenario import ScenarioStatus, ScenarioView
+from runloop_mcp.api.models.scorer import ScorerListParams
+from runloop_mcp.api.models.scoring import CustomScorer
 from runloop_mcp.api.proof import Proof, ProofTerms
 from runloop_mcp.server.arguments import Arguments, Ask, ScenarioId, WaitSeconds
 from runloop_mcp.server.call import Call, Reply
@@ -50,11 +52,22 @@ async def validate_scenario(call: Call, arguments: ValidateScenario) -> Reply:
         return await prover.prove(call.backend, scenario, terms, on_step)
 
     told = [str(arguments.repeat), str(arguments.cheats), repr(sorted(variables.items()))]
-    key = ["validate_scenario", scenario.id, scenario.model_dump_json(), *told]
+    key = ["validate_scenario", scenario.id, scenario.model_dump_json(), *await _scripts(call, scenario), *told]
     job = await worked(call, key, prove, Patience(arguments.wait_seconds))
     if not job.is_done:
         return _reply(Verdict(scenario_id=scenario.id, verdict="pending", reason=still_at_it(job)))
     return _reply(_verdict(scenario.id, result_of(call, job)))
+
+
+async def _scripts(call: Call, scenario: ScenarioView) -> list[str]:
+    """The scripts of the custom scorers that it names: a scenario is another where one of them has changed."""
+    functions = scenario.scoring_contract.scoring_function_parameters
+    types = {each.scorer.custom_scorer_type for each in functions if isinstance(each.scorer, CustomScorer)}
+    found: list[str] = []
+    for wanted in sorted(types):
+        page = await call.backend.scorers.list(ScorerListParams(search=wanted, limit=100))
+        found += [each.bash_script for each in page.items if each.type == wanted]
+    return found
 
 
 def _verdict(scenario_id: str, proof: Proof) -> Verdict:

@@ -172,6 +172,22 @@ async def test_a_custom_scorer_is_made_tried_and_changed(serve: Serve) -> None:
         assert "echo 1.0" in (await agent.call("get_scorer", scorer_id="half")).text
         assert "list_scorers" in await agent.refused("get_scorer", scorer_id="none")
 
+        await agent.call("update_scorer", scorer_id=scorer_id, bash_script="sleep 1000\n")
+        function = {"name": "it", "weight": 1, "scorer": {"type": "custom_scorer", "custom_scorer_type": "half"}}
+        made = await agent.call(
+            "create_scenario",
+            name="by-half",
+            problem_statement="Make x.",
+            scoring_functions=[function],
+            reference_output="touch x",
+        )
+        wanted = {"scenario_id": made.found(r"scn_\w+"), "cheats": False}
+        begun = await agent.call("validate_scenario", **wanted, wait_seconds=0)
+        assert begun.structured["verdict"] == "pending"
+        await agent.call("update_scorer", scorer_id=scorer_id, bash_script="test -e x && echo 1.0 || echo 0.0\n")
+        verdict = await proven(agent, **wanted)  # with the scorer as it is now
+        assert verdict["verdict"] == "valid", verdict["reason"]
+
 
 async def test_solvers_work_on_no_devbox_that_is_not_of_their_run(tmp_path: Path, serve: Serve) -> None:
     """Without the author or admin toolset a devbox of nobody's run does not exist, and a definition has no tool."""
