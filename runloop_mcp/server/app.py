@@ -186,6 +186,10 @@ class RunloopServer(MCPServer[Any]):
                 self._faces.popitem(last=False)
         return face
 
+    def instructions_of(self, principal: Principal) -> str:
+        """What a principal's model is told at first."""
+        return instructions_for(principal, self._surface)
+
     def own_tool(self, name: str) -> str | None:
         """The tool of ours that whoever calls means by a name; None where that is none."""
         return self._face.tool_called(name)

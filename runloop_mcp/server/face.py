@@ -27,7 +27,7 @@ from mcp_types import (
 )
 from mcp_types import Tool as ListedTool
 
-from runloop_mcp.api.access import Principal, Role
+from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
 from runloop_mcp.api.errors import ApiError, InvalidState
@@ -45,7 +45,7 @@ from runloop_mcp.server.recording import CallRecorder
 from runloop_mcp.server.rendering.run import next_calls
 from runloop_mcp.server.resources import Contents, Resources
 from runloop_mcp.server.services import NONE, Services
-from runloop_mcp.server.surface import ALIASES, CORE, SOLVERS_TOOLS, Surface, all_tools, is_operators
+from runloop_mcp.server.surface import ALIASES, CORE, Surface, all_tools, is_for, is_operators
 from runloop_mcp.server.targets import Target
 from runloop_mcp.server.tasks.deferral import DEFERRAL
 from runloop_mcp.server.tasks.desk import TaskDesk
@@ -78,7 +78,7 @@ class Face:
         self._surface = surface
         self._services = services
         self._minting = minting if principal.operates else None
-        self._tools = tools_called([name for name in surface.tools if _is_for(principal, name)])
+        self._tools = tools_called([name for name in surface.tools if is_for(principal, name)])
         if self._minting is not None and _START in self._tools:
             self._tools[_START] = _start_for_solvers()
         self._resources = Resources(backend, principal)
@@ -298,19 +298,6 @@ def _start_for_solvers() -> Tool[Any]:
     from runloop_mcp.server.tools.starts_for_solvers import START_RUN_FOR_SOLVER  # noqa: PLC0415 - for operators alone
 
     return START_RUN_FOR_SOLVER
-
-
-_AUTHORING: Final = frozenset({"create_benchmark"})
-"""Tools of other toolsets that set tasks, and so are no solver's."""
-
-
-def _is_for(principal: Principal, tool: str) -> bool:
-    """Whether a tool can be of use to a principal: one bound to a run works on that alone, a solver sets no tasks."""
-    if principal.tools is not None and tool not in principal.tools:
-        return False
-    if principal.run_id is not None:
-        return tool in SOLVERS_TOOLS
-    return principal.role is Role.OPERATOR or not (is_operators(tool) or tool in _AUTHORING)
 
 
 def _whose(principal: Principal, tool: str) -> str:

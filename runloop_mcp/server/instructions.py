@@ -1,7 +1,7 @@
 """What a model knows before it has loaded any tool: many clients show it only this and the names of the tools."""
 
 from runloop_mcp.api.access import Principal
-from runloop_mcp.server.surface import CORE, Surface
+from runloop_mcp.server.surface import CORE, SOLVERS_TOOLS, Surface, is_for
 
 INSTRUCTIONS = """\
 Solve coding scenarios in isolated devboxes and get a trusted score.
@@ -17,9 +17,11 @@ Keep the run_id: a run outlives reconnects and restarts (list_runs, get_run). Ti
 left. Errors say what is valid and which call comes next."""
 
 
-_OF_ONE_RUN = """\
-Solve one coding scenario in an isolated devbox and get a trusted score. Your run is {run_id}; it has been started.
-1. get_run(run_id="{run_id}") shows it; list_scenarios names its scenario, get_scenario shows the problem.
+_ONE_RUN = """\
+Solve one coding scenario in an isolated devbox and get a trusted score. Your run is {run_id}; it has been started."""
+_OF_ONE_RUN = f"""\
+{_ONE_RUN}
+1. get_run(run_id="{{run_id}}") shows it; list_scenarios names its scenario, get_scenario shows the problem.
 2. Work in its devbox only: exec_on_devbox(run_id, command) runs bash; read_file, write_file and edit_file handle \
 files. The client's own files and shell are not part of the scenario. As a rule there is no network inside.
 3. A command over 20 s runs on: get_execution waits for it, pages or searches its output, or kills it.
@@ -50,13 +52,17 @@ _PARTS = (("core", _SOLVE), ("author", _AUTHOR), ("benchmark", _BENCHMARK), ("ad
 
 
 def instructions_for(principal: Principal, surface: Surface = CORE) -> str:
-    """What a model is told: one that is bound to a run, how to go on with it; others, what is on."""
+    """What a model is told: one that is bound to a run, how to go on with it; others, what is on. Only of its tools."""
+    tools = tuple(name for name in surface.tools if is_for(principal, name))
+    listed = f"The tools: {', '.join(tools)}. {_END}"
     if principal.run_id is not None:
-        return _OF_ONE_RUN.format(run_id=principal.run_id)
-    if surface.tools == CORE.tools:
+        if set(SOLVERS_TOOLS) <= set(tools):
+            return _OF_ONE_RUN.format(run_id=principal.run_id)
+        return f"{_ONE_RUN.format(run_id=principal.run_id)} {listed}"
+    if tools == CORE.tools:
         return INSTRUCTIONS
     begin = "Coding scenarios in isolated devboxes, with trusted scores."
-    if surface.read_only or not any(surface.offers_all_of(toolset) for toolset, _ in _PARTS):
-        only = " Nothing can be changed here." if surface.read_only else ""
-        return f"{begin}{only} The tools: {', '.join(surface.tools)}. {_END}"
-    return "\n".join([begin, *(part for toolset, part in _PARTS if surface.offers_all_of(toolset)), _END])
+    on = [part for toolset, part in _PARTS if surface.offers_all_of(toolset, principal)]
+    if surface.read_only or not on:
+        return f"{begin}{' Nothing can be changed here.' if surface.read_only else ''} {listed}"
+    return "\n".join([begin, *on, _END])

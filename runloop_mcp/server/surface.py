@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.api.errors import InvalidRequest
 
 TOOLSETS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -108,6 +109,19 @@ def is_operators(tool: str) -> bool:
     return all(toolset in OPERATORS for toolset, names in TOOLSETS.items() if tool in names)
 
 
+_AUTHORING: Final = frozenset({"create_benchmark"})
+"""Tools of other toolsets that set tasks, and so are no solver's."""
+
+
+def is_for(principal: Principal, tool: str) -> bool:
+    """Whether a tool can be of use to a principal: one bound to a run works on that alone, a solver sets no tasks."""
+    if principal.tools is not None and tool not in principal.tools:
+        return False
+    if principal.run_id is not None:
+        return tool in SOLVERS_TOOLS
+    return principal.role is Role.OPERATOR or not (is_operators(tool) or tool in _AUTHORING)
+
+
 @dataclass(frozen=True, slots=True)
 class Surface:
     """The tools that a server offers."""
@@ -128,9 +142,10 @@ class Surface:
         """Whether operators are shown the runs of everybody, and not only those that they have started."""
         return "admin" in self.toolsets
 
-    def offers_all_of(self, toolset: str) -> bool:
-        """Whether every tool of a toolset is offered."""
-        return set(TOOLSETS.get(toolset, ("",))) <= set(self.tools)
+    def offers_all_of(self, toolset: str, principal: Principal) -> bool:
+        """Whether every tool of a toolset is offered that is for a principal, where any is."""
+        wanted = {name for name in TOOLSETS[toolset] if is_for(principal, name)}
+        return bool(wanted) and wanted <= set(self.tools)
 
     def why_off(self, tool: str) -> str:
         """What turns a tool on that there is but that is not offered."""

@@ -271,4 +271,5 @@ def _session_owners(server: MCPServer) -> list[str]:
 def _bound_calls(server: MCPServer, seconds: float, streamed: StreamedCalls) -> None:
     bounds = server.middleware
     bounds[:] = [each for each in bounds if not isinstance(each, BoundedCalls | Introductions)]
-    bounds[:0] = [BoundedCalls(seconds, streamed), Introductions()]
+    told = getattr(server, "instructions_of", None)  # a server of somebody else's tells everyone the same
+    bounds[:0] = [BoundedCalls(seconds, streamed), *([Introductions(told)] if told is not None else [])]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 from mcp.client import Client
 from mcp_agent import ERAS, Serve
 
-from runloop_mcp.api.access import LOCAL_OPERATOR
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
 from runloop_mcp.server.instructions import INSTRUCTIONS, instructions_for
-from runloop_mcp.server.surface import surface
+from runloop_mcp.server.surface import Surface, all_tools, surface
 
 GOLDEN = Path(__file__).parent / "golden" / "tools.json"
 UPDATE = "UPDATE_GOLDEN"
@@ -130,3 +131,21 @@ def test_instructions_fit_and_tell_what_is_on(toolsets: list[str]) -> None:
     entries = {"author": "validate_scenario", "benchmark": "start_benchmark_run", "core": "score_run"}
     for toolset, entry in entries.items():
         assert (entry in told) == (toolset in offered.toolsets)
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        Principal("key:1", Role.SOLVER),
+        Principal("run:scr_x", Role.SOLVER, "scr_x"),
+        Principal("run:scr_x", Role.SOLVER, "scr_x", frozenset({"exec_on_devbox", "score_run"})),
+    ],
+)
+@pytest.mark.parametrize("offered", [surface(["all"]), surface(["core"], exclude_tools=["cancel_run"])])
+async def test_a_solver_is_told_of_its_own_tools_alone(serve: Serve, principal: Principal, offered: Surface) -> None:
+    """Whatever toolsets are on, and whatever its token or the server leaves out."""
+    async with serve(surface=offered, principal=principal) as agent:
+        own = {tool.name for tool in (await agent.client.list_tools()).tools}
+        named = set(re.findall(r"\w+", agent.client.instructions or "")) & set(all_tools())
+        assert named
+        assert named <= own
