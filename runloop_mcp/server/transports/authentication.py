@@ -1,5 +1,6 @@
 """Keys in front of everything that is served over HTTP: who has none gets nothing but the server's health."""
 
+import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _OPEN: Final = frozenset({"/healthz", "/readyz", "/openapi.json"})
 """Nothing in these is secret, and whoever asks for them may have no key yet."""
+
+_log = logging.getLogger(__name__)
 
 _SCHEME: Final = b"bearer"
 
@@ -43,6 +46,7 @@ class Authentication:
         self._app = app
         self._access = access
         self._resource = resource
+        self._trouble: str | None = None
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer 401 without a key that is good; pass on what is left."""
@@ -55,14 +59,23 @@ class Authentication:
             told = isinstance(error, Unauthorized | Forbidden)
             headers = [(b"www-authenticate", self._challenge(scope, error))] if told else []
             after = (error.retry_after or _RETRY_AFTER_SECONDS) if error.retryable else None
-            await refuse(send, error.status, error.code, str(error), headers, retry_after=after)
+            message = str(error) if told else self._noted(error)
+            await refuse(send, error.status, error.code, message, headers, retry_after=after)
             return
+        self._trouble = None
         state = {**scope.get("state", {}), PRINCIPAL: principal}
         token = CALLER.set(principal)
         try:
             await self._app({**scope, "state": state, "user": _user(principal)}, receive, send)
         finally:
             CALLER.reset(token)
+
+    def _noted(self, error: ApiError) -> str:
+        """What strangers are told of trouble of ours, which the log tells once in full: it names files."""
+        if (trouble := str(error)) != self._trouble:
+            self._trouble = trouble
+            _log.error("Nobody can be let in: %s", trouble)
+        return "Keys and tokens can't be looked up just now. Whoever runs this server finds the reason in its log."
 
     async def _principal(self, scope: "Scope") -> Principal:
         if self._access is None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from runloop_mcp.api.errors import ApiError
+from runloop_mcp.server.transports.exposure import is_loopback
 
 FRESH_SECONDS: Final = 2.0
 """How long an answer holds, so that nobody makes the server look all the time."""
@@ -19,6 +20,8 @@ _WAIT_SECONDS: Final = 0.8
 """How long who asks waits; those who probe servers wait a second."""
 
 _LOOK_SECONDS: Final = 60.0
+
+_FORWARDING: Final = frozenset({"x-forwarded-for", "x-real-ip", "forwarded", "via"})
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +54,8 @@ class Readiness:
                 self._tasks = None
                 tasks.cancel_scope.cancel()
 
-    async def answer(self, _: Request) -> Response:
-        """The answer of the route."""
+    async def answer(self, request: Request) -> Response:
+        """The answer of the route; the reason, which can name files, is told to this machine, and in the log."""
         if self._tasks is not None and self._looking is None and anyio.current_time() - self._looked_at > FRESH_SECONDS:
             self._looking = anyio.Event()
             self._tasks.start_soon(self._look, self._looking)
@@ -62,7 +65,8 @@ class Readiness:
         if self._missing is None:
             return JSONResponse({"status": "ready"})
         headers = {"retry-after": "2", "cache-control": "no-store"}
-        return JSONResponse({"code": "unavailable", "message": self._missing}, 503, headers)
+        message = self._missing if _is_near(request) else "The server is not ready; its log tells why."
+        return JSONResponse({"code": "unavailable", "message": message}, 503, headers)
 
     async def _look(self, done: anyio.Event) -> None:
         before = self._missing
@@ -83,3 +87,9 @@ class Readiness:
             done.set()
         if self._missing is not None and self._missing != before:
             _log.warning("The server is not ready: %s", self._missing)
+
+
+def _is_near(request: Request) -> bool:
+    """Whether who asks is on this machine, and no proxy speaks for somebody else."""
+    client = request.client.host if request.client is not None else ""
+    return is_loopback(client) and _FORWARDING.isdisjoint(request.headers)

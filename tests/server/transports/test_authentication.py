@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from runloop_mcp.access.keyring import Keyring, open_keyring
+from runloop_mcp.access.keyring import FILE, Keyring, open_keyring
 from runloop_mcp.api.access import PRINCIPAL
 from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.transports.http import http_app, serve_app
@@ -114,6 +114,19 @@ async def test_health_the_document_and_signed_addresses_need_no_key(tmp_path: Pa
         assert (await client.get("/v1/signed/whom")).text == "nobody"
         missing = await client.get("/openapi.json")
         assert (missing.status_code, missing.json()) == (404, {"code": "not_found", "message": "Not Found"})
+
+
+async def test_strangers_learn_nothing_of_the_server_s_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the file of keys can't be used, the log tells why, once; whoever asks is told to ask the operator."""
+    async with serving(tmp_path) as served, served.client(authorization="Bearer rlmcp_unknown") as client:
+        (tmp_path / FILE).chmod(0o644)
+        for _ in range(2):
+            answer = await client.get("/whom")
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert str(tmp_path) not in answer.text
+        (tmp_path / FILE).chmod(0o600)
+        assert (await client.get("/whom")).status_code == 401
+    assert [str(tmp_path / FILE) in record.message for record in caplog.records] == [True]
 
 
 async def test_a_route_learns_who_calls(tmp_path: Path) -> None:
