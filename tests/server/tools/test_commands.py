@@ -141,6 +141,12 @@ async def test_search_sees_lines_as_they_are_shown_with_those_around(tmp_path: P
         assert "\n31\t" in (await agent.call("get_execution", **asked, search="^99%$")).text
         many = await agent.call("get_execution", **asked, search="line", context=20)
         assert many.text.count("\n1\t") == many.text.count("\tline 2\n") == 1
+        # Compiled as they stand, these take all memory there is, and nothing ends that.
+        for pattern in ("l{1000000000}", "(?:l{1000}){1000}", "(?x) l{1 0#,\n 0 0 0 0 0 0 0}", "l" * 100_000):
+            assert "too large" in await agent.refused("get_execution", **asked, search=pattern)
+        assert "regular expression" in await agent.refused("get_execution", **asked, search="(" * 2000 + ")" * 2000)
+        identity = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+        assert "No line" in (await agent.call("get_execution", **asked, search=identity)).text
 
 
 async def test_output_that_shows_little_is_shown_whole(tmp_path: Path, serve: Serve) -> None:
