@@ -68,7 +68,8 @@ async def _tools(settings: Settings) -> "list[Tool]":
     from runloop_mcp.cli.wiring import backend_for
     from runloop_mcp.server.app import build_server
 
-    return await build_server(backend_for(settings)).list_tools()
+    async with backend_for(settings) as backend:
+        return await build_server(backend).list_tools()
 
 
 async def _call(settings: Settings, tool: str, given: Mapping[str, str]) -> "CallToolResult":

@@ -12,6 +12,8 @@ from subprocess import CompletedProcess
 import pytest
 import yaml
 
+from runloop_mcp.server.surface import TOOLSETS
+
 Command = Callable[..., CompletedProcess[str]]
 
 _SECONDS = 60
@@ -78,6 +80,13 @@ def _note_ids(variables: dict[str, str], shown: str) -> None:
     for name, pattern in (("SCENARIO", _SCENARIO), ("RUN", _RUN)):
         if name not in variables and (found := pattern.search(shown)):
             variables[name] = found[0]
+
+
+def test_calls_without_a_name_list_the_tools(runloop: Command) -> None:
+    """What agents have over MCP, each with its arguments."""
+    listed = runloop("call")
+    assert listed.returncode == 0, listed.stderr
+    assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == [*TOOLSETS["core"]]
 
 
 def test_a_call_tells_what_was_wrong(runloop: Command) -> None:
