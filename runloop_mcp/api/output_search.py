@@ -15,6 +15,8 @@ _LINE_CHARACTERS: Final = 500
 _BRIEF_SECONDS: Final = 0.02
 """How long a search in a short line may hold up everything else in this process."""
 _SHORT_CHARACTERS: Final = 1000
+_PIECE_CHARACTERS: Final = 1_000_000
+"""Of a longer line so much is searched at once: a search can take a hundred bytes for each character."""
 _LARGEST: Final = 400_000
 """Nodes, at the very most, that a pattern may become: it is compiled in one go, which takes 0.3 ms and 0.3 MB for each
 thousand, and nothing ends it."""
@@ -103,7 +105,12 @@ def _is_in(compiled: Any, text: str, seconds: float) -> bool:
         except TimeoutError:
             if seconds <= _BRIEF_SECONDS:
                 raise
-    return bool(compiled.search(text, timeout=seconds, concurrent=True))
+    end = time.thread_time() + seconds
+    for start in range(0, len(text), _PIECE_CHARACTERS):
+        left = max(end - time.thread_time(), 1e-6)
+        if compiled.search(text, start, start + _PIECE_CHARACTERS, timeout=left, concurrent=True):
+            return True
+    return False
 
 
 def _shown(line: bytes) -> str:

@@ -147,6 +147,12 @@ async def test_search_sees_lines_as_they_are_shown_with_those_around(tmp_path: P
         assert "regular expression" in await agent.refused("get_execution", **asked, search="(" * 2000 + ")" * 2000)
         identity = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
         assert "No line" in (await agent.call("get_execution", **asked, search=identity)).text
+        ran = await agent.call(
+            "exec_on_devbox", run_id=run_id, command="head -c 2500000 /dev/zero | tr '\\0' a; echo needle"
+        )
+        asked["execution_id"] = ran.found(r"exe_\w+")
+        assert "1 line" in (await agent.call("get_execution", **asked, search="needle$")).text
+        assert "No line" in (await agent.call("get_execution", **asked, search="^needle|b")).text
 
 
 async def test_output_that_shows_little_is_shown_whole(tmp_path: Path, serve: Serve) -> None:
