@@ -1,10 +1,12 @@
 """Pages of things as text: what there is, each in a line, and how to read on."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from runloop_mcp.api.models.base import Page
 from runloop_mcp.server.rendering.quantities import amount
+
+if TYPE_CHECKING:
+    from runloop_mcp.api.models.base import Page  # pydantic would make a model of what is only written here
 
 
 class _HasId(Protocol):
@@ -14,7 +16,7 @@ class _HasId(Protocol):
 _Item = TypeVar("_Item", bound=_HasId)
 
 
-def next_cursor(page: Page[_Item]) -> str | None:
+def next_cursor(page: "Page[_Item]") -> str | None:
     """Where the next page begins; None where this is the last."""
     return page.items[-1].id if page.has_more and page.items else None
 
