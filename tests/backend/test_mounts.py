@@ -110,6 +110,7 @@ async def test_a_repository_is_cloned_where_the_devbox_has_no_network(open_with:
         assert b"let-me-in" not in (tmp_path / "state" / "store.db").read_bytes()
 
 
+@pytest.mark.proof
 @pytest.mark.needs("reaches_this_machine")
 async def test_a_commit_is_built_once(open_with: OpenWith, tmp_path: Path) -> None:
     """What always means the same is built for the first devbox alone; what a branch means is looked at each time."""

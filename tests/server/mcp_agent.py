@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 import yaml
 from human import Human
 from mcp.client import Client
@@ -26,6 +27,9 @@ from runloop_mcp.validation.prover import ScenarioProver
 
 ERAS = ("auto", "legacy")
 """The protocol's two eras, by the client's name for how it meets a server."""
+
+OLDER_IN_PROOF = (ERAS[0], pytest.param(ERAS[1], marks=pytest.mark.proof))
+"""The same for what takes long: the older one with --full-size alone."""
 
 _PATIENCE_SECONDS = 15
 CANCELED = "echo $$ > pid; exec sleep 1000"

@@ -302,7 +302,7 @@ _WAYS = {
 }
 
 
-_FEW_WAYS = ("hang-up", "kill -9")
+_FEW_WAYS = ("kill -9",)
 """Those of the default suite, in which the end by each signal and with the parent has tests of its own."""
 
 

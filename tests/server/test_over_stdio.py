@@ -7,12 +7,12 @@ import pytest
 from human import Human
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp_agent import ERAS, Tools, scenario_folder
+from mcp_agent import ERAS, OLDER_IN_PROOF, Tools, scenario_folder
 
 HOSTILE = r"printf 'half \xed\xa0\xbd nul \x00 bad \xff\n'"
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", OLDER_IN_PROOF)
 async def test_an_agent_goes_from_the_list_to_the_score_over_stdio(tmp_path: Path, devboxes: Path, era: str) -> None:
     """What a client sees that starts the server itself: framing, both eras, hostile bytes, large replies."""
     pack = scenario_folder(tmp_path / "pack", "answer")

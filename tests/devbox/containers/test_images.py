@@ -31,6 +31,7 @@ async def _built(workshop: Workshop, line: str) -> str:
     return await _driver(workshop).build(source, network=False, log=Capture())
 
 
+@pytest.mark.proof
 async def test_devboxes_of_an_image_that_was_built_here(containers: Workshop, tmp_path: Path) -> None:
     """A Dockerfile with files and arguments becomes an image, whose files, variables and programs devboxes have.
 

@@ -92,6 +92,7 @@ async def test_two_servers_that_build_the_same_build_it_once(state: Path, monkey
     assert scores == [0.75, 0.75]
 
 
+@pytest.mark.proof
 async def test_without_uv_pip_installs(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pip of the interpreter will do for requirements; another interpreter can't be fetched then."""
     monkeypatch.setattr("runloop_mcp.engine.scoring.python_builder.find_program", lambda _: None)

@@ -24,7 +24,12 @@ _SECRET = "planted-4711-secret"  # noqa: S105 - what must be seen nowhere
 _SHOWN_BY_ERRORS = re.compile(
     r"Traceback|File \"/|Error executing tool|pydantic|object at 0x|site-packages|NoneType|by a defect"
 )
-_WAYS = ("stdio-handshake", "stdio-modern", "http-handshake", "http-modern")
+_WAYS = (
+    "stdio-handshake",
+    pytest.param("stdio-modern", marks=pytest.mark.proof),
+    pytest.param("http-handshake", marks=pytest.mark.proof),
+    "http-modern",
+)
 _SMALL, _LARGE = 40, 2_500
 
 

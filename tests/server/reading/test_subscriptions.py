@@ -17,7 +17,7 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_agent import ERAS, Agent, Serve, Tools, scenario_folder
+from mcp_agent import ERAS, OLDER_IN_PROOF, Agent, Serve, Tools, scenario_folder
 
 from runloop_mcp.access.keyring import open_keyring
 from runloop_mcp.api.access import Principal, Role
@@ -134,7 +134,7 @@ async def test_subscribers_are_told_whoever_changed_the_run(
         assert "canceled" in await Tools(client).read(f"runloop://runs/{run_id}")
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", OLDER_IN_PROOF)
 async def test_subscribers_are_told_over_stdio(tmp_path: Path, devboxes: Path, era: str) -> None:
     """By a server that is a process of its own."""
     pack = scenario_folder(tmp_path / "pack", "answer")
@@ -167,7 +167,7 @@ async def test_subscribers_are_told_of_what_has_no_record(tmp_path: Path, devbox
             await client.subscribe_resource("runloop://scenarios/scn_missing/scores.svg")
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", OLDER_IN_PROOF)
 async def test_subscribers_are_told_of_the_progress_of_a_benchmark(
     tmp_path: Path, devboxes: Path, serve: Serve, era: str
 ) -> None:
@@ -280,7 +280,7 @@ async def _listens(client: Client, uri: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", OLDER_IN_PROOF)
 async def test_what_others_do_is_told_to_no_subscriber(tmp_path: Path, devboxes: Path, era: str) -> None:
     """Of one plot of scores each key is told what it sees change: the runs of others don't exist for it."""
     pack = scenario_folder(tmp_path / "pack", "answer")

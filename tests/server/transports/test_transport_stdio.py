@@ -128,7 +128,7 @@ def test_a_client_that_reads_late_gets_every_answer(shared: Child) -> None:
         ids.remove(answer["id"])
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("mode", ["auto", pytest.param("legacy", marks=pytest.mark.proof)])
 async def test_the_sdk_client_works_in_both_eras(tmp_path: Path, mode: Any) -> None:
     """Lists, calls and progress work for the SDK's client, with and without the handshake."""
     argv = command(tmp_path, "stdio")
@@ -146,7 +146,9 @@ async def test_the_sdk_client_works_in_both_eras(tmp_path: Path, mode: Any) -> N
     assert (tmp_path / "ended").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.proof)]
+)
 def test_a_signal_ends_the_server_in_order(tmp_path: Path, number: signal.Signals) -> None:
     """The call in flight is cancelled and answered, everything is cleaned up, and the status is 0."""
     with Child(tmp_path, "stdio") as child:
