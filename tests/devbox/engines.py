@@ -61,7 +61,9 @@ def engine(name: str, *, storage: Path | None = None) -> Running:
         with (folder / "log").open("w") as log:
             # Podman leaves an image's archive among the temporary files.
             environment = {**os.environ, "TMPDIR": str(folder)}
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
         atexit.register(_end, process, folder)
         _wait_ready(process, folder)
         _import_image(folder)
