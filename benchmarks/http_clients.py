@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from transport_floor import ENVELOPE
@@ -88,9 +89,13 @@ async def drop(port: int, request: bytes, *, connections: int, at_once: int = 20
             writer.transport.abort()
 
 
+def _itself(client: "_Client") -> "_Client":
+    return client
+
+
 async def _run(port: int, clients: "list[_Client]") -> None:
     loop = asyncio.get_running_loop()
-    connections = [await loop.create_connection(lambda client=client: client, "127.0.0.1", port) for client in clients]  # type: ignore[misc]
+    connections = [await loop.create_connection(partial(_itself, client), "127.0.0.1", port) for client in clients]
     for client in clients:
         client.begin()
     try:

@@ -163,7 +163,7 @@ class RunloopServer(MCPServer[Any]):
         server = self._lowlevel_server
 
         async def list_tools(context: _Context, _: PaginatedRequestParams) -> ListToolsResult:
-            from runloop_mcp.server.score_card.page import linked, shows_pages  # noqa: PLC0415
+            from runloop_mcp.server.score_card.page import linked, shows_pages  # noqa: PLC0415 - no list, no page
 
             tools = await self.list_tools()
             shown = shows_pages(context.session.client_capabilities)

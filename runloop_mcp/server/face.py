@@ -261,7 +261,7 @@ class Face:
                 code=INVALID_PARAMS,
                 message=f"There is no such prompt. There are: {', '.join(self._prompts) or 'none'}.",
             )
-        from runloop_mcp.server.prompts.prompt import Asking  # noqa: PLC0415
+        from runloop_mcp.server.prompts.prompt import Asking  # noqa: PLC0415 - many clients ask for none
 
         asking = Asking(self._backend, self._principal, self._resources, self._tools)
         try:
@@ -278,8 +278,8 @@ class Face:
             given: The values of other arguments.
             in_uri: Whether it becomes a part of a URI.
         """
-        from runloop_mcp.server.completing.completions import complete  # noqa: PLC0415
-        from runloop_mcp.server.completing.typing import Typing  # noqa: PLC0415 - many clients ask for none
+        from runloop_mcp.server.completing.completions import complete  # noqa: PLC0415 - likewise
+        from runloop_mcp.server.completing.typing import Typing  # noqa: PLC0415 - likewise
 
         try:
             typing = Typing(argument, begun, given, in_uri)

@@ -19,11 +19,10 @@ class ScenarioProver(Prover):
         self, backend: "Backend", scenario: "ScenarioView", terms: ProofTerms, on_step: Callable[[str], None]
     ) -> Proof:
         """See `Prover.prove`."""
-        # A server makes one at its start, and most never prove anything.
-        import anyio  # noqa: PLC0415
+        import anyio  # noqa: PLC0415 - a server makes one at its start, and most never prove anything
 
-        from runloop_mcp.validation.cheats.catalogue import CHEATS  # noqa: PLC0415
-        from runloop_mcp.validation.validator import Validator  # noqa: PLC0415
+        from runloop_mcp.validation.cheats.catalogue import CHEATS  # noqa: PLC0415 - likewise
+        from runloop_mcp.validation.validator import Validator  # noqa: PLC0415 - likewise
 
         validator = Validator(
             backend,

@@ -79,7 +79,7 @@ def install(runloop: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> In
 def held(path: Path) -> dict[str, dict[str, dict[str, object]]]:
     """What a client reads in its file."""
     text = path.read_text()
-    return tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)  # type: ignore[no-any-return]
+    return tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
 
 
 def copies(path: Path) -> list[Path]:
@@ -114,7 +114,7 @@ def test_what_is_written_starts_the_server(install: Install, home: Path) -> None
     """A client that does what its file says meets the tools."""
     install("cursor", "--yes", "--state-dir", str(home / "state"))
     entry = held(home / ".cursor/mcp.json")["mcpServers"]["runloop"]
-    names = tool_names([str(entry["command"]), *map(str, entry["args"])])  # type: ignore[call-overload]
+    names = tool_names([str(entry["command"]), *map(str, entry["args"])])
     assert "start_run" in names
 
 

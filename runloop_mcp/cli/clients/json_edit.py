@@ -42,7 +42,7 @@ def with_key(text: str, path: Sequence[str], value: Any) -> str:
         holder = member.value
     if holder.plain == value:
         return text
-    rendered = _rendered(value, _indentation(text, member.start), unit, newline)  # type: ignore[union-attr]
+    rendered = _rendered(value, _indentation(text, member.start), unit, newline)  # type: ignore[union-attr]  # a path has keys
     return text[: holder.start] + rendered + text[holder.end :]
 
 

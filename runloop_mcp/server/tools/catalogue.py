@@ -26,7 +26,7 @@ _CORE: Final[tuple[Tool[Any], ...]] = (
 
 def _others() -> tuple[Tool[Any], ...]:
     """The tools of the other toolsets, which most servers never need."""
-    from runloop_mcp.server.tools import (  # noqa: PLC0415
+    from runloop_mcp.server.tools import (  # noqa: PLC0415 - see above
         authoring,
         benchmarks,
         environments,

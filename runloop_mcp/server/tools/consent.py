@@ -31,18 +31,8 @@ async def ask_to_give_up(call: Call, run: ScenarioRunView) -> None:
     if not await _loses_work(call, run):
         return
     doing = "is being scored" if run.state == RunState.SCORING else "has work that is not scored"
-    name = f" ({printable(run.name)})" if run.name else ""
-    question = Question(
-        f"The agent wants to cancel run {run.id}{name}. It {doing}: it would end without a score, and its devbox with "
-        "all work in it would be gone. This can't be undone.",
-        "Cancel the run",
-    )
-    consent = await call.consent(question)
-    if not consent.is_go:
-        raise ToolError(
-            f"Not canceled: {consent.reason}. Run {run.id} is {run.state} as before. Where nobody is there to answer, "
-            "ask=false cancels it without asking."
-        )
+    loss = f"It {doing}: it would end without a score, and its devbox with all work in it would be gone."
+    await _ask_to_cancel(call, "run", run, loss)
 
 
 async def ask_to_give_up_benchmark(call: Call, run: BenchmarkRunView) -> None:
@@ -59,17 +49,23 @@ async def ask_to_give_up_benchmark(call: Call, run: BenchmarkRunView) -> None:
             break
     else:
         return
+    loss = (
+        f"Of its runs {len(under_way)} under way would end without a score, and their devboxes with all work in them"
+        " would be gone."
+    )
+    await _ask_to_cancel(call, "benchmark run", run, loss)
+
+
+async def _ask_to_cancel(call: Call, kind: str, run: ScenarioRunView | BenchmarkRunView, loss: str) -> None:
     name = f" ({printable(run.name)})" if run.name else ""
     question = Question(
-        f"The agent wants to cancel benchmark run {run.id}{name}. Of its runs {len(under_way)} under way would end "
-        "without a score, and their devboxes with all work in them would be gone. This can't be undone.",
-        "Cancel the benchmark run",
+        f"The agent wants to cancel {kind} {run.id}{name}. {loss} This can't be undone.", f"Cancel the {kind}"
     )
     consent = await call.consent(question)
     if not consent.is_go:
         raise ToolError(
-            f"Not canceled: {consent.reason}. Benchmark run {run.id} is {run.state} as before. Where nobody is there "
-            "to answer, ask=false cancels it without asking."
+            f"Not canceled: {consent.reason}. {kind.capitalize()} {run.id} is {run.state} as before. Where nobody is"
+            " there to answer, ask=false cancels it without asking."
         )
 
 

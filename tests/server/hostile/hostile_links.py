@@ -69,7 +69,7 @@ class StdioLink:
             if "method" in answer:
                 continue  # a notification
             if message.method is None or answer.get("id") in (self._number, None):
-                return answer  # type: ignore[no-any-return]
+                return answer
 
     def _send(self, text: str) -> None:
         assert self._process.stdin is not None
@@ -105,9 +105,9 @@ class HttpLink:
         if "event-stream" in answer.headers.get("content-type", ""):
             data = [line[5:].strip() for line in answer.text.split("\n") if line.startswith("data:")]
             found = [json.loads(text) for text in data if text]
-            return next(one for one in found if "method" not in one)  # type: ignore[no-any-return]
+            return next(one for one in found if "method" not in one)
         assert answer.content, f"status {answer.status_code} without a body"
-        return answer.json()  # type: ignore[no-any-return]
+        return answer.json()
 
     def _post(self, text: str, **headers: str) -> httpx.Response:
         content = text.encode("utf-8", "surrogatepass")

@@ -107,7 +107,7 @@ class Browser:
     def _ask(self, command: str, told: dict[str, Any], method: str = "POST") -> Any:
         data = json.dumps(told).encode() if method == "POST" else None
         request = urllib.request.Request(self._address + command, data, method=method)  # noqa: S310 - loopback
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - likewise
             return json.load(answer)["value"]
 
     def shown(self, page: str, **given: Any) -> Any:
