@@ -10,7 +10,7 @@ from typing import Final
 import anyio
 from anyio import to_thread
 
-from runloop_mcp.access.database import AccessDatabase, KeyRow, NameTaken
+from runloop_mcp.access.database import OF_KEY, AccessDatabase, KeyRow, NameTaken
 from runloop_mcp.access.run_tokens import RunTokenBook, principal_of
 from runloop_mcp.access.secret import digest_of, new_key
 from runloop_mcp.api import signed_tokens
@@ -111,7 +111,7 @@ class Keyring(Access, Keys):
         """Whoever has something that was not revoked."""
         known = self._database.keys()
         keys = [
-            _Holder(key.digest, Principal(f"key:{key.id}", _role(key)), key_id=key.id)
+            _Holder(key.digest, Principal(f"{OF_KEY}{key.id}", _role(key)), key_id=key.id)
             for key in known
             if key.revoke_time_ms is None
         ]
@@ -166,7 +166,7 @@ class Keyring(Access, Keys):
         return [_view(row) for row in await to_thread.run_sync(self._database.keys)]
 
     async def revoke(self, key: str) -> KeyView:
-        """Makes a key useless from now on, by its id or name; does nothing to one that is revoked.
+        """Makes a key useless from now on, by its id or name; see `Keys.revoke`.
 
         Raises:
             NotFound: There is none with this id or name.

@@ -100,7 +100,9 @@ class Keys(ABC):
 
     @abstractmethod
     async def revoke(self, key: str) -> KeyView:
-        """Makes a key useless from now on, by its id or name; does nothing to one that is revoked.
+        """Makes a key useless from now on, by its id or name, and with it the tokens of runs that it minted.
+
+        It does nothing to one that is revoked.
 
         Raises:
             NotFound: There is none with this id or name.
@@ -124,7 +126,7 @@ class RunTokens(ABC):
 
         Args:
             run_id: The run.
-            seconds: How long it is good for; it ends earlier with its run, or when it is revoked.
+            seconds: How long it is good for; it ends earlier with its run, or when it or its maker's key is revoked.
             principal: Who makes it.
             tools: The only tools that it opens; None for all that a solver has.
             disclosure: The most that its solver learns of the score; None for what the scenario discloses.

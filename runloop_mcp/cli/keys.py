@@ -102,13 +102,17 @@ async def _list(settings: Settings) -> Sequence[KeyView]:
 @state_option
 @json_option
 def revoke_command(*, state_dir: Path | None, key: str, as_json: bool) -> None:
-    """Make a key useless, or the token of a run by its id. Servers that are running refuse it within about a second."""
+    """Make a key useless, or the token of a run by its id.
+
+    With a key go the tokens of runs that it has minted. Servers that are running refuse them within about a second, and
+    end the streams that were opened with them a moment later.
+    """
     revoked = anyio.run(_revoke, load_settings(state_dir=state_dir), key)
     if as_json:
         print_json(revoked)
         return
     named = revoked.name if isinstance(revoked, KeyView) else revoked.id
-    say(f"{named} is revoked. Servers that are running refuse it within about a second.")
+    say(f"{named} is revoked. Servers that are running refuse it within about a second, and end its streams.")
 
 
 async def _revoke(settings: Settings, key: str) -> KeyView | RunTokenView:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runloop_mcp.access.keyring import FILE, Keyring, open_keyring
-from runloop_mcp.api.access import Principal, Role
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
 from runloop_mcp.api.errors import NotFound, Unauthorized
 from runloop_mcp.api.models.scoring import Disclosure
 
@@ -45,3 +45,25 @@ async def test_a_token_ends_with_its_time_and_when_it_is_revoked(keyring: Keyrin
     assert await keyring.run_tokens.revoke(made.id) == revoked
     with pytest.raises(NotFound, match="keys tokens"):
         await keyring.run_tokens.revoke(made.token)
+
+
+async def test_a_token_ends_with_the_key_that_minted_it(keyring: Keyring) -> None:
+    """Others go on, with those that are nobody's key's; lists show when it ended."""
+    maker, other = await keyring.create("maker"), await keyring.create("other")
+    theirs, others, anyones = [
+        await keyring.run_tokens.mint(RUN, seconds=60, principal=principal)
+        for principal in (
+            await keyring.authenticate(maker.key),
+            await keyring.authenticate(other.key),
+            LOCAL_OPERATOR,
+        )
+    ]
+    await keyring.authenticate(theirs.token)
+    revoked = await keyring.revoke("maker")
+    with pytest.raises(Unauthorized, match="revoked"):
+        await keyring.authenticate(theirs.token)
+    for token in (others, anyones):
+        assert (await keyring.authenticate(token.token)).run_id == RUN
+    ended = {each.id: each.revoke_time_ms for each in await keyring.run_tokens.list()}
+    assert ended == {theirs.id: revoked.revoke_time_ms, others.id: None, anyones.id: None}
+    assert (await keyring.run_tokens.revoke(theirs.id)).revoke_time_ms == revoked.revoke_time_ms

@@ -69,6 +69,7 @@ async def serve_asgi(
                 lambda reader, writer: connections.accept(reader, writer, tasks), sock=listener
             )
             tasks.start_soon(requests.watch)
+            tasks.start_soon(requests.watch_keys)
             try:
                 if ready is not None:
                     ready()

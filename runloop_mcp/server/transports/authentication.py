@@ -1,7 +1,7 @@
 """Keys in front of everything that is served over HTTP: who has none gets nothing but the server's health."""
 
 import logging
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -12,6 +12,7 @@ from runloop_mcp.api.errors import ApiError, Forbidden, Unauthorized
 from runloop_mcp.server.caller import CALLER
 from runloop_mcp.server.transports.protected_resource import WELL_KNOWN
 from runloop_mcp.server.transports.refusal import refuse
+from runloop_mcp.server.transports.requests import READMIT
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -32,7 +33,8 @@ _RETRY_AFTER_SECONDS: Final = 1.0
 class Authentication:
     """ASGI middleware that passes requests on with the principal that made them.
 
-    The principal stands in the scope's state under `PRINCIPAL`, and in `CALLER`. Sessions of MCP are bound to it.
+    The principal stands in the scope's state under `PRINCIPAL`, and in `CALLER`. Sessions of MCP are bound to it. What
+    is asked here once is asked of a stream again, for as long as it is open, by whoever serves the application.
 
     Args:
         app: The application behind it.
@@ -88,7 +90,10 @@ class Authentication:
                 "runloop-mcp keys create NAME."
                 + (f" Or get a token from {self._resource.issuer}." if self._resource else ""),
             )
-        return await self._access.authenticate(key)
+        principal = await self._access.authenticate(key)
+        if (set_readmission := scope.get("state", {}).get(READMIT)) is not None:
+            set_readmission(partial(self._access.authenticate, key))
+        return principal
 
     def _challenge(self, scope: "Scope", error: ApiError) -> bytes:
         """What a client is told to send: RFC 6750 wants to know whether it sent something, RFC 9728 where to get it."""

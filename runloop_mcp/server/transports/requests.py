@@ -1,10 +1,13 @@
 """The requests that an HTTP server has open, each with bounds, all of which can be ended."""
 
+import logging
 import math
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from runloop_mcp.api.errors import Forbidden, Unauthorized
 from runloop_mcp.server.transports.open_calls import StreamedCalls
 from runloop_mcp.server.transports.refusal import MESSAGE_PATHS, refuse
 
@@ -26,6 +29,9 @@ SEND_SECONDS: Final = 60.0
 PATIENCE_SECONDS: Final = 1.0
 """How long a client may owe us something when there is no room for others."""
 
+READMIT_SECONDS: Final = 1.0
+"""How often it is asked whether the keys of open streams are still good."""
+
 _UNREAD_SECONDS: Final = 10.0
 _MOST_UNREAD_BYTES: Final = 64 * 2**20
 """How much of a body that nobody wants is read: a client that is still sending reads no answer, and would lose it."""
@@ -38,6 +44,13 @@ _LEAVING_SECONDS: Final = 0.05
 
 _UNWIND_SECONDS: Final = 0.5
 """How long a cancelled request may take to clean up before the end goes on without it."""
+
+READMIT: Final = "readmit"
+"""Key in the ASGI scope's state of a stream: a function to be given what raises once its client may not go on."""
+
+Readmission = Callable[[], Awaitable[object]]
+
+_log = logging.getLogger(__name__)
 
 
 class OpenRequests:
@@ -77,6 +90,8 @@ class OpenRequests:
         if is_over or (len(self._open) >= OPEN_LIMIT and not self.make_room()):
             await request.refuse(503, "The server is ending." if is_over else "Too many requests are open.")
             return
+        if request.is_stream:
+            scope.setdefault("state", {})[READMIT] = request.set_readmission
         self._open.add(request)
         try:
             with request.run:
@@ -110,6 +125,16 @@ class OpenRequests:
             now = anyio.current_time()
             for request in self._open:
                 request.check(now - self._body_seconds, now - self._send_seconds)
+
+    async def watch_keys(self) -> None:
+        """End streams whose keys or tokens are no longer good, until cancelled.
+
+        A call ends by itself soon; a stream has no end, and was asked for its key when it began.
+        """
+        while True:
+            await anyio.sleep(READMIT_SECONDS)
+            for request in tuple(self._open):
+                await request.readmit()
 
     async def end(self, grace: float) -> None:
         """Accept no more, and let calls in progress finish within `grace` seconds.
@@ -177,6 +202,8 @@ class _Request:
         self._receiving: set[anyio.CancelScope] = set()
         self._is_late = False
         self._is_gone = False
+        self._readmission: Readmission | None = None
+        self._is_expelled = False
         self._is_started = False
         self._is_complete = False
 
@@ -202,6 +229,25 @@ class _Request:
         """Drop the connection that it came on."""
         if abort := self._state.get(ABORT):
             abort()
+
+    def set_readmission(self, readmission: Readmission) -> None:
+        """Say what raises `Unauthorized` or `Forbidden` once the client of this stream may not go on."""
+        self._readmission = readmission
+
+    async def readmit(self) -> None:
+        """End a stream whose client may not go on; with its connection where it does not heed that."""
+        if self._readmission is None:
+            return
+        if self._is_expelled:
+            self.drop()
+            return
+        try:
+            await self._readmission()
+        except (Unauthorized, Forbidden):
+            self._is_expelled = True
+            self.leave()
+        except Exception as error:  # noqa: BLE001  what can't be looked up is no revocation, and others are watched on
+            _log.info("Whether a stream's key is still good can't be told just now: %s", error)
 
     def leave(self) -> None:
         """Make the application of a stream believe that its client went away."""

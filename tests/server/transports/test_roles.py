@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_agent import ERAS, Tools
 from mcp_types import PromptReference, ResourceTemplateReference, TextContent
+from served_child import INITIALIZE
 from served_command import PATIENCE, Server, pack_with, serving_command
 
 from runloop_mcp.access.keyring import open_keyring
@@ -211,3 +212,73 @@ async def test_tokens_are_minted_and_revoked_by_the_command_too(house: House) ->
         *(file.read_bytes() for file in house.state.glob("*.db*")),
     ]
     assert not [each for each in written if token.encode() in each]
+
+
+LISTEN = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "subscriptions/listen",
+    "params": {
+        "notifications": {"toolsListChanged": True},
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    },
+}
+LISTEN_HEADERS = {"mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
+
+
+async def test_what_a_key_has_opened_ends_with_it(house: House) -> None:
+    """Revoked by another process: a token that it minted opens nothing, and no stream of either goes on."""
+    ring = await open_keyring(house.state)
+    key = (await ring.create("spare")).key
+    async with house.agent(key) as agent:
+        run, _, token = await handed_over(agent)
+    accept = {"accept": "application/json, text/event-stream"}
+    async with (
+        httpx.AsyncClient(base_url=house.server.url, headers=accept, trust_env=False, timeout=PATIENCE) as client,
+        AsyncExitStack() as open_streams,
+        anyio.create_task_group() as tasks,
+    ):
+        ours, solvers, others = [{"authorization": f"Bearer {each}"} for each in (key, token, house.bob)]
+        opening = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}
+        opened = await client.post("/mcp", json=opening, headers=ours)
+        session = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
+        devbox = (await client.get(f"/v1/scenarios/runs/{run}", headers=ours)).json()["devbox_id"]
+        path = f"/v1/devboxes/{devbox}"
+        begun = await client.post(f"{path}/execute_async", json={"command": "exec sleep 1000"}, headers=ours)
+        output = f"{path}/executions/{begun.json()['execution_id']}/stream_stdout_updates"
+
+        async def stream(who: dict[str, str], method: str, path: str, json: object = None) -> httpx.Response:
+            found = await open_streams.enter_async_context(client.stream(method, path, headers=who, json=json))
+            assert found.status_code == 200
+            return found
+
+        ending = [
+            await stream(ours, "GET", "/sse"),
+            await stream(solvers, "GET", "/sse"),
+            await stream(ours | session, "GET", "/mcp"),
+            await stream(ours | LISTEN_HEADERS, "POST", "/mcp", LISTEN),
+            await stream(solvers | LISTEN_HEADERS, "POST", "/mcp", LISTEN),
+            await stream(ours, "GET", output),
+        ]
+        staying, ended = await stream(others, "GET", "/sse"), anyio.Event()
+
+        async def read_on() -> None:
+            async for _ in staying.aiter_raw():
+                pass
+            ended.set()
+
+        tasks.start_soon(read_on)
+        await ring.revoke("spare")
+        for each in ending:
+            async for _ in each.aiter_raw():
+                pass
+        for who in (ours, solvers):
+            assert (await client.get("/v1/nothing", headers=who)).status_code == 401
+        assert not ended.is_set()
+        tasks.cancel_scope.cancel()
+    (listed,) = json.loads(house.command("keys", "tokens", run, "--json").stdout)
+    assert listed["revoke_time_ms"] is not None
