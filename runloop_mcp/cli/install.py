@@ -15,12 +15,14 @@ from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.cli.clients.catalogue import CLIENTS, Client, Scope
 from runloop_mcp.cli.clients.entry import KEY, Change, entry_for, is_in, with_server, without_server
 from runloop_mcp.cli.clients.launcher import Launcher, command_line, own_launcher, serve_options
+from runloop_mcp.cli.clients.remote import KEY_VARIABLE, notes_on, remote_entry
 from runloop_mcp.cli.clients.safe_file import read_text, replace
 from runloop_mcp.cli.options import json_option
 from runloop_mcp.cli.terminal import print_json, print_table, say
 
 _NAMES = ", ".join(CLIENTS)
 _MASK = "******"
+_REFERENCE = re.compile(r"(?:Bearer )?\$(?:\w+|\{[\w.:-]+\})")
 
 
 @click.command(
@@ -46,6 +48,17 @@ _MASK = "******"
     type=click.Choice([launcher.value for launcher in Launcher]),
     help="What starts it.  [default: as this was started]",
 )
+@click.option("--url", metavar="URL", help="A server that runs elsewhere, with /mcp: write its address instead.")
+@click.option(
+    "--key-env",
+    "variable",
+    metavar="NAME",
+    help=f"The variable that the client takes the server's key from, with --url.  [default: {KEY_VARIABLE}]",
+)
+@click.option("--no-key", is_flag=True, help="The server needs no key, or lets clients log in.")
+@click.option(
+    "--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="A header to send, with --url; written plainly."
+)
 @click.option("--uninstall", is_flag=True, help="Take it out again.")
 @click.option("--skill", is_flag=True, help="Place the skill for agents that prefer the command line, too.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
@@ -60,6 +73,10 @@ def install(
     project: Path | None,
     name: str,
     launcher: str | None,
+    url: str | None,
+    variable: str | None,
+    no_key: bool,
+    headers: tuple[str, ...],
     uninstall: bool,
     skill: bool,
     dry_run: bool,
@@ -69,13 +86,15 @@ def install(
     """Write this server into the configuration of an MCP client, or take it out.
 
     CLIENT is one of claude-code, claude-desktop, cursor, vscode, codex, gemini, windsurf and zed. Options of `serve`,
-    such as --state-dir, are written along with it.
+    such as --state-dir, are written along with it. With --url the client reaches a server that runs already.
 
     It shows the change and asks before it writes. All else in the file stays as it is, comments too, and a copy of
-    the file is kept beside it. Keys are never written: where one is needed, the client is told how to come by it.
+    the file is kept beside it. Keys are not written: where one is needed, the client is told how to come by it.
     """
     folder = (project or Path.cwd()).absolute()
-    _check(name, options, "list" if listing else "uninstall" if uninstall else None)
+    given = options if url is None else (*options, "--url")
+    _check(name, given, "list" if listing else "uninstall" if uninstall else None)
+    _check_remote(url, options, launcher, variable, no_key=no_key, headers=headers)
     if listing:
         _list(folder, name, as_json=as_json)
         return
@@ -87,7 +106,12 @@ def install(
     if uninstall:
         change = without_server(known, path, found, name)
     else:
-        entry = _entry(known, place, launcher, options, notes)
+        if url is not None:
+            source = None if no_key else variable or KEY_VARIABLE
+            entry = remote_entry(known, url, name=name, variable=source, headers=headers)
+            notes += notes_on(known, url, entry, variable=source, is_shared=place is Scope.PROJECT)
+        else:
+            entry = _entry(known, place, launcher, options, notes)
         change = with_server(known, path, found, name, entry)
     changes = change.after != (found or "")
     skill_file = _skill_file(known, place, folder) if skill else None
@@ -117,6 +141,27 @@ def _check(name: str, options: tuple[str, ...], instead: str | None) -> None:
         raise click.UsageError(f"{' '.join(options)} has no place beside --{instead}.")
     if not instead and not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise click.UsageError(f"--name {name!r}: clients take letters, digits, hyphens and underscores.")
+
+
+def _check_remote(
+    url: str | None,
+    options: tuple[str, ...],
+    launcher: str | None,
+    variable: str | None,
+    *,
+    no_key: bool,
+    headers: tuple[str, ...],
+) -> None:
+    """Refuses what has no place with an address, or without one."""
+    if url is None:
+        if variable is not None or no_key or headers:
+            raise click.UsageError("--key-env, --no-key and --header are for a server that runs elsewhere: add --url.")
+        return
+    if options or launcher:
+        given = " ".join(options) or "--launcher"
+        raise click.UsageError(f"{given} is for a server that the client starts; the one at --url runs already.")
+    if variable is not None and no_key:
+        raise click.UsageError("--key-env and --no-key exclude each other.")
 
 
 def _client(name: str | None) -> Client:
@@ -186,9 +231,12 @@ def _lines(client: Client, name: str, entry: Any, ours: Any) -> list[str]:
 
 
 def _ours(change: Change) -> set[str]:
-    """The values of environment variables that are no secrets: they only name where one comes from."""
-    environment = change.new.get("env") if isinstance(change.new, dict) else None
-    return {str(value) for key, value in (environment or {}).items() if key == KEY and str(value).startswith("$")}
+    """The values of environment variables and headers that are no secrets: they only name where one comes from."""
+    if not isinstance(change.new, dict):
+        return set()
+    environment, headers = (change.new.get(part) or {} for part in ("env", "headers"))
+    named = [environment.get(KEY), headers.get("Authorization")]
+    return {each for each in named if isinstance(each, str) and _REFERENCE.fullmatch(each)}
 
 
 def _masked(entry: Any, ours: set[str]) -> Any:

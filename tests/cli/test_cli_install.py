@@ -225,6 +225,81 @@ def test_no_key_is_ever_written(install: Install, home: Path, client: str) -> No
     assert "key" in everything.lower()
 
 
+URL = "https://runs.example/mcp"
+REMOTE = {
+    "claude-code": {"type": "http", "url": URL, "headers": {"Authorization": "Bearer ${TEAM_KEY}"}},
+    "cursor": {"url": URL, "headers": {"Authorization": "Bearer ${env:TEAM_KEY}"}},
+    "vscode": {"type": "http", "url": URL, "headers": {"Authorization": "Bearer ${input:runloop-key}"}},
+    "codex": {"url": URL, "bearer_token_env_var": "TEAM_KEY"},
+    "gemini": {"httpUrl": URL, "headers": {"Authorization": "Bearer $TEAM_KEY"}},
+    "windsurf": {"serverUrl": URL, "headers": {"Authorization": "Bearer ${env:TEAM_KEY}"}},
+}
+
+
+@pytest.mark.parametrize("client", REMOTE)
+def test_a_server_that_runs_elsewhere_is_written_by_its_address(install: Install, home: Path, client: str) -> None:
+    """With where the client takes the key from, in its own way, which is shown; renewed and taken out again."""
+    path, section = home / FILES[client][0], FILES[client][1]
+    made = install(client, "--yes", "--url", URL, "--key-env", "TEAM_KEY", TEAM_KEY="rlmcp_secret-4711")
+    assert made.returncode == 0, made.stderr
+    assert held(path)[section]["runloop"] == REMOTE[client]
+    assert "rlmcp_secret-4711" not in made.stdout + made.stderr + path.read_text()
+    assert "******" not in made.stdout
+    assert "the file does not hold it" in made.stdout
+    assert "nothing to do" in install(client, "--yes", "--url", URL, "--key-env", "TEAM_KEY").stdout
+    assert "a server behind an address" in install(client, "--yes").stderr
+    install(client, "--yes", "--url", "http://127.0.0.1:8787/mcp", "--no-key", "--header", "X-Team: blue")
+    entry = held(path)[section]["runloop"]
+    assert "X-Team" in str(entry)
+    assert not re.search("TEAM_KEY|runloop-key|runs.example", str(entry))
+    assert install(client, "--yes", "--uninstall").returncode == 0
+    assert "runloop" not in path.read_text()
+
+
+INPUTS = """\
+{
+\t"inputs": [
+\t\t// mine
+\t\t{ "type": "promptString", "id": "mine" }, // asked once
+\t],
+\t"servers": {
+\t\t"other": { "url": "https://other.example/mcp" }
+\t}
+}
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--backend", "cloud"], ["--url", URL]])
+def test_what_is_asked_for_goes_with_the_server(install: Install, home: Path, arguments: list[str]) -> None:
+    """VS Code's questions stay as they were, comments too; ours is there as long as a server names it."""
+    path = home / ".config/Code/User/mcp.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(INPUTS)
+    for name in ("runloop", "second"):
+        install("vscode", "--yes", "--name", name, *arguments)
+    read = json_edit.read(path.read_text())
+    asked = [one["id"] for one in read["inputs"]]
+    assert asked == ["mine", *(["runloop-api-key"] if "cloud" in arguments else ["runloop-key", "second-key"])]
+    assert all(f"${{input:{each}}}" in json.dumps(read["servers"]) for each in asked[1:])
+    install("vscode", "--yes", "--uninstall")
+    assert [one["id"] for one in json_edit.read(path.read_text())["inputs"]] == ["mine", asked[-1]]
+    install("vscode", "--yes", "--uninstall", "--name", "second")
+    assert path.read_text() == INPUTS
+
+
+def test_a_key_is_written_plainly_only_where_somebody_says_so(install: Install, home: Path) -> None:
+    """Where a client can't take it from elsewhere the error says how to; what is shown covers it all the same."""
+    refused = install("zed", "--yes", "--url", URL)
+    assert refused.returncode == 1
+    assert "--no-key" in refused.stderr
+    assert "--header" in refused.stderr
+    made = install("zed", "--yes", "--url", URL, "--header", "Authorization: Bearer sec-4711")
+    entry = held(home / ".config/zed/settings.json")["context_servers"]["runloop"]
+    assert entry == {"url": URL, "headers": {"Authorization": "Bearer sec-4711"}}
+    assert "sec-4711" not in made.stdout + made.stderr
+    assert "The file holds the key" in made.stdout
+
+
 @pytest.mark.parametrize(
     ("client", "text", "told"),
     [
@@ -232,6 +307,7 @@ def test_no_key_is_ever_written(install: Install, home: Path, client: str) -> No
         ("cursor", '{"mcpServers": {}} trailing', "line 1, column 20"),
         ("cursor", '{"mcpServers": []}', "mcpServers is no object"),
         ("cursor", '{"mcpServers": {"runloop": {"url": "http://there"}}}', "--name"),
+        ("vscode", '{"inputs": {}}', "inputs is no array"),
         ("zed", "{\n  /* no end", "line 2, column 3"),
         ("codex", 'model = "big"\n[mcp_servers\n', "line 2"),
         ("codex", "mcp_servers = 3\n", "mcp_servers is no table"),
@@ -242,7 +318,7 @@ def test_a_broken_file_is_left_alone(install: Install, home: Path, client: str, 
     path = home / FILES[client][0]
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    failed = install(client, "--yes")
+    failed = install(client, "--yes", "--backend", "cloud")
     assert failed.returncode == 1
     assert told in failed.stderr
     assert str(path) in failed.stderr
@@ -328,6 +404,15 @@ def test_the_list_tells_where_it_looks(install: Install, home: Path) -> None:
         (["cursor", "--uninstall", "--dryrun"], "--dryrun has no place beside --uninstall"),
         (["cursor", "--project", "nowhere"], "'nowhere' does not exist"),
         (["cursor", "--name", "my server"], "clients take letters"),
+        (["cursor", "--url", "runs.example"], "ends in /mcp"),
+        (["cursor", "--url", "https://me:pw@runs.example/mcp"], "leave it out"),
+        (["cursor", "--url", URL, "--state-dir", "x"], "runs already"),
+        (["cursor", "--url", URL, "--key-env", "rlmcp_a-b"], "never a key"),
+        (["cursor", "--url", URL, "--header", "sec-4711"], "a name and a value"),
+        (["cursor", "--uninstall", "--url", URL], "--url has no place"),
+        (["cursor", "--no-key"], "add --url"),
+        (["codex", "--url", "https://runs.example/sse"], "does not speak SSE"),
+        (["claude-desktop", "--url", URL], "Connectors"),
     ],
 )
 def test_what_makes_no_sense_is_refused(install: Install, home: Path, arguments: list[str], told: str) -> None:
@@ -388,6 +473,14 @@ def test_any_json_keeps_what_it_holds(case: tuple[str, dict[str, dict[str, objec
     assert json_edit.read(made) == {**held, "s": {**held.get("s", {}), "runloop": entry}}
     assert [line for line in re.findall(r"// note|/\* , ", text) if line not in made] == []
     assert made.count("// note") == text.count("// note")
+    added = json_edit.with_item(made, ["s", "list"], 1) if "list" not in held.get("s", {}) else made
+    if added != made:
+        twice = json_edit.with_item(added, ["s", "list"], entry)
+        assert json_edit.read(twice)["s"]["list"] == [1, entry]
+        assert json_edit.read(json_edit.without_item(twice, ["s", "list"], 0))["s"]["list"] == [entry]
+        assert json_edit.read(
+            json_edit.without_item(json_edit.without_item(twice, ["s", "list"], 1), ["s", "list"], 0)
+        ) == json_edit.read(made)
     gone = json_edit.without_key(made, ["s", "runloop"])
     assert json_edit.read(gone) == {**held, "s": held.get("s", {})}
     assert gone.count("// note") == text.count("// note")

@@ -17,8 +17,29 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True)
+class Remote:
+    """How a client writes a server that it reaches at an address.
+
+    Args:
+        address: The field of the address, over streamable HTTP.
+        sse_address: The same over SSE; None where the client is not known to speak it.
+        says_type: Whether an entry says of its transport `http` or `sse`.
+        headers: The field of the headers that it sends.
+        key_reference: How a header names what the key comes from, with `{}` for its name; None where there is no way.
+        key_field: The field that names the variable with the key, where a client has one for that.
+    """
+
+    address: str = "url"
+    sse_address: str | None = None
+    says_type: bool = False
+    headers: str = "headers"
+    key_reference: str | None = None
+    key_field: str | None = None
+
+
+@dataclass(frozen=True)
 class Client:
-    """An MCP client that starts servers over stdio.
+    """An MCP client that starts servers over stdio, and may reach others at an address.
 
     Args:
         name: What it is called on the command line.
@@ -30,6 +51,7 @@ class Client:
         type_field: What an entry says of its transport, where the client wants to be told.
         key_reference: How an entry's `env` names a variable of the client's own environment, with `{}` for its name;
             None where servers get that environment anyway, or where there is no way.
+        remote: How it writes a server behind an address; None where its file takes none.
         hands_on_environment: Whether servers see the variables of the client's environment without being told so.
         user_skills: Where the user's skills are; None where it reads none.
         project_skills: Likewise of a project.
@@ -44,10 +66,16 @@ class Client:
     home_variable: str | None = None
     type_field: str | None = None
     key_reference: str | None = None
+    remote: Remote | None = None
     hands_on_environment: bool = False
     user_skills: str | None = None
     project_skills: str | None = None
     afterwards: str = "Start it again to see the server."
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether it asks a person for secrets, and keeps them out of its file."""
+        return self.key_reference is not None and "input:" in self.key_reference
 
     @property
     def is_toml(self) -> bool:
@@ -116,6 +144,7 @@ CLIENTS: dict[str, Client] = {
             project_file=".mcp.json",
             home_variable="CLAUDE_CONFIG_DIR",
             type_field="stdio",
+            remote=Remote(sse_address="url", says_type=True, key_reference="${{{}}}"),
             hands_on_environment=True,
             user_skills="~/.claude/skills",
             project_skills=".claude/skills",
@@ -136,6 +165,7 @@ CLIENTS: dict[str, Client] = {
             user_file=_everywhere("~/.cursor/mcp.json"),
             project_file=".cursor/mcp.json",
             key_reference="${{env:{}}}",
+            remote=Remote(sse_address="url", key_reference="${{env:{}}}"),
             afterwards="Switch it on in Cursor's settings, under MCP.",
         ),
         Client(
@@ -146,6 +176,7 @@ CLIENTS: dict[str, Client] = {
             project_file=".vscode/mcp.json",
             type_field="stdio",
             key_reference="${{input:{}}}",
+            remote=Remote(sse_address="url", says_type=True, key_reference="${{input:{}}}"),
             afterwards="VS Code asks whether to trust it when it starts it: `MCP: List Servers`.",
         ),
         Client(
@@ -155,6 +186,7 @@ CLIENTS: dict[str, Client] = {
             user_file=_everywhere("~/.codex/config.toml"),
             project_file=".codex/config.toml",
             home_variable="CODEX_HOME",
+            remote=Remote(headers="http_headers", key_field="bearer_token_env_var"),
             user_skills="~/.codex/skills",
             afterwards="Sessions that begin from now on have it; `codex mcp list` shows it. A project's file is read"
             " only where Codex trusts the project.",
@@ -166,6 +198,7 @@ CLIENTS: dict[str, Client] = {
             user_file=_everywhere("~/.gemini/settings.json"),
             project_file=".gemini/settings.json",
             key_reference="${}",
+            remote=Remote(address="httpUrl", sse_address="url", key_reference="${}"),
             user_skills="~/.gemini/skills",
             project_skills=".gemini/skills",
             afterwards="Sessions that begin from now on have it; `gemini mcp list` shows it in trusted folders.",
@@ -177,6 +210,7 @@ CLIENTS: dict[str, Client] = {
             user_file=_everywhere("~/.codeium/windsurf/mcp_config.json"),
             project_file=None,
             key_reference="${{env:{}}}",
+            remote=Remote(address="serverUrl", sse_address="serverUrl", key_reference="${{env:{}}}"),
             afterwards="Refresh the servers in Cascade's MCP panel.",
         ),
         Client(
@@ -185,6 +219,7 @@ CLIENTS: dict[str, Client] = {
             section="context_servers",
             user_file=_by_system("zed/settings.json", darwin="~/.config/zed/settings.json"),
             project_file=".zed/settings.json",
+            remote=Remote(),
             afterwards="Zed starts it at once; the settings of the agent show it.",
         ),
     )

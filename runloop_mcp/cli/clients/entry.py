@@ -1,5 +1,6 @@
 """What stands for this server in a client's file, and the file with it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,14 @@ from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.cli.clients import json_edit, toml_edit
 from runloop_mcp.cli.clients.catalogue import Client
 from runloop_mcp.cli.clients.json_syntax import NotJson, line_and_column
+from runloop_mcp.cli.clients.remote import input_of
 from runloop_mcp.cli.clients.toml_edit import NotToml
 
 KEY = "RUNLOOP_API_KEY"
 _KEY_INPUT = "runloop-api-key"
 _ADDRESSES = ("url", "httpUrl", "serverUrl")
+_KEY_FIELDS = ("bearer_token_env_var",)
+_HEADERS = ("headers", "http_headers")
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,9 @@ def entry_for(client: Client, command: str, arguments: Sequence[str], *, needs_k
     if client.is_toml:
         return entry | {"env_vars": [KEY]}
     if client.key_reference:
-        name = _KEY_INPUT if _has_inputs(client) else KEY
+        name = _KEY_INPUT if client.asks_for_keys else KEY
         return entry | {"env": {KEY: client.key_reference.format(name)}}
     return entry
-
-
-def _has_inputs(client: Client) -> bool:
-    """Whether it asks a person for secrets, and keeps them out of its file."""
-    return client.key_reference is not None and ":" in client.key_reference and "input" in client.key_reference
 
 
 def with_server(client: Client, path: Path, text: str | None, name: str, entry: Mapping[str, Any]) -> Change:
@@ -70,15 +69,16 @@ def with_server(client: Client, path: Path, text: str | None, name: str, entry: 
     try:
         held = _read(client, before)
         old = _at(held, place)
-        if isinstance(old, dict) and any(key in old for key in _ADDRESSES):
+        if isinstance(old, dict) and _is_remote(old) != _is_remote(entry):
+            kind = "a server behind an address" if _is_remote(old) else "a server that is started by a command"
             raise InvalidRequest(
-                f"{name!r} is a server behind an address in {path}.",
+                f"{name!r} is {kind} in {path}.",
                 hint="Choose another name with --name, or remove that one first with --uninstall.",
             )
         new = _merged(old, entry)
         after = _with_key(client, before, place, new)
-        if _has_inputs(client) and KEY in entry.get("env", {}):
-            after = _with_input(client, after, held)
+        if client.asks_for_keys:
+            after = _with_inputs(after, held, name, new)
         _hold(client, after, place, new)
     except (NotJson, NotToml) as error:
         raise _broken(path, before, error) from None
@@ -97,6 +97,8 @@ def without_server(client: Client, path: Path, text: str | None, name: str) -> C
         old = _at(_read(client, before), place)
         remove = toml_edit.without_key if client.is_toml else json_edit.without_key
         after = remove(before, place)
+        if client.asks_for_keys and old is not None:
+            after = _without_inputs(after, name)
         _hold(client, after, place, None)
     except (NotJson, NotToml) as error:
         raise _broken(path, before, error) from None
@@ -132,9 +134,15 @@ def _at(held: Any, place: Sequence[str]) -> Any:
     return held
 
 
+def _is_remote(entry: Mapping[str, Any]) -> bool:
+    return any(key in entry for key in _ADDRESSES)
+
+
 def _merged(old: Any, entry: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(old, dict):
         return dict(entry)
+    if _is_remote(entry):
+        return _merged_remote(old, entry)
     merged = {**old, **entry}
     if isinstance(old.get("env"), dict) and "env" in entry:
         merged["env"] = {**old["env"], **entry["env"]}
@@ -143,12 +151,57 @@ def _merged(old: Any, entry: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _with_input(client: Client, text: str, held: Any) -> str:
-    inputs = held.get("inputs", []) if isinstance(held, dict) else []
-    if any(isinstance(one, dict) and one.get("id") == _KEY_INPUT for one in inputs):
-        return text
-    asked = {"type": "promptString", "id": _KEY_INPUT, "description": "Key of Runloop's API", "password": True}
-    return _with_key(client, text, ["inputs"], [*inputs, asked])
+def _merged_remote(old: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Address and key are ours to renew, in whatever field they stood; further headers are not."""
+    kept = {key: value for key, value in old.items() if key not in (*_ADDRESSES, *_KEY_FIELDS)}
+    merged = {**kept, **entry}
+    for field in _HEADERS:
+        if isinstance(old.get(field), dict):
+            others = {name: value for name, value in old[field].items() if name.lower() != "authorization"}
+            merged[field] = {**others, **entry.get(field, {})}
+            if not merged[field]:
+                del merged[field]
+    return merged
+
+
+def _inputs(held: Any) -> list[Any]:
+    inputs = held.get("inputs") if isinstance(held, dict) else None
+    return inputs if isinstance(inputs, list) else []
+
+
+def _with_inputs(text: str, held: Any, name: str, entry: Mapping[str, Any]) -> str:
+    """With what the client is to ask for: what the server's entry names of ours, and the file has not yet."""
+    known = {one.get("id") for one in _inputs(held) if isinstance(one, dict)}
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    text = text.removeprefix(mark)
+    for identity, description in _asked(name).items():
+        if identity not in known and _names_input(entry, identity):
+            asked = {"type": "promptString", "id": identity, "description": description, "password": True}
+            text = json_edit.with_item(text, ["inputs"], asked)
+    return mark + text
+
+
+def _without_inputs(text: str, name: str) -> str:
+    """Without what the client asked for because of this server alone."""
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    text = text.removeprefix(mark)
+    for identity in _asked(name):
+        held = json_edit.read(text)
+        place = next(
+            (at for at, one in enumerate(_inputs(held)) if isinstance(one, dict) and one.get("id") == identity), None
+        )
+        if place is not None and not _names_input(held, identity):
+            text = json_edit.without_item(text, ["inputs"], place)
+    return mark + text
+
+
+def _asked(name: str) -> dict[str, str]:
+    """What a client may ask for on behalf of a server of this name."""
+    return {_KEY_INPUT: "Key of Runloop's API", input_of(name): f"Key of the server {name}"}
+
+
+def _names_input(held: Any, identity: str) -> bool:
+    return f"${{input:{identity}}}" in json.dumps(held)
 
 
 def _hold(client: Client, text: str, place: Sequence[str], expected: Any) -> None:

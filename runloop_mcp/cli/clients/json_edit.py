@@ -1,4 +1,4 @@
-"""Changes one key of a JSON text and leaves every other character of it as it is: comments, order, indentation."""
+"""Changes one key or item of a JSON text and leaves every other character as it is: comments, order, blanks."""
 
 import json
 import re
@@ -57,6 +57,34 @@ def without_key(text: str, path: Sequence[str]) -> str:
     return text
 
 
+def with_item(text: str, path: Sequence[str], value: Any) -> str:
+    """The text with a value at the end of the array at a path of keys, which is made where there is none.
+
+    Raises:
+        NotJson: The text is broken, or something else stands there.
+    """
+    found = _found(text, path)
+    if found is None:
+        return with_key(text, path, [value])
+    holder = found[1].value
+    if holder.items is None:
+        raise NotJson(f"{'.'.join(path)} is no array", holder.start)
+    return _inserted(text, holder, None, value, _unit(text), "\r\n" if "\r\n" in text else "\n")
+
+
+def without_item(text: str, path: Sequence[str], at: int) -> str:
+    """The text without an item of the array at a path of keys; an array that had no other goes with it.
+
+    Raises:
+        NotJson: The text is broken.
+    """
+    found = _found(text, path)
+    items = (found[1].value.items or []) if found else []
+    if found is None or not 0 <= at < len(items):
+        return text
+    return without_key(text, path) if len(items) == 1 else _removed(text, found[1].value, items[at])
+
+
 def _found(text: str, path: Sequence[str]) -> tuple[Value, Member] | None:
     """The object that holds what stands at a path, and that member of it."""
     holder, member = parse(text), None
@@ -96,20 +124,20 @@ def _indentation(text: str, at: int) -> str:
     return match.group() if match else ""
 
 
-def _inserted(text: str, holder: Value, key: str, value: Any, unit: str, newline: str) -> str:
-    assert holder.members is not None  # noqa: S101 - only objects get members
+def _inserted(text: str, holder: Value, key: str | None, value: Any, unit: str, newline: str) -> str:
+    """With a member of an object, or an item of an array, which has no key."""
+    label = "" if key is None else f"{json.dumps(key, ensure_ascii=False)}: "
     base = _indentation(text, holder.start)
     close = holder.end - 1
     indentation = base + unit
-    if not holder.members:
-        inside = text[holder.start + 1 : close].rstrip()
-        member = f"{json.dumps(key, ensure_ascii=False)}: {_rendered(value, indentation, unit, newline)}"
-        new = f"{{{inside}{newline}{indentation}{member}{newline}{base}}}"
-        return text[: holder.start] + new + text[holder.end :]
-    last = holder.members[-1]
+    if not holder.parts:
+        inside = text[holder.start : close].rstrip()
+        new = f"{inside}{newline}{indentation}{label}{_rendered(value, indentation, unit, newline)}{newline}{base}"
+        return text[: holder.start] + new + text[close:]
+    last = holder.parts[-1]
     if text[text.rfind("\n", 0, last.start) + 1 : last.start].strip() == "":
         indentation = _indentation(text, last.start)
-    member = f"{json.dumps(key, ensure_ascii=False)}: {_rendered(value, indentation, unit, newline)}"
+    member = f"{label}{_rendered(value, indentation, unit, newline)}"
     after = holder.trailing_comma or last.value.end
     comment = _SAME_LINE_COMMENT.match(text, after)
     behind = comment.end() if comment and comment.end() <= close else after
@@ -123,19 +151,19 @@ def _inserted(text: str, holder: Value, key: str, value: Any, unit: str, newline
 
 def _removed(text: str, holder: Value, member: Member) -> str:
     """Without a member and the comma that it needs; with the blanks before it, not with comments around it."""
-    assert holder.members is not None  # noqa: S101 - it has a member
-    at = next(place for place, found in enumerate(holder.members) if found is member)
+    parts = holder.parts
+    at = next(place for place, found in enumerate(parts) if found is member)
     start = len(text[: member.start].rstrip(" \t\r\n"))
     if text.rfind("//", text.rfind("\n", 0, start) + 1, start) >= 0:
         start = member.start  # a comment ends with its line
-    is_last = at == len(holder.members) - 1
+    is_last = at == len(parts) - 1
     if not is_last or holder.trailing_comma:
         end = _comma_after(text, member.value.end) + 1
         return _closed_up(text, start, end)
     end = member.value.end
     if at == 0:
         return _closed_up(text, start, end)
-    previous = holder.members[at - 1].value.end
+    previous = parts[at - 1].value.end
     comma = _comma_after(text, previous)
     return _closed_up(text[:comma] + text[comma + 1 :], start - 1, end - 1)
 

@@ -27,9 +27,9 @@ class NotJson(ValueError):
 
 @dataclass
 class Member:
-    """A key of an object, with its value."""
+    """A key of an object, with its value; or an item of an array, which has no key."""
 
-    key: str
+    key: str | None
     start: int
     value: "Value"
 
@@ -43,7 +43,8 @@ class Value:
         end: Behind its last.
         plain: As `json.loads` would have it.
         members: Of an object, in their order; None of everything else.
-        trailing_comma: Behind the comma after the last member, where there is one.
+        trailing_comma: Behind the comma after the last member or item, where there is one.
+        items: Of an array, in their order; None of everything else.
     """
 
     start: int
@@ -51,6 +52,12 @@ class Value:
     plain: Any
     members: list[Member] | None = None
     trailing_comma: int | None = None
+    items: list[Member] | None = None
+
+    @property
+    def parts(self) -> list[Member]:
+        """What an object or an array holds."""
+        return self.members or self.items or []
 
     def member(self, key: str) -> Member | None:
         """The member that counts for a key: the last one, as every reader of JSON has it."""
@@ -127,13 +134,16 @@ def _object(text: str, start: int, depth: int) -> Value:
 
 
 def _array(text: str, start: int, depth: int) -> Value:
-    items = []
+    found = Value(start, start, [], items=[])
+    assert found.items is not None  # noqa: S101 - just set
     at = _blank(text, start + 1)
     while not text.startswith("]", at):
         value = _value(text, at, depth + 1)
-        items.append(value.plain)
-        at, _ = _after_item(text, value.end, "]")
-    return Value(start, at + 1, items)
+        found.items.append(Member(None, at, value))
+        found.plain.append(value.plain)
+        at, found.trailing_comma = _after_item(text, value.end, "]")
+    found.end = at + 1
+    return found
 
 
 def _after_item(text: str, end: int, closing: str) -> tuple[int, int | None]:
