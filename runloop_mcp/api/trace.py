@@ -89,8 +89,14 @@ class Trace(ABC):
     """The records of runs: each in an order of its own, complete for whoever reads on from where it was."""
 
     @abstractmethod
-    async def record(self, event: RunEvent) -> None:
+    async def record(self, event: RunEvent, *, later: bool = False) -> None:
         """Appends an event, with secret values masked and large texts bounded; it is kept when this returns.
+
+        Args:
+            event: The event.
+            later: That it may be kept a moment after this returns, together with others: a process that is killed until
+                then loses it. Its place in the order is this one all the same, and whoever reads the record through
+                this backend sees it.
 
         Raises:
             NotFound: There is no such run.

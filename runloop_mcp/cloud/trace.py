@@ -34,8 +34,9 @@ class LocalTrace(Trace):
         self._runs: set[str] = set()
         self._news: dict[str, anyio.Event] = {}
 
-    async def record(self, event: RunEvent) -> None:
-        """See `Trace.record`."""
+    async def record(self, event: RunEvent, *, later: bool = False) -> None:
+        """See `Trace.record`; each is kept at once."""
+        del later
         path = await self._path(event.run_id)
         data = {str(name): bounded(value) for name, value in self._known.covered(dict(event.data)).items()}
         kept = event.model_copy(update={"data": data, "time_ms": event.time_ms or now_ms()})

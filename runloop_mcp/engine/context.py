@@ -61,7 +61,7 @@ class EngineContext:
         held = self.keeper.of_run(run_id)
         if held is not None:
             return held.mask
-        row = await self.database.read(lambda connection: runs.get(connection, run_id))
+        row = await self.database.look(lambda connection: runs.get(connection, run_id))
         return await self.secrets.mask(row.data.secrets.values())
 
     async def mask_of_devbox(self, devbox_id: str) -> Mask:

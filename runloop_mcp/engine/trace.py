@@ -1,10 +1,15 @@
 """The record of runs, over the store."""
 
+from typing import TYPE_CHECKING
+
 from runloop_mcp.api.trace import RunEvent, Trace
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.context import EngineContext
 from runloop_mcp.engine.recordable import recordable
 from runloop_mcp.engine.store import events
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 class EngineTrace(Trace):
@@ -13,13 +18,19 @@ class EngineTrace(Trace):
     def __init__(self, engine: EngineContext) -> None:
         self._engine = engine
 
-    async def record(self, event: RunEvent) -> None:
+    async def record(self, event: RunEvent, *, later: bool = False) -> None:
         """See `Trace.record`."""
-        data = recordable(event.data, await self._engine.mask_of_run(event.run_id))
+        mask = await self._engine.mask_of_run(event.run_id)
         time_ms = event.time_ms or now_ms()
-        await self._engine.database.write_soon(
-            lambda connection: events.append(connection, event.run_id, event.kind, time_ms, data)
-        )
+
+        def append(connection: "sqlite3.Connection") -> None:
+            data = recordable(event.data, mask)
+            events.append(connection, event.run_id, event.kind, time_ms, data)
+
+        if later:
+            self._engine.database.write_later(append)
+        else:
+            await self._engine.database.write_soon(append)
         self._engine.changes.notify(event.run_id)
 
     async def events(

@@ -157,7 +157,7 @@ class Face:
         except anyio.get_cancelled_exc_class():
             await self._recorder.end_canceled(record, named)
             raise
-        await self._recorder.end(record, named)
+        await self._recorder.end(record, named, changed_nothing=self._tools[name].reads_only)
         return result
 
     async def _carry_out(self, call: Call, arguments: Mapping[str, Any]) -> Reply:

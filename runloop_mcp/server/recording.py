@@ -41,13 +41,16 @@ class CallRecorder:
             given[_HIDDEN] = dict.fromkeys(hidden, "…")
         return ToolCall(tool=tool, arguments=given, principal=self._principal.id, start_time_ms=_now_ms())
 
-    async def end(self, call: ToolCall, named: object, error: str | None = None) -> None:
+    async def end(
+        self, call: ToolCall, named: object, error: str | None = None, *, changed_nothing: bool = False
+    ) -> None:
         """Records a call that has come to its end, unless that is done already or it was on no run.
 
         Args:
             call: The call.
             named: How its caller named the run.
             error: What its caller is told, where it failed.
+            changed_nothing: That it did but read: of these there may be many, so they are kept together.
         """
         if call.recorded:
             return
@@ -59,7 +62,8 @@ class CallRecorder:
             if is_too_deep(call.arguments):
                 call.arguments = {}  # they were refused, and nothing that keeps records could follow them
             call.arguments = cast("dict[str, object]", sendable_json(cast("JsonValue", call.arguments)))
-            await self._backend.trace.record(call.event(run_id, end_time_ms=ended_ms, error=error))
+            event = call.event(run_id, end_time_ms=ended_ms, error=error)
+            await self._backend.trace.record(event, later=changed_nothing)
         except ApiError as failure:
             # The call was made all the same, and its caller gets the answer.
             _log.warning("A call of %s could not be recorded: %s", call.tool, failure)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 import anyio
 
@@ -33,6 +33,9 @@ _COMMITS_PER_CHECKPOINT = 200
 """After so many writes on the event loop's own thread the journal is folded into the file, by the writing thread."""
 
 _CHECKPOINT_BUSY_MS = 100
+
+LATER_SECONDS: Final = 0.05
+"""How long what is written later waits for more of its kind: what a killed process can lose of it."""
 
 _left_behind: list[object] = []
 """Connections of the process that this one was forked from: SQLite forbids even closing them here."""
@@ -71,6 +74,19 @@ class _Job(Generic[T]):
     def _hand_back(self, outcome: _Outcome[T]) -> None:
         if not self.future.done():
             self.future.set_result(outcome)
+
+
+@dataclass(slots=True)
+class _Errand:
+    """A piece of work on its way to the writing thread, for which nobody waits."""
+
+    work: "Callable[[sqlite3.Connection], None]"
+
+    def run(self, worker: "_Worker") -> None:
+        try:
+            worker.session.transaction(self.work, durable=False)
+        except Exception as error:  # noqa: BLE001 - the boundary of the thread
+            _tell_lost(error)
 
 
 class _Checkpoint:
@@ -147,7 +163,7 @@ class _Worker:
 
     def __init__(self, session: _Session, *, name: str) -> None:
         self.session = session
-        self._jobs: SimpleQueue[_Job[object] | _Checkpoint | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job[object] | _Errand | _Checkpoint | None] = SimpleQueue()
         self._ended = threading.Event()
         # A daemon: a server that is told to go does not wait for the disk; what it acknowledged is kept all the same.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -162,6 +178,10 @@ class _Worker:
         if outcome.error is not None:
             raise outcome.error
         return outcome.value  # type: ignore[return-value]  # the value of the work, None only where T has it
+
+    def begin(self, work: "Callable[[sqlite3.Connection], None]") -> None:
+        """Has the thread do work for which nobody waits."""
+        self._jobs.put(_Errand(work))
 
     def _run(self) -> None:
         try:
@@ -207,6 +227,8 @@ class Database:
         self._glance: _Session | None = None
         self._closed = False
         self._commits_here = 0
+        self._later: list[Callable[[sqlite3.Connection], None]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -233,6 +255,8 @@ class Database:
             Conflict: Another process holds it.
         """
         self._check()
+        if self._later:
+            await self._written_later()
         if self._reader is None:
             self._reader = self._worker("reader", read_only=True)
         return await self._reader.do(work, durable=False)
@@ -241,7 +265,7 @@ class Database:
         """Like `read`, for a few rows that are found by an index: on the event loop's own thread.
 
         Such a read takes as long as a tenth of the two hand-overs between threads that it saves, and waits for nobody:
-        writers do not hold up readers.
+        writers do not hold up readers. It does not see what `write_later` holds back.
 
         Raises:
             Unavailable: The database can't be opened or read, or has been closed.
@@ -276,6 +300,8 @@ class Database:
             Conflict: Another process holds it.
         """
         self._check()
+        if self._later:
+            await self._written_later()
         if self._writer is None:
             self._writer = self._worker("writer", read_only=False)
         return await self._writer.do(work, durable=durable)
@@ -303,6 +329,65 @@ class Database:
             Conflict: Somebody else is writing, or the database has yet to be opened, which takes its time.
         """
         self._check()
+        if self._later:
+            self._write_waiting()
+        return self._write_here(work)
+
+    def write_later(self, work: "Callable[[sqlite3.Connection], None]") -> None:
+        """Runs `work` together with others of its kind: after a moment, and before any later write of this process.
+
+        For rows that nobody is told are kept: a killed process loses those of the last moment. Where it can't be
+        written, the log says so. Must be called on the event loop.
+
+        Raises:
+            Unavailable: The database has been closed.
+        """
+        self._check()
+        self._later.append(work)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LATER_SECONDS, self._write_waiting)
+
+    def _write_waiting(self) -> None:
+        """Writes what waits, on this thread, or on the writing one where that is in the way; nobody waits for it."""
+        waiting = self._take_later()
+        try:
+            self._write_here(waiting)
+        except Conflict:
+            if self._writer is None:
+                self._writer = self._worker("writer", read_only=False)
+            self._writer.begin(waiting)
+        except Unavailable as error:
+            _tell_lost(error)
+
+    async def _written_later(self) -> None:
+        """Writes what waits, and waits for it."""
+        waiting = self._take_later()
+        try:
+            if self._writer is None:
+                self._writer = self._worker("writer", read_only=False)
+            await self._writer.do(waiting, durable=False)
+        except (Conflict, Unavailable) as error:
+            _tell_lost(error)
+
+    def _take_later(self) -> "Callable[[sqlite3.Connection], None]":
+        """What waits, as one piece of work; then nothing waits any more."""
+        waiting, self._later = self._later, []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+        def together(connection: "sqlite3.Connection") -> None:
+            import sqlite3  # noqa: PLC0415 - as `_Session` does
+
+            for work in waiting:
+                try:
+                    work(connection)
+                except sqlite3.IntegrityError as error:  # what it belongs to is gone; the others are still wanted
+                    _tell_lost(error)
+
+        return together
+
+    def _write_here(self, work: "Callable[[sqlite3.Connection], T]") -> T:
         if self._writer is None:
             raise Conflict("The state database is not open yet.", retry_after=1)
         if self._here is None:
@@ -316,6 +401,9 @@ class Database:
 
     async def aclose(self) -> None:
         """Finishes the work that was asked for and closes the file. Can be called repeatedly."""
+        if self._later and self._process == os.getpid():
+            with anyio.CancelScope(shield=True):
+                await self._written_later()
         self._closed = True
         if self._process != os.getpid():
             return
@@ -344,5 +432,10 @@ class Database:
             sessions += [session for session in (self._here, self._glance) if session is not None]
             for session in sessions:
                 session.leave_behind()
-            self._reader = self._writer = self._here = self._glance = None
+            self._reader = self._writer = self._here = self._glance = self._timer = None
+            self._later = []  # the process that it was forked from writes them
             self._process = os.getpid()
+
+
+def _tell_lost(error: Exception) -> None:
+    logger.warning("What was to be written later could not be written: %s", error)
