@@ -46,7 +46,7 @@ from runloop_mcp.server.minting import Minting
 from runloop_mcp.server.score_card import APPS
 from runloop_mcp.server.services import NONE, Services
 from runloop_mcp.server.subscribing.subscriptions import Subscriptions
-from runloop_mcp.server.surface import CORE, Surface
+from runloop_mcp.server.surface import AT_ONCE, CORE, Surface
 from runloop_mcp.server.tasks.deferral import DEFER_SECONDS
 from runloop_mcp.server.tasks.extension import Tasks
 from runloop_mcp.server.tracing import WhenCollected
@@ -193,6 +193,10 @@ class RunloopServer(MCPServer[Any]):
     def own_tool(self, name: str) -> str | None:
         """The tool of ours that whoever calls means by a name; None where that is none."""
         return self._face.tool_called(name)
+
+    def answers_at_once(self, name: str) -> bool:
+        """Whether a tool reads what this server has at hand, and waits for nothing unless it is asked to."""
+        return name in AT_ONCE and not self._backend.waits_cost_requests
 
     async def list_tools(self) -> list[Tool]:
         """Our tools, then those of extensions."""

@@ -95,6 +95,9 @@ READING: Final = frozenset(
 )
 """The tools that change nothing."""
 
+AT_ONCE: Final = frozenset({"list_scenarios", "get_scenario", "get_run", "list_runs"})
+"""Tools that read what a server has at hand, and wait for nothing unless they are asked to."""
+
 OPERATORS: Final = frozenset({"author", "admin"})
 """The toolsets whose callers set tasks rather than solve them, and are shown what no solver may see."""
 

@@ -60,6 +60,9 @@ class PrometheusMetrics:
             buckets=_REQUEST_SECONDS,
             registry=registry,
         )
+        # To find a series by its labels takes several times as long as to count in it. They are few: names are checked.
+        self._ended: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._runs = Gauge("runloop_mcp_runs", "Runs that are kept, by state.", ["state"], registry=registry)
         self._devboxes = Gauge(
             "runloop_mcp_devboxes",
@@ -71,13 +74,21 @@ class PrometheusMetrics:
 
     def call_ended(self, tool: str, outcome: str, seconds: float) -> None:
         """See `Observer.call_ended`."""
-        self._calls.labels(tool, outcome).inc()
-        self._call_seconds.labels(tool).observe(seconds)
+        ended = self._ended.get((tool, outcome))
+        if ended is None:
+            ended = self._calls.labels(tool, outcome), self._call_seconds.labels(tool)
+            self._ended[tool, outcome] = ended
+        ended[0].inc()
+        ended[1].observe(seconds)
 
     def request_ended(self, route: str, method: str, status: int, seconds: float) -> None:
         """See `Observer.request_ended`."""
-        self._requests.labels(route, method, str(status)).inc()
-        self._request_seconds.labels(route).observe(seconds)
+        answered = self._answered.get((route, method, status))
+        if answered is None:
+            answered = self._requests.labels(route, method, str(status)), self._request_seconds.labels(route)
+            self._answered[route, method, status] = answered
+        answered[0].inc()
+        answered[1].observe(seconds)
 
     async def answer(self, request: Request) -> Response:
         """The answer of the route; nobody but operators gets one."""

@@ -29,6 +29,7 @@ from runloop_mcp.server.transports.protected_resource import ProtectedResource
 from runloop_mcp.server.transports.proxies import BehindProxy
 from runloop_mcp.server.transports.readiness import Check, Readiness
 from runloop_mcp.server.transports.session_shares import SessionShares
+from runloop_mcp.server.transports.short_calls import ShortCalls
 from runloop_mcp.server.transports.signals import Stop, stop_on_signals
 
 CALL_SECONDS: Final = 300.0
@@ -125,6 +126,9 @@ def http_app(
     ]
     if access is not None and not sse_only:
         checks.append(Middleware(SessionShares, owners=partial(_session_owners, server)))
+    is_short = getattr(server, "answers_at_once", None)  # of a server of somebody else's nobody knows it
+    if is_short is not None and not sse_only:
+        checks.append(Middleware(ShortCalls, manager=server.session_manager, is_short=is_short))
     if trusted_proxies or prefix:
         checks.insert(0, Middleware(BehindProxy, trusted=trusted_proxies, prefix=prefix))
     checks.insert(0, Middleware(ObservedRequests, observers=observers, in_progress=in_progress))
