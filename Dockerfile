@@ -11,7 +11,7 @@
 # Where no registry or package index is reachable, bring both: an imported base with python3, venv, git, gcc and make, and
 # a folder of wheels inside this one, such as this makes:
 #
-#   pip wheel --wheel-dir build/wheels --constraint constraints.txt '.[scorers,metrics,otel,oauth]' hatchling
+#   pip wheel --wheel-dir build/wheels --constraint constraints.txt '.[scorers,metrics,otel,oauth,plots]' hatchling
 #
 #   docker build --build-arg BASE=my-base --build-arg WHEELS=build/wheels -t runloop-mcp .
 #
@@ -36,7 +36,7 @@ COPY runloop_mcp runloop_mcp
 COPY pyproject.toml ${WHEELS:-pyproject.toml} wheels/
 RUN python3 -m venv /opt/runloop-mcp \
     && if [ -n "${WHEELS}" ]; then offline="--no-index --find-links wheels"; else offline=""; fi \
-    && PIP_CONSTRAINT=constraints.txt /opt/runloop-mcp/bin/pip install --no-cache-dir --disable-pip-version-check $offline '.[scorers,metrics,otel,oauth]' \
+    && PIP_CONSTRAINT=constraints.txt /opt/runloop-mcp/bin/pip install --no-cache-dir --disable-pip-version-check $offline '.[scorers,metrics,otel,oauth,plots]' \
     && find /opt/runloop-mcp -name __pycache__ -prune -exec rm -rf {} + \
     && /opt/runloop-mcp/bin/python -m compileall -q /opt/runloop-mcp/lib
 

@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { python=$$(scripts/find-python) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV); }
 	@echo "Installing runloop-mcp and its development tools into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --constraint constraints.txt pip
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[scorers,metrics,otel,oauth]' --group dev
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[scorers,metrics,otel,oauth,plots]' --group dev
 	@touch $@
 
 $(SDKS): $(READY) scripts/sdk-environments $(wildcard tests/*/environments/*)

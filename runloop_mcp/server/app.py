@@ -244,7 +244,7 @@ class RunloopServer(MCPServer[Any]):
                 raise ResourceNotFoundError("There is no such resource: its URI is longer than any resource's.")
             return await super().read_resource(uri, context)
         contents = await self._face.read_resource(str(uri))
-        return [ReadResourceContents(content=contents.text, mime_type=contents.mime_type, meta=contents.meta)]
+        return [ReadResourceContents(content=contents.data, mime_type=contents.mime_type, meta=contents.meta)]
 
     def _is_added(self, uri: str) -> bool:
         """Whether a resource is none of ours, but was added to the server under this very URI."""

@@ -237,7 +237,7 @@ class Face:
             raise
         except Exception as error:
             raise UnexpectedResourceError("Reading this resource failed by a defect of the server.") from error
-        return replace(contents, text=sendable(contents.text))
+        return contents if isinstance(contents.data, bytes) else replace(contents, data=sendable(contents.data))
 
     @cached_property
     def _prompts(self) -> "dict[str, PromptKind]":

@@ -21,7 +21,7 @@ from runloop_mcp.api.disclosure import (
 )
 from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.api.models.devbox import OutputStream
-from runloop_mcp.api.models.run import RunListParams
+from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 from runloop_mcp.api.models.scoring import Disclosure
 from runloop_mcp.api.trace import EventKind
@@ -42,6 +42,8 @@ _LISTED: Final = 100
 _ALL: Final = 5000
 _PLOTTED: Final = 50
 """Runs of a scenario whose scores a picture shows, the newest of them."""
+_PICTURED: Final = 24
+"""The same of a picture in pixels."""
 _WHOLE_OUTPUT: Final = 4 * 1024 * 1024
 """Bytes of an output that one read gives; the rest is paged with get_execution."""
 _CHUNK: Final = 512 * 1024
@@ -54,16 +56,22 @@ MARKDOWN: Final = "text/markdown"
 JSON: Final = "application/json"
 PLAIN: Final = "text/plain"
 SVG: Final = "image/svg+xml"
+PNG: Final = "image/png"
 JSON_LINES: Final = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What reading a resource gives."""
+    """What reading a resource gives: text, or the bytes of a file."""
 
-    text: str
+    data: str | bytes
     mime_type: str
     meta: dict[str, Any] | None = None
+
+    @property
+    def text(self) -> str:
+        """The text; of the bytes of a file there is none."""
+        return self.data if isinstance(self.data, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ class _Kind:
     title: str
     description: str
     mime_type: str
-    read: Callable[["Resources", dict[str, str]], Awaitable[str]]
+    read: Callable[["Resources", dict[str, str]], Awaitable[str | bytes]]
     changes_with: frozenset[EventKind] = frozenset()
     """The events of a run after which it reads otherwise; empty where it depends on no single run."""
     is_reread: bool = False
@@ -178,11 +186,26 @@ class Resources:
 
     async def scores(self, names: dict[str, str]) -> str:
         """The scores of the scenario's newest runs that the principal may see, as a picture."""
-        from runloop_mcp.server.rendering.plot import scores_svg  # noqa: PLC0415 - few need it
+        from runloop_mcp.server.rendering.plot import plot_of  # noqa: PLC0415 - few need it
+        from runloop_mcp.server.rendering.plot_svg import svg  # noqa: PLC0415 - likewise
 
+        return svg(plot_of(*await self._plotted(names, _PLOTTED)))
+
+    async def scores_png(self, names: dict[str, str]) -> bytes:
+        """The same for who sees no SVG, of fewer runs, as such a picture is looked at whole.
+
+        Raises:
+            Unavailable: The library that draws it is not installed.
+        """
+        from runloop_mcp.server.rendering.drawing import drawn  # noqa: PLC0415 - likewise
+
+        return await drawn(*await self._plotted(names, _PICTURED))
+
+    async def _plotted(self, names: dict[str, str], most: int) -> tuple[str, list[ScenarioRunView]]:
+        """A scenario's name, and its newest runs that the principal may see, the oldest of them first."""
         scenario = await self._find(names)
-        page = await self._backend.runs.list(RunListParams(scenario_id=scenario.id, limit=_PLOTTED))
-        return scores_svg(scenario.name, [run_for_solver(run) for run in page.items[::-1]])
+        page = await self._backend.runs.list(RunListParams(scenario_id=scenario.id, limit=most))
+        return scenario.name, [run_for_solver(run) for run in page.items[::-1]]
 
     async def benchmark(self, names: dict[str, str]) -> str:
         """A benchmark as JSON: its scenarios, and its newest runs."""
@@ -295,6 +318,14 @@ _KINDS: Final = (
         SVG,
         Resources.scores,
         is_reread=True,
+    ),
+    _Kind(
+        "runloop://scenarios/{scenario_id}/scores.png",
+        "scores_png",
+        "The scores of a scenario's runs, in pixels",
+        "The same plot for clients that show no SVG.",
+        PNG,
+        Resources.scores_png,
     ),
     _Kind(
         "runloop://runs/{run_id}",

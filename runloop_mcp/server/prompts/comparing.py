@@ -1,23 +1,24 @@
 """The prompt that has runs of one scenario compared."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mcp_types import GetPromptResult, Prompt, PromptArgument
+from mcp_types import GetPromptResult, Prompt, PromptArgument, PromptMessage
 
 from runloop_mcp.api.disclosure import run_for_solver
-from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.errors import InvalidRequest, Unavailable
 from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
 from runloop_mcp.server.handles import find_run, find_scenario
-from runloop_mcp.server.prompts.prompt import Asking, PromptKind, said
+from runloop_mcp.server.prompts.prompt import Asking, PromptKind, pictured, said
 from runloop_mcp.server.rendering.comparison import comparison_text
+from runloop_mcp.server.rendering.drawing import drawn
 from runloop_mcp.server.rendering.quantities import amount
 
 _TASK: Final = """\
 Compare {count} of the scenario {name} ({scenario_id}). The figures below are exact and stand for themselves; \
 the score cards of the runs follow them. What a run did stands in its record, \
-the resource runloop://runs/{{run_id}}/log; runloop://scenarios/{scenario_id}/scores.svg plots the scores.
+the resource runloop://runs/{{run_id}}/log; runloop://scenarios/{scenario_id}/scores.svg plots the scores{pictured}.
 
 {comparison}
 
@@ -49,14 +50,26 @@ async def compare_runs(asking: Asking, arguments: Mapping[str, str]) -> GetPromp
     named = _SEPARATOR.split(arguments.get("run_ids", ""))
     runs = await _runs(asking, scenario.id, named, arguments.get("state"))
     seen = [run_for_solver(run) for run in runs]
+    picture = await _picture(scenario.name, seen)
     text = _TASK.format(
+        pictured=", as the image does that follows" if picture else "",
         count=amount(len(seen), "run"),
         name=scenario.name,
         scenario_id=scenario.id,
         comparison=comparison_text(seen),
     )
     cards = [await asking.embedded(f"runloop://runs/{run.id}/score", _CARD) for run in seen]
-    return GetPromptResult(description=f"Comparison of runs of {scenario.name}", messages=[said(text), *cards])
+    return GetPromptResult(
+        description=f"Comparison of runs of {scenario.name}", messages=[said(text), *picture, *cards]
+    )
+
+
+async def _picture(name: str, runs: Sequence[ScenarioRunView]) -> list[PromptMessage]:
+    """The scores as an image, for models and people alike; nothing where none can be drawn, as the table says all."""
+    try:
+        return [pictured(await drawn(name, runs))]
+    except Unavailable:
+        return []
 
 
 async def _runs(asking: Asking, scenario_id: str, named: list[str], state: str | None) -> list[ScenarioRunView]:

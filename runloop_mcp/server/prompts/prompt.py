@@ -1,5 +1,6 @@
 """What a prompt is made of, and the checks that all share."""
 
+import base64
 import difflib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from mcp_types import (
     INVALID_PARAMS,
     EmbeddedResource,
     GetPromptResult,
+    ImageContent,
     Prompt,
     PromptMessage,
     TextContent,
@@ -19,7 +21,7 @@ from mcp_types import (
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.server.printable import printable, sendable, shortened
-from runloop_mcp.server.resources import PLAIN, Resources
+from runloop_mcp.server.resources import PLAIN, PNG, Resources
 
 WHERE: Final = {
     "scenario_id": "The resource runloop://scenarios and list_scenarios give the ids.",
@@ -84,6 +86,12 @@ class PromptKind:
 def said(text: str) -> PromptMessage:
     """A message of whoever picked the prompt."""
     return PromptMessage(role="user", content=TextContent(type="text", text=printable(text)))
+
+
+def pictured(png: bytes) -> PromptMessage:
+    """A picture, as models are shown one."""
+    image = ImageContent(type="image", data=base64.b64encode(png).decode(), mime_type=PNG)
+    return PromptMessage(role="user", content=image)
 
 
 def _wrong(message: str) -> MCPError:

@@ -1,5 +1,6 @@
 """Prompts: who has which, what they say, and that none tells more than whoever picks it may see."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_agent import Agent, Serve, Tools, scenario_folder, scorer
-from mcp_types import EmbeddedResource, GetPromptResult, TextContent
+from mcp_types import EmbeddedResource, GetPromptResult, ImageContent, TextContent
 
 from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
@@ -126,6 +127,9 @@ async def test_runs_are_compared_by_exact_figures(tmp_path: Path, serve: Serve) 
         assert "3 runs, 2 with a score: mean 0.625, best 1.0, worst 0.25." in table
         assert list(embedded(newest)) == [f"runloop://runs/{run_id}/score" for run_id in runs]
         assert HIDDEN not in newest.model_dump_json()
+        (picture,) = [each.content for each in newest.messages if isinstance(each.content, ImageContent)]
+        assert picture.mime_type == "image/png"
+        assert base64.b64decode(picture.data).startswith(b"\x89PNG")
         named = await agent.client.get_prompt("compare_runs", {"scenario_id": "answer", "run_ids": ", ".join(runs[1:])})
         assert "2 runs, 1 with a score: mean 1.0" in texts(named)
         other = await agent.run_of("other")

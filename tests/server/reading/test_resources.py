@@ -1,13 +1,17 @@
 """Resources, the prompt, and what is offered while somebody types an id."""
 
+import base64
+import io
 import json
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from mcp.shared.exceptions import MCPError
 from mcp_agent import ERAS, SOLVED, Agent, Serve, scenario_folder, scorer
-from mcp_types import PromptReference, ResourceTemplateReference
+from mcp_types import BlobResourceContents, PromptReference, ResourceTemplateReference
+from PIL import Image
 
 from runloop_mcp.api.access import Principal, Role
 
@@ -30,6 +34,7 @@ async def test_resources_show_scenarios_runs_and_scores(tmp_path: Path, serve: S
             "runloop://scenarios/{scenario_id}",
             "runloop://scenarios/{scenario_id}/problem",
             "runloop://scenarios/{scenario_id}/scores.svg",
+            "runloop://scenarios/{scenario_id}/scores.png",
             "runloop://runs/{run_id}",
             "runloop://runs/{run_id}/score",
             "runloop://runs/{run_id}/log",
@@ -80,10 +85,44 @@ async def test_scores_are_plotted_with_every_number_in_words(tmp_path: Path, ser
         sealed = await agent.read(f"runloop://scenarios/{ids['sealed']}/scores.svg")
         assert "none with a score that may be seen" in sealed
         assert "has-file" not in sealed
+        picture = await picture_at(agent, f"runloop://scenarios/{ids['answer']}/scores.png")
+        assert (picture.width, picture.height) == (2 * int(svg.get("width", 0)), 2 * int(svg.get("height", 0)))
+        assert picture.info["Description"] == described
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
+        assert {(0x11, 0x63, 0x29), (0x7D, 0x4E, 0x00)} <= colours  # a full bar, and one that is not
+        hidden = await picture_at(agent, f"runloop://scenarios/{ids['sealed']}/scores.png")
+        assert hidden.info["Description"] in sealed
     async with serve(pack, principal=Principal("solver", Role.SOLVER)) as solver:
         unseen = await solver.read(f"runloop://scenarios/{ids['answer']}/scores.svg")
         assert "0 runs" in unseen
         assert run_id not in unseen
+
+
+async def picture_at(agent: Agent, uri: str) -> Image.Image:
+    """What an image viewer makes of a resource."""
+    (contents,) = (await agent.client.read_resource(uri)).contents
+    assert isinstance(contents, BlobResourceContents)
+    assert contents.mime_type == "image/png"
+    picture = Image.open(io.BytesIO(base64.b64decode(contents.blob)))
+    picture.load()
+    return picture
+
+
+async def test_without_the_library_the_error_says_how_to_get_it(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plot as SVG needs none, and the comparison has the table alone."""
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.delitem(sys.modules, "runloop_mcp.server.rendering.plot_png", raising=False)
+    async with serve(scenario_folder(tmp_path / "pack", "answer")) as agent:
+        scenario_id = (await agent.call("list_scenarios", query="answer")).found(r"scn_\w+")
+        told = await refused(agent, f"runloop://scenarios/{scenario_id}/scores.png")
+        assert "pip install 'runloop-mcp[plots]'" in told
+        assert "scores.svg" in told
+        assert "<svg" in await agent.read(f"runloop://scenarios/{scenario_id}/scores.svg")
+        await agent.run_of("answer")
+        filled = await agent.client.get_prompt("compare_runs", {"scenario_id": "answer"})
+        assert {message.content.type for message in filled.messages} == {"text", "resource"}
 
 
 async def test_a_wrong_uri_is_answered_with_the_right_forms(serve: Serve) -> None:
