@@ -16,15 +16,19 @@ class EngineAccounts(Accounts):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._account: AccountView | None = None
+        """Never changes once it is there."""
 
     async def me(self, principal: Principal) -> AccountView:  # noqa: ARG002 - keys of one server have one account
         """See `Accounts.me`."""
-        seed, created_ms = await self._database.look(
-            lambda connection: connection.execute("SELECT seed, create_time_ms FROM account").fetchone()
-        )
-        created = datetime.fromtimestamp(created_ms / 1000, UTC)
-        return AccountView(
-            id=stable_id(IdPrefix.ACCOUNT, seed),
-            name=_NAME,
-            created_at=created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        )
+        if self._account is None:
+            seed, created_ms = await self._database.look(
+                lambda connection: connection.execute("SELECT seed, create_time_ms FROM account").fetchone()
+            )
+            created = datetime.fromtimestamp(created_ms / 1000, UTC)
+            self._account = AccountView(
+                id=stable_id(IdPrefix.ACCOUNT, seed),
+                name=_NAME,
+                created_at=created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            )
+        return self._account

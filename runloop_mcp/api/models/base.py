@@ -41,3 +41,7 @@ class PageParams(WireModel):
     """The id of the last item of the page before."""
     include_total_count: bool = True
     """Of the wire, where counting can be slow; here both counts are always there."""
+
+    def __hash__(self) -> int:
+        """Goes with equality, which compares all values: answers are remembered by what was asked."""
+        return hash((self.limit, self.starting_after))

@@ -106,9 +106,7 @@ class EngineBenchmarks(Benchmarks):
 
     async def list(self, params: BenchmarkListParams) -> Page[BenchmarkView]:
         """See `Benchmarks.list`."""
-        rows, total, more = await self._engine.database.page(
-            lambda connection: benchmarks.page(connection, params), params
-        )
+        rows, total, more = await self._engine.database.page(benchmarks.page, params)
         return Page[BenchmarkView](items=[row.view() for row in rows], has_more=more, total_count=total)
 
     async def archive(self, benchmark_id: str) -> BenchmarkView:

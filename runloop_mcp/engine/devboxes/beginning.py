@@ -9,7 +9,6 @@ import anyio
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.mounts import Mount
 from runloop_mcp.engine.context import EngineContext
-from runloop_mcp.engine.store.devboxes import DevboxRow
 
 T = TypeVar("T")
 
@@ -19,7 +18,7 @@ async def begin(
     devbox_id: str,
     mounts: Sequence[Mount],
     keep: Callable[[Connection], T],
-    kept: Callable[[T], DevboxRow],
+    kept: Callable[[T], tuple[str, DevboxStatus]],
 ) -> T:
     """Keeps a new devbox, and boots it in a task of the engine's; shielded, though whoever asked may have gone away.
 
@@ -28,7 +27,7 @@ async def begin(
         devbox_id: The new devbox.
         mounts: What is to be mounted into it, with tokens.
         keep: Keeps it, and all that belongs to it; or finds what was made before for the same request.
-        kept: The devbox of what that gives: another one, where there was one before.
+        kept: The id and status of the devbox of what that gives: another one, where there was one before.
     """
     with anyio.CancelScope(shield=True):
         # Held before it can be seen in the store, so that no other server takes it for an abandoned one.
@@ -39,11 +38,11 @@ async def begin(
         except BaseException:
             await engine.keeper.release(held, forget=True)
             raise
-        row = kept(made)
-        if row.id != devbox_id:
+        kept_id, status = kept(made)
+        if kept_id != devbox_id:
             await engine.keeper.release(held, forget=True)
         else:
-            if row.status is not DevboxStatus.QUEUED:
+            if status is not DevboxStatus.QUEUED:
                 engine.places.note_given(devbox_id)
             engine.keeper.begin_boot(held)
     return made

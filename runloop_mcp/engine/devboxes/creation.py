@@ -55,7 +55,7 @@ async def create_devbox(
         places.keep(connection, row.id, engine.places.server(), given=has_place)
         return row
 
-    kept = await begin(engine, row.id, mounts, work, lambda made: made)
+    kept = await begin(engine, row.id, mounts, work, lambda made: (made.id, made.status))
     return view(*await engine.database.read(lambda connection: with_queue(connection, kept)))
 
 

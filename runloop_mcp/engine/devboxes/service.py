@@ -36,7 +36,7 @@ from runloop_mcp.engine.devboxes.records import file_line, logs_of, usage_of
 from runloop_mcp.engine.devboxes.standalone import StandaloneDevboxes
 from runloop_mcp.engine.devboxes.suspension import SUSPENDED, suspend
 from runloop_mcp.engine.devboxes.usable import usable, with_run
-from runloop_mcp.engine.devboxes.view import load, view, with_queue
+from runloop_mcp.engine.devboxes.view import load, load_page, view, with_queue
 from runloop_mcp.engine.runs.service import EngineRuns
 from runloop_mcp.engine.store import devbox_logs, devboxes, events
 from runloop_mcp.engine.store.devboxes import DevboxRow
@@ -76,12 +76,7 @@ class EngineDevboxes(Devboxes):
 
     async def list(self, params: DevboxListParams) -> Page[DevboxView]:
         """See `Devboxes.list`."""
-
-        def work(connection: Connection) -> tuple[list[tuple[DevboxRow, QueuePlace | None]], int, bool]:
-            rows, total, more = devboxes.page(connection, params)
-            return [with_queue(connection, row) for row in rows], total, more
-
-        found, total, more = await self._engine.database.page(work, params)
+        found, total, more = await self._engine.database.page(load_page, params)
         return Page[DevboxView](items=[view(*each) for each in found], has_more=more, total_count=total)
 
     async def update(self, devbox_id: str, params: DevboxUpdateParams) -> DevboxView:
@@ -140,7 +135,7 @@ class EngineDevboxes(Devboxes):
 
     async def retrieve(self, devbox_id: str) -> DevboxView:
         """See `Devboxes.retrieve`."""
-        return view(*await self._row(devbox_id))
+        return view(*await self._engine.database.recall(load, devbox_id))
 
     async def wait(self, devbox_id: str, *, until: Collection[DevboxStatus], wait_seconds: float) -> DevboxView:
         """See `Devboxes.wait`."""

@@ -2,7 +2,7 @@
 
 from sqlite3 import Connection
 
-from runloop_mcp.api.models.devbox import DevboxDetails, DevboxStatus, DevboxView, QueuePlace
+from runloop_mcp.api.models.devbox import DevboxDetails, DevboxListParams, DevboxStatus, DevboxView, QueuePlace
 from runloop_mcp.engine.store import devboxes, places
 from runloop_mcp.engine.store.devboxes import DevboxRow
 
@@ -19,6 +19,18 @@ def load(connection: Connection, devbox_id: str) -> tuple[DevboxRow, QueuePlace 
         NotFound: There is none with this id.
     """
     return with_queue(connection, devboxes.get(connection, devbox_id))
+
+
+def load_page(
+    connection: Connection, params: DevboxListParams
+) -> tuple[list[tuple[DevboxRow, QueuePlace | None]], int, bool]:
+    """One page of devboxes, as `devboxes.page` gives it, each likewise.
+
+    Raises:
+        InvalidRequest: As `devboxes.page`.
+    """
+    rows, total, more = devboxes.page(connection, params)
+    return [with_queue(connection, row) for row in rows], total, more
 
 
 def view(row: DevboxRow, queue: QueuePlace | None) -> DevboxView:

@@ -24,7 +24,7 @@ from runloop_mcp.engine.runs.archive import write_archive
 from runloop_mcp.engine.runs.rescoring import rescore
 from runloop_mcp.engine.runs.scoring_job import ScoringJobs
 from runloop_mcp.engine.runs.states import ENDED, WITH_SCORE, Move, next_state
-from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
+from runloop_mcp.engine.runs.view import RunRecord, load, load_page, view
 from runloop_mcp.engine.scoring.scoring_devbox import Purpose, scoring_devbox_ids
 from runloop_mcp.engine.store import devboxes, events, places, runs
 from runloop_mcp.engine.store import mounts as kept_mounts
@@ -64,16 +64,11 @@ class EngineRuns(Runs):
 
     async def retrieve(self, run_id: str) -> ScenarioRunView:
         """See `Runs.retrieve`."""
-        return view(await self._load(run_id))
+        return view(await self._engine.database.recall(load, run_id))
 
     async def list(self, params: RunListParams, *, principal: Principal | None = None) -> Page[ScenarioRunView]:
         """See `Runs.list`."""
-
-        def work(connection: Connection) -> tuple[list[RunRecord], int, bool]:
-            rows, total, more = runs.page(connection, params, principal.id if principal else None)
-            return [surround(connection, row) for row in rows], total, more
-
-        records, total, more = await self._engine.database.page(work, params)
+        records, total, more = await self._engine.database.page(load_page, params, principal.id if principal else None)
         return Page(items=[view(record) for record in records], has_more=more, total_count=total)
 
     async def wait(self, run_id: str, *, leaving: Collection[RunState], wait_seconds: float) -> ScenarioRunView:

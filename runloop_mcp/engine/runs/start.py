@@ -91,7 +91,7 @@ async def start_run(
             kept_mounts.keep(connection, devbox.id, kept_of_mounts)
         return surround(connection, row)
 
-    return view(await begin(engine, devbox.id, mounts, work, lambda made: made.devbox))
+    return view(await begin(engine, devbox.id, mounts, work, lambda made: (made.row.devbox_id, made.devbox_status)))
 
 
 def _insert(connection: Connection, row: RunRow, devbox: DevboxRow, queue: Places, scenario: str) -> None:

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from sqlite3 import Connection
 
 from runloop_mcp.api.models.devbox import DevboxStatus, QueuePlace
-from runloop_mcp.api.models.run import Budget, RunDetails, RunState, ScenarioRunView
+from runloop_mcp.api.models.run import Budget, RunDetails, RunListParams, RunState, ScenarioRunView
 from runloop_mcp.api.models.trust import Rescoring
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.runs.states import WITH_SCORE
 from runloop_mcp.engine.store import devboxes, executions, places, rescorings, runs
-from runloop_mcp.engine.store.devboxes import DevboxRow
 from runloop_mcp.engine.store.runs import RunRow
 
 
@@ -18,7 +17,7 @@ class RunRecord:
     """A run with what its view needs of other tables."""
 
     row: RunRow
-    devbox: DevboxRow
+    devbox_status: DevboxStatus
     attempts: int
     commands: int
     queue: QueuePlace | None
@@ -39,16 +38,28 @@ def load(connection: Connection, run_id: str) -> RunRecord:
     return surround(connection, runs.get(connection, run_id))
 
 
+def load_page(
+    connection: Connection, params: RunListParams, principal: str | None
+) -> tuple[list[RunRecord], int, bool]:
+    """One page of runs, as `runs.page` gives it, each with its surroundings.
+
+    Raises:
+        InvalidRequest: As `runs.page`.
+    """
+    rows, total, more = runs.page(connection, params, principal)
+    return [surround(connection, row) for row in rows], total, more
+
+
 def surround(connection: Connection, row: RunRow) -> RunRecord:
     """A run's row with what its view needs of other tables."""
     data = row.data
-    devbox = devboxes.get(connection, row.devbox_id)
+    status = devboxes.status_of(connection, row.devbox_id)
     return RunRecord(
         row=row,
-        devbox=devbox,
+        devbox_status=status,
         attempts=runs.count_attempts(connection, row.scenario_id, row.principal) if data.attempts_limit else 0,
         commands=executions.count(connection, row.devbox_id) if data.commands_limit else 0,
-        queue=places.place_of(connection, devbox.id) if devbox.status is DevboxStatus.QUEUED else None,
+        queue=places.place_of(connection, row.devbox_id) if status is DevboxStatus.QUEUED else None,
         rescorings=rescorings.of_run(connection, row.id) if row.state in WITH_SCORE else [],
     )
 
@@ -74,7 +85,7 @@ def view(record: RunRecord) -> ScenarioRunView:
         x_runloop_mcp=RunDetails(
             attempt=row.attempt,
             principal=row.principal,
-            devbox_status=record.devbox.status,
+            devbox_status=record.devbox_status,
             queue=record.queue,
             working_directory=data.working_directory,
             budget=budget(record),

@@ -208,7 +208,7 @@ class ScenarioLibrary:
     async def _row(self, scenario_id: str) -> ScenarioRow:
         await self._index.refresh()
         roots = self._roots()
-        return await self._database.look(lambda connection: rows.get(connection, scenario_id, roots))
+        return await self._database.recall(rows.get, scenario_id, roots)
 
     def _roots(self) -> tuple[str, ...]:
         return (CREATED, *self._index.roots)

@@ -95,15 +95,15 @@ def _position(row: ScenarioRow, number: int) -> str:
 
 def find(connection: sqlite3.Connection, scenario_id: str, roots: Sequence[str]) -> ScenarioRow | None:
     """A scenario, as one of these places has it if one does, else as any has or had it."""
-    values = connection.execute(
-        "SELECT s.status, c.view, s.root, c.pack, c.folder, c.files_key, c.environment_hash, s.present"
-        " FROM scenarios s JOIN scenario_contents c USING (number) WHERE s.id = ?"
-        " ORDER BY s.root IN (SELECT value FROM json_each(?)) DESC, s.present DESC, s.number DESC LIMIT 1",
-        (scenario_id, json.dumps(roots)),
-    ).fetchone()
-    if values is None:
+    found = connection.execute(
+        "SELECT root, present, number, status FROM scenarios WHERE id = ?", (scenario_id,)
+    ).fetchall()
+    if not found:
         return None
-    status, view, root, pack, folder, files_key, environment_hash, present = values
+    root, present, number, status = max(found, key=lambda each: (each[0] in roots, *each[1:3]))
+    view, pack, folder, files_key, environment_hash = connection.execute(
+        "SELECT view, pack, folder, files_key, environment_hash FROM scenario_contents WHERE number = ?", (number,)
+    ).fetchone()
     there = bool(present) and root in roots
     return ScenarioRow(view_of(view, status, root), root, pack, folder, files_key, environment_hash, there)
 

@@ -4,12 +4,12 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar, TypeVarTuple, cast
 
 import anyio
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 T = TypeVar("T")
+A = TypeVarTuple("A")
+PageT = TypeVar("PageT", bound=PageParams)
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,9 @@ _CLOSE_SECONDS = 30
 
 _SMALL_PAGE = 20
 """Rows that are read on the event loop's own thread: what clients ask for who do not say how many."""
+
+_MOST_RECALLED = 200
+"""Answers that are remembered at once."""
 
 _COMMITS_PER_CHECKPOINT = 200
 """After so many writes on the event loop's own thread the journal is folded into the file, by the writing thread."""
@@ -109,19 +114,15 @@ class _Session:
         self._busy_timeout_seconds = busy_timeout_seconds
         self._checkpoints = checkpoints
         self._connection: sqlite3.Connection | None = None
+        self._recalled: dict[Hashable, object] = {}
+        self._recalled_version: int | None = None
 
     def transaction(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool) -> T:
         """Runs work in a transaction of its own: committed when it returns, rolled back when it raises."""
-        from runloop_mcp.engine.store.connection import open_connection, translated  # noqa: PLC0415 - brings sqlite3
+        from runloop_mcp.engine.store.connection import translated  # noqa: PLC0415 - brings sqlite3
 
         with translated(self._path):
-            if self._connection is None:
-                self._connection = open_connection(
-                    self._path, busy_timeout_seconds=self._busy_timeout_seconds, read_only=self._read_only
-                )
-                if not self._checkpoints:
-                    self._connection.execute("PRAGMA wal_autocheckpoint = 0")
-            connection = self._connection
+            connection = self._connection or self._opened()
             if durable:
                 connection.execute("PRAGMA synchronous = FULL")
             try:
@@ -135,6 +136,35 @@ class _Session:
                 if durable:
                     connection.execute("PRAGMA synchronous = NORMAL")
             return value
+
+    def recall(self, work: "Callable[[sqlite3.Connection, *A], T]", *arguments: *A) -> T:
+        """What work gives for these arguments: what it gave before, unless something was committed since by anyone.
+
+        Of a session that only reads: SQLite does not count what its own connection commits.
+        """
+        from runloop_mcp.engine.store.connection import translated  # noqa: PLC0415 - brings sqlite3
+
+        with translated(self._path):
+            connection = self._connection or self._opened()
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+        if version != self._recalled_version or len(self._recalled) >= _MOST_RECALLED:
+            self._recalled.clear()
+            self._recalled_version = version
+        asked = (work, arguments)
+        if asked not in self._recalled:
+            # What is committed between the two is read, and changes the version that the next call finds.
+            self._recalled[asked] = self.transaction(lambda connection: work(connection, *arguments), durable=False)
+        return cast("T", self._recalled[asked])
+
+    def _opened(self) -> "sqlite3.Connection":
+        from runloop_mcp.engine.store.connection import open_connection  # noqa: PLC0415 - brings sqlite3
+
+        self._connection = open_connection(
+            self._path, busy_timeout_seconds=self._busy_timeout_seconds, read_only=self._read_only
+        )
+        if not self._checkpoints:
+            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+        return self._connection
 
     def checkpoint(self) -> None:
         """Folds the journal into the file and begins it anew; where somebody is in the way, the next one does.
@@ -271,19 +301,62 @@ class Database:
             Unavailable: The database can't be opened or read, or has been closed.
             Conflict: Another process holds it.
         """
-        self._check()
-        if self._reader is None:  # opening and migrating take their time
+        glance = self._glance_here()
+        if glance is None:
             return await self.read(work)
-        if self._glance is None:
-            self._glance = _Session(self.path, read_only=True, busy_timeout_seconds=0)
         try:
-            return self._glance.transaction(work, durable=False)
+            return glance.transaction(work, durable=False)
         except Conflict:
             return await self.read(work)
 
-    async def page(self, work: "Callable[[sqlite3.Connection], T]", params: PageParams) -> T:
-        """One page of a list: a small one as by `look`, a large one as by `read`."""
-        return await (self.look(work) if params.limit <= _SMALL_PAGE else self.read(work))
+    async def recall(self, work: "Callable[[sqlite3.Connection, *A], T]", *arguments: *A) -> T:
+        """Like `look`, for what is asked for again and again: read anew only where something was committed since.
+
+        Whoever commits, in this process or another, has everything read anew, so that it is as fresh as by `look`.
+
+        Args:
+            work: Reads; a function that is the same for the same question, not one that is made for each call.
+            arguments: What it is called with beside the connection; hashable.
+
+        Returns:
+            What everybody gets who asks the same: it is not to be changed.
+
+        Raises:
+            Unavailable: The database can't be opened or read, or has been closed.
+            Conflict: Another process holds it.
+        """
+        glance = self._glance_here()
+        if glance is None:
+            return await self.read(lambda connection: work(connection, *arguments))
+        try:
+            return glance.recall(work, *arguments)
+        except Conflict:
+            return await self.read(lambda connection: work(connection, *arguments))
+
+    def _glance_here(self) -> _Session | None:
+        """The session of the event loop's own thread that only reads; None where the database is to be opened yet."""
+        self._check()
+        if self._reader is None:  # opening and migrating take their time
+            return None
+        if self._glance is None:
+            self._glance = _Session(self.path, read_only=True, busy_timeout_seconds=0)
+        return self._glance
+
+    async def page(
+        self,
+        work: "Callable[[sqlite3.Connection, PageT, *A], T]",
+        params: PageT,
+        *arguments: *A,
+    ) -> T:
+        """One page of a list, read by `work`: a large one as by `read`, a small one as by `look`.
+
+        The first one, which is what is asked for again and again, is remembered, as by `recall`.
+        """
+        if params.limit > _SMALL_PAGE:
+            return await self.read(lambda connection: work(connection, params, *arguments))
+        if params.starting_after is not None:
+            return await self.look(lambda connection: work(connection, params, *arguments))
+        return await self.recall(work, params, *arguments)
 
     async def write(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool = False) -> T:
         """Runs `work` on the writing thread in a transaction: kept when this returns, undone when `work` raises.

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -105,10 +106,9 @@ BOOTING = (DevboxStatus.QUEUED, DevboxStatus.PROVISIONING, DevboxStatus.INITIALI
 _COLUMNS = "id, run_id, status, create_time_ms, end_time_ms, expires_ms, data"
 
 
-class DevboxRow(BaseModel):
+@dataclass(slots=True, kw_only=True)
+class DevboxRow:
     """A devbox as it is stored."""
-
-    model_config = ConfigDict(defer_build=True)
 
     id: str
     run_id: str | None
@@ -159,15 +159,31 @@ def get(connection: sqlite3.Connection, devbox_id: str) -> DevboxRow:
         (devbox_id,),
     ).fetchone()
     if values is None:
-        raise NotFound(f"There is no devbox {devbox_id!r}.", hint="A run names its devbox; devbox ids begin with dbx_.")
+        raise _not_found(devbox_id)
     return _row(values)
+
+
+def status_of(connection: sqlite3.Connection, devbox_id: str) -> DevboxStatus:
+    """The status of one devbox.
+
+    Raises:
+        NotFound: There is none with this id.
+    """
+    found = connection.execute("SELECT status FROM devboxes WHERE id = ?", (devbox_id,)).fetchone()
+    if found is None:
+        raise _not_found(devbox_id)
+    return DevboxStatus(found[0])
+
+
+def _not_found(devbox_id: str) -> NotFound:
+    return NotFound(f"There is no devbox {devbox_id!r}.", hint="A run names its devbox; devbox ids begin with dbx_.")
 
 
 def _row(values: Sequence[Any]) -> DevboxRow:
     return DevboxRow(
         id=values[0],
         run_id=values[1],
-        status=values[2],
+        status=DevboxStatus(values[2]),
         create_time_ms=values[3],
         end_time_ms=values[4],
         expires_ms=values[5],

@@ -1,7 +1,9 @@
 """Runs in the database. Every function runs on the database's threads, inside its transaction."""
 
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,8 +20,6 @@ from runloop_mcp.engine.store.paging import containing
 _COLUMNS = (
     "id, scenario_id, devbox_id, principal, attempt, state, name, start_time_ms, end_time_ms, expires_ms, data, result"
 )
-
-_NAMES = tuple(_COLUMNS.split(", "))
 
 NEVER_MS = 253_402_300_799_000
 """The end of the year 9999."""
@@ -66,10 +66,9 @@ class RunData(BaseModel):
     """How often what is scored kept it from being scored."""
 
 
-class RunRow(BaseModel):
+@dataclass(slots=True)
+class RunRow:
     """A run as it is stored."""
-
-    model_config = ConfigDict(defer_build=True)
 
     id: str
     scenario_id: str
@@ -86,12 +85,21 @@ class RunRow(BaseModel):
     result: ScoringContractResult | None
 
 
-def _row(values: tuple[object, ...]) -> RunRow:
-    fields = dict(zip(_NAMES, values, strict=True))
-    fields["data"] = RunData.model_validate_json(str(fields["data"]))
-    if fields["result"] is not None:
-        fields["result"] = ScoringContractResult.model_validate_json(str(fields["result"]))
-    return RunRow.model_validate(fields)
+def _row(values: Sequence[Any]) -> RunRow:
+    return RunRow(
+        id=values[0],
+        scenario_id=values[1],
+        devbox_id=values[2],
+        principal=values[3],
+        attempt=values[4],
+        state=RunState(values[5]),
+        name=values[6],
+        start_time_ms=values[7],
+        end_time_ms=values[8],
+        expires_ms=values[9],
+        data=RunData.model_validate_json(values[10]),
+        result=None if values[11] is None else ScoringContractResult.model_validate_json(values[11]),
+    )
 
 
 def insert(connection: sqlite3.Connection, row: RunRow) -> None:
