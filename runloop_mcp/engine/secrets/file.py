@@ -1,6 +1,6 @@
 """Where values of secrets are kept: a file of its own, that only its owner can read.
 
-Why not in the store: docs/decisions/0004-secrets.md. Blocking calls: short, but for a thread all the same.
+Why not in the store: docs/decisions/0004-secrets.md. All calls but `look` block.
 """
 
 import contextlib
@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from anyio import to_thread
+
 from runloop_mcp.api.errors import Conflict, Unavailable
 from runloop_mcp.engine.file_lock import FileLock
 
 _FORMAT = 1
 _LOCK_SECONDS = 10.0
+_SMALL_BYTES = 64 * 1024
+"""A file that is read and parsed in less than two hand-overs between threads take."""
 _OTHERS = 0o077
 
 
@@ -58,6 +62,20 @@ class SecretsFile:
                 hint=f"Close it to them: chmod 600 {self.path}. Whoever could read it may know the values.",
             )
         return _parsed(self.path, content)
+
+    async def look(self) -> dict[str, Secret]:
+        """Like `read`, without holding up the event loop: a large file is read in a thread.
+
+        Raises:
+            Unavailable: As by `read`.
+        """
+        return self.read() if self._is_small() else await to_thread.run_sync(self.read)
+
+    def _is_small(self) -> bool:
+        try:
+            return self.path.stat().st_size <= _SMALL_BYTES
+        except OSError:
+            return True  # whatever is wrong with it, reading tells at once
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[dict[str, Secret]]:

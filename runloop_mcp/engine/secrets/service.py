@@ -40,11 +40,11 @@ class EngineSecrets(Secrets):
 
     async def retrieve(self, secret: str) -> SecretView:
         """See `Secrets.retrieve`."""
-        return _view(_find(await to_thread.run_sync(self._file.read), secret))
+        return _view(_find(await self._file.look(), secret))
 
     async def list(self, params: PageParams) -> Page[SecretView]:
         """See `Secrets.list`."""
-        kept = await to_thread.run_sync(self._file.read)
+        kept = await self._file.look()
         newest_first = [_view(secret) for secret in reversed(kept.values())]
         begin = 0
         if params.starting_after is not None:

@@ -3,8 +3,6 @@
 import os
 from collections.abc import Collection, Mapping
 
-from anyio import to_thread
-
 from runloop_mcp.engine.secrets.file import SecretsFile
 from runloop_mcp.engine.secrets.masking import NOTHING, Mask
 
@@ -32,7 +30,7 @@ class SecretValues:
         wanted = set(names)
         found = {name: value for name in wanted if (value := self._environment.get(PREFIX + name))}
         if wanted - found.keys():
-            kept = await to_thread.run_sync(self._file.read)
+            kept = await self._file.look()
             found.update({name: kept[name].value for name in wanted - found.keys() if name in kept})
         return found
 
