@@ -20,6 +20,8 @@ _BATCH = 50
 """How many folders are read between two writes: a start that is killed goes on where it was."""
 _LOOK_SHARE = 50
 """Looking for changes may take one part in so many of the time."""
+_QUICK_SECONDS = 0.0005
+"""A folder that was looked at in less is looked at on the event loop's own thread: two hand-overs take as long."""
 
 _Found = tuple[str, str, str, ScenarioRow | list[dict[str, object]]]
 """Root, folder, signature, and the scenario or the problems."""
@@ -41,6 +43,7 @@ class FolderIndex:
         self._look_seconds = look_seconds
         self._look_at = 0.0
         self._scan: Scan | None = None
+        self._quick: set[Path] = set()
         self._lock = anyio.Lock()
 
     @property
@@ -64,14 +67,31 @@ class FolderIndex:
             if self._look_seconds:
                 self._look_at = time.monotonic() + max(self._look_seconds, spent * _LOOK_SHARE)
 
-    async def refresh_folder(self, root: str, folder: str) -> None:
-        """Brings the index up to date with one folder, now."""
+    async def refresh_folder(self, root: str, folder: str, *, known: str | None) -> bool:
+        """Brings the index up to date with one folder, now; gives whether the folder has changed.
+
+        Args:
+            root: The directory of its pack.
+            folder: Its name.
+            known: The signature that it had when what the caller knows of it was read.
+        """
         path = Path(root, folder)
+        if await self._signature(path) == known:
+            return False
         async with self._lock:
-            found = await run_sync(signature, path)
-            known = await self._database.look(lambda connection: rows.folder_signature(connection, root, folder))
-            if known != found:
+            found = await self._signature(path)
+            kept = await self._database.look(lambda connection: rows.folder_signature(connection, root, folder))
+            if kept != found:
                 await self._read([(root, folder, found)])
+        return True
+
+    async def _signature(self, folder: Path) -> str:
+        found, seconds = _timed_signature(folder) if folder in self._quick else await run_sync(_timed_signature, folder)
+        if seconds < _QUICK_SECONDS:
+            self._quick.add(folder)
+        else:
+            self._quick.discard(folder)
+        return found
 
     async def problems(self) -> list[FolderProblem]:
         """The folders that can't be loaded."""
@@ -112,6 +132,13 @@ class FolderIndex:
                 rows.save_folder(connection, root, folder, mark, contents)
 
         await self._database.write(keep)
+
+
+def _timed_signature(folder: Path) -> tuple[str, float]:
+    """The signature of a folder, and how many seconds it took."""
+    begun = time.perf_counter()
+    found = signature(folder)
+    return found, time.perf_counter() - begun
 
 
 def _scan(packs: Sequence[Path]) -> Scan:

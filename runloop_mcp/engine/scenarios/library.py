@@ -124,9 +124,17 @@ class ScenarioLibrary:
         Raises:
             NotFound: There is none with this id.
         """
-        row = await self._row(scenario_id)
-        if row.folder is not None and row.root in self._index.roots:
-            await self._index.refresh_folder(row.root, row.folder)
+        await self._index.refresh()
+        roots = self._roots()
+
+        def work(connection: sqlite3.Connection) -> tuple[ScenarioRow, str | None]:
+            row = rows.get(connection, scenario_id, roots)
+            read = None if row.folder is None else rows.folder_signature(connection, row.root, row.folder)
+            return row, read
+
+        row, known = await self._database.look(work)
+        folder = row.folder if row.root in self._index.roots else None
+        if folder is not None and await self._index.refresh_folder(row.root, folder, known=known):
             row = await self._row(scenario_id)
         files = None
         if row.files_key is not None and row.folder is not None:
