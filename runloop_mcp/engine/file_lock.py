@@ -31,9 +31,8 @@ class FileLock:
         Raises:
             Conflict: A process that lives holds it; the message names it.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = self._open()
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -47,8 +46,16 @@ class FileLock:
         self._descriptor = descriptor
         # Only for what others are told: a full disk does not keep anyone from holding a lock.
         with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, 0)
+            if os.fstat(descriptor).st_size:
+                os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "since_ms": now_ms()}).encode(), 0)
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def release(self, *, forget: bool) -> None:
         """Lets the lock go; with `forget` its file is deleted, for what is no more."""

@@ -146,10 +146,11 @@ class SandboxDriver(Driver):
         await anyio.to_thread.run_sync(self._disk.empty_trash)
 
     async def probe(self) -> Capability:  # noqa: D102
-        async with self._probing:
-            if self._capability is None:
-                self._capability = await self._probe()
-            return self._capability
+        if self._capability is None:
+            async with self._probing:
+                if self._capability is None:
+                    self._capability = await self._probe()
+        return self._capability
 
     async def _probe(self) -> Capability:
         if sys.platform != "linux":

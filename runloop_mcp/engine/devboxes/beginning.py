@@ -31,7 +31,7 @@ async def begin(
     """
     with anyio.CancelScope(shield=True):
         # Held before it can be seen in the store, so that no other server takes it for an abandoned one.
-        held = await engine.keeper.hold(devbox_id, fresh=True)
+        held = engine.keeper.hold_new(devbox_id)
         held.mounts = list(mounts)
         try:
             made = await engine.database.write(keep, durable=True)

@@ -138,7 +138,7 @@ class DevboxKeeper:
         """The devboxes that this server holds."""
         return list(self._held.values())
 
-    async def hold(self, devbox_id: str, *, fresh: bool = False) -> Held:
+    async def hold(self, devbox_id: str) -> Held:
         """Takes hold of a devbox, without booting it.
 
         Raises:
@@ -148,15 +148,21 @@ class DevboxKeeper:
             return self._held[devbox_id]
         taking = self._taking.setdefault(devbox_id, anyio.Lock())
         async with taking:
-            return self._held.get(devbox_id) or await self._take(devbox_id, fresh=fresh)
+            if devbox_id not in self._held:
+                lock = self.lock(devbox_id)
+                await to_thread.run_sync(lock.acquire)
+                self._held[devbox_id] = Held(devbox_id, lock)
+            return self._held[devbox_id]
 
-    async def _take(self, devbox_id: str, *, fresh: bool) -> Held:
+    def hold_new(self, devbox_id: str) -> Held:
+        """Takes hold of a devbox that is just being made. Nobody knows of it yet, and a thread costs more than a file.
+
+        Raises:
+            OSError: The file of its lock can't be made.
+        """
         lock = self.lock(devbox_id)
-        if fresh:
-            lock.acquire()  # nobody knows of it yet, and a thread costs more than the file
-        else:
-            await to_thread.run_sync(lock.acquire)
-        held = self._held[devbox_id] = Held(devbox_id, lock, fresh=fresh)
+        lock.acquire()
+        held = self._held[devbox_id] = Held(devbox_id, lock, fresh=True)
         return held
 
     async def ready(self, devbox_id: str, *, seconds: float = 20) -> Held:
