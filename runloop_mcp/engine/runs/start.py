@@ -25,11 +25,11 @@ from runloop_mcp.engine.devboxes.variables import refuse_bad_variables
 from runloop_mcp.engine.environments.bases import Base, base_of, over, refuse_lost
 from runloop_mcp.engine.runs.launch import refuse_unsupported
 from runloop_mcp.engine.runs.required import refuse_missing
-from runloop_mcp.engine.runs.view import RunRecord, load, surround, view
+from runloop_mcp.engine.runs.view import RunRecord, load, view
 from runloop_mcp.engine.scenarios.environment import with_additions
 from runloop_mcp.engine.scenarios.library import ScenarioRecord
 from runloop_mcp.engine.scenarios.requirements import missing_programs
-from runloop_mcp.engine.scoring.sealing import seal
+from runloop_mcp.engine.scoring.sealing import seal_version
 from runloop_mcp.engine.store import devboxes, events, idempotency, places, runs, versions
 from runloop_mcp.engine.store import mounts as kept_mounts
 from runloop_mcp.engine.store.devboxes import DevboxData, DevboxRow
@@ -49,7 +49,7 @@ async def start_run(
             return view(await engine.database.read(lambda c: load(c, started)))
     record = await engine.library.record(params.scenario_id)
     _refuse_unstartable(record)
-    profile = await engine.database.look(lambda connection: profile_of(connection, params))
+    profile = await _profile(engine, params)
     # A run that could never run a command is not started: it would count as an attempt.
     refuse_bad_variables(profile.env_vars or {}, profile.secrets or {})
     await refuse_missing(
@@ -59,7 +59,7 @@ async def start_run(
         secrets=record.view.required_secret_names,
     )
     environment = record.view.environment or ScenarioEnvironment()
-    base = await engine.database.look(lambda connection: base_of(connection, environment))
+    base = await _base(engine, environment)
     launch = over(base.launch_with(environment.launch_parameters), profile.launch_parameters)
     refuse_unsupported(launch)
     mounts = await engine.mounting.settled(profile.mounts or [])
@@ -67,9 +67,10 @@ async def start_run(
     refuse_impossible(capability)
     await refuse_lost(engine.driver, base)
     await _refuse_missing_programs(engine, record.view)
-    kept = await engine.custom_scorers.with_scripts(record.view, record.root)
+    version = versions.version_of(await engine.custom_scorers.with_scripts(record.view, record.root))
     row, devbox = _rows(engine, params, profile, principal, record, base, launch, capability)
     row.data.files_key = record.files.key if record.files else None
+    row.data.scenario_version, row.data.sealed = version.id, seal_version(version, row.data.files_key)
     kept_of_mounts = engine.mounting.kept(mounts)
     _note_additions(row, devbox, profile, [mount for mount, _ in kept_of_mounts])
 
@@ -83,15 +84,38 @@ async def start_run(
         profile_of(connection, params)  # its benchmark run may have ended meanwhile
         base_of(connection, environment)  # it may have been deleted meanwhile; from here on it can't be
         _count_attempt(connection, row)
-        row.data.scenario_version = versions.keep(connection, kept)
-        # Of what was kept, read again as it will be for scoring.
-        row.data.sealed = seal(versions.get(connection, row.data.scenario_version), row.data.files_key)
+        versions.keep(connection, version)
         _insert(connection, row, devbox, engine.places, record.view.name)
         if mounts:
             kept_mounts.keep(connection, devbox.id, kept_of_mounts)
-        return surround(connection, row)
+        return _begun(connection, row, devbox)
 
     return view(await begin(engine, devbox.id, mounts, work, lambda made: (made.row.devbox_id, made.devbox_status)))
+
+
+async def _profile(engine: EngineContext, params: StartRunParams) -> RunProfile:
+    if params.benchmark_run_id is None:
+        return params.run_profile or RunProfile()
+    return await engine.database.look(lambda connection: profile_of(connection, params))
+
+
+async def _base(engine: EngineContext, environment: ScenarioEnvironment) -> Base:
+    if environment.snapshot_id is None and environment.blueprint_id is None:
+        return Base()
+    return await engine.database.look(lambda connection: base_of(connection, environment))
+
+
+def _begun(connection: Connection, row: RunRow, devbox: DevboxRow) -> RunRecord:
+    """A run that has just been kept, as `load` would give it: no commands and no scores yet."""
+    queued = devbox.status is DevboxStatus.QUEUED
+    return RunRecord(
+        row=row,
+        devbox=devbox,
+        attempts=row.attempt,
+        commands=0,
+        queue=places.place_of(connection, devbox.id) if queued else None,
+        rescorings=[],
+    )
 
 
 def _insert(connection: Connection, row: RunRow, devbox: DevboxRow, queue: Places, scenario: str) -> None:

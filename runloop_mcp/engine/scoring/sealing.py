@@ -2,12 +2,14 @@
 
 import hashlib
 import logging
+from functools import lru_cache
 
 from runloop_mcp.api.errors import InvalidState
 from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.api.models.trust import SealedHashes
 from runloop_mcp.engine.scenarios.environment import environment_hash
+from runloop_mcp.engine.store.versions import Version
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,22 @@ def seal(scenario: ScenarioView, files_key: str | None) -> SealedHashes:
         contract=contract_hash(scenario.scoring_contract),
         reference=None if reference is None else hashlib.sha256(reference.encode(errors="replace")).hexdigest(),
     )
+
+
+def seal_version(version: Version, files_key: str | None) -> SealedHashes:
+    """Likewise, of a scenario as it is kept: read again, as it will be for scoring."""
+    if len(version.text) <= _REMEMBERED_LENGTH:
+        return _remembered_seal(version, files_key)
+    return seal(version.scenario(), files_key)
+
+
+_REMEMBERED_LENGTH = 64 * 1024
+
+
+@lru_cache(maxsize=128)
+def _remembered_seal(version: Version, files_key: str | None) -> SealedHashes:
+    """The same version is sealed for every run that starts from it."""
+    return seal(version.scenario(), files_key)
 
 
 def refuse_changed(sealed: SealedHashes | None, scenario: ScenarioView, files_key: str | None) -> None:
