@@ -15,8 +15,17 @@ class RunWithScenario(ScenarioRunView):
 
 async def with_scenario(backend: Backend, run: ScenarioRunView) -> RunWithScenario:
     """A run with its scenario, where that is still there."""
+    return joined(run, await scenario_of(backend, run.scenario_id))
+
+
+async def scenario_of(backend: Backend, scenario_id: str) -> ScenarioView | None:
+    """A scenario, where it is there."""
     try:
-        scenario = await backend.scenarios.retrieve(run.scenario_id)
+        return await backend.scenarios.retrieve(scenario_id)
     except NotFound:
-        scenario = None
+        return None
+
+
+def joined(run: ScenarioRunView, scenario: ScenarioView | None) -> RunWithScenario:
+    """A run with a scenario."""
     return RunWithScenario.model_construct(**run.__dict__, **(run.__pydantic_extra__ or {}), scenario=scenario)
