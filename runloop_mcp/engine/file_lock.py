@@ -40,15 +40,16 @@ class FileLock:
                 os.close(descriptor)
                 raise Conflict(f"{self._taken} ({holder}).", hint=self._hint, retry_after=1) from None
             # Whoever released it may have deleted the file between our opening and our locking: then we hold nothing.
-            if _is_still(descriptor, self._path):
+            there = os.fstat(descriptor)
+            if _is_still(there, self._path):
                 break
             os.close(descriptor)
         self._descriptor = descriptor
         # Only for what others are told: a full disk does not keep anyone from holding a lock.
         with contextlib.suppress(OSError):
-            if os.fstat(descriptor).st_size:
+            if there.st_size:
                 os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "since_ms": now_ms()}).encode(), 0)
+            os.pwrite(descriptor, b'{"pid": %d, "since_ms": %d}' % (os.getpid(), now_ms()), 0)
 
     def _open(self) -> int:
         try:
@@ -92,10 +93,9 @@ def _holder(descriptor: int) -> str:
         return "its process id is not known yet"
 
 
-def _is_still(descriptor: int, path: Path) -> bool:
+def _is_still(ours: os.stat_result, path: Path) -> bool:
     try:
         there = path.stat()
     except FileNotFoundError:
         return False
-    ours = os.fstat(descriptor)
     return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)

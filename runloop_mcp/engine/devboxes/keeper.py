@@ -1,5 +1,6 @@
 """The devboxes that this server holds: each under its lock, booted when it is needed, and let go at the end."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -7,7 +8,6 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 import anyio
-import anyio.lowlevel
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
@@ -207,14 +207,18 @@ class DevboxKeeper:
         """Boots a devbox in a task of the engine's, unless one is at it already; whoever waits may go away."""
         if held.boot is None or held.boot.done.is_set():
             held.boot = Boot()
-            self.tasks.start_soon(self._carry_out, held, held.boot)
+            self._after_the_answer(_TURNS_FOR_THE_ANSWER, held, held.boot)
         return held.boot
+
+    def _after_the_answer(self, turns: int, held: Held, boot: Boot) -> None:
+        if turns:
+            asyncio.get_running_loop().call_soon(self._after_the_answer, turns - 1, held, boot)
+        else:
+            self.tasks.start_soon(self._carry_out, held, boot)
 
     async def _carry_out(self, held: Held, boot: Boot) -> None:
         try:
             with boot.scope:
-                for _ in range(_TURNS_FOR_THE_ANSWER):
-                    await anyio.lowlevel.checkpoint()
                 await self._boot(held)
             if boot.scope.cancelled_caught:
                 boot.error = InvalidState("The devbox was ended while it was booting.", hint="Look at it again.")

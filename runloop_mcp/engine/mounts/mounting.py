@@ -83,6 +83,8 @@ class Mounting:
             InvalidState: What one names can't be mounted (yet).
             Unavailable: Devboxes here lack what one needs.
         """
+        if not mounts:
+            return []
         folders = Counter(folder_of(mount) for mount in mounts if isinstance(mount, CodeMountOfDevbox))
         for folder, number in folders.items():
             if number > 1:

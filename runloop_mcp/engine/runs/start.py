@@ -27,13 +27,14 @@ from runloop_mcp.engine.runs.launch import refuse_unsupported
 from runloop_mcp.engine.runs.required import refuse_missing
 from runloop_mcp.engine.runs.view import RunRecord, load, view
 from runloop_mcp.engine.scenarios.environment import with_additions
-from runloop_mcp.engine.scenarios.library import ScenarioRecord
+from runloop_mcp.engine.scenarios.library import ScenarioRecord, SeenScenario
 from runloop_mcp.engine.scenarios.requirements import missing_programs
 from runloop_mcp.engine.scoring.sealing import seal_version
 from runloop_mcp.engine.store import devboxes, events, idempotency, places, runs, versions
 from runloop_mcp.engine.store import mounts as kept_mounts
 from runloop_mcp.engine.store.devboxes import DevboxData, DevboxRow
 from runloop_mcp.engine.store.runs import RunData, RunRow
+from runloop_mcp.engine.store.versions import Version
 
 _IDEMPOTENCY_SCOPE = "start_run"
 
@@ -43,11 +44,17 @@ async def start_run(
 ) -> ScenarioRunView:
     """Starts a run; see `Scenarios.start_run`."""
     scope, arguments = f"{_IDEMPOTENCY_SCOPE}:{principal.id}", idempotency.fingerprint(params)
-    if idempotency_key is not None:
-        started = await engine.database.look(lambda c: idempotency.find(c, scope, idempotency_key, arguments))
-        if started is not None:
-            return view(await engine.database.read(lambda c: load(c, started)))
-    record = await engine.library.record(params.scenario_id)
+    await engine.library.look_around()
+
+    def look(connection: Connection) -> RunRecord | SeenScenario:
+        key = idempotency_key
+        started = None if key is None else idempotency.find(connection, scope, key, arguments)
+        return engine.library.seen(connection, params.scenario_id) if started is None else load(connection, started)
+
+    found = await engine.database.look(look)
+    if isinstance(found, RunRecord):
+        return view(found)
+    record = await engine.library.settled(found)
     _refuse_unstartable(record)
     profile = await _profile(engine, params)
     # A run that could never run a command is not started: it would count as an attempt.
@@ -68,9 +75,7 @@ async def start_run(
     await refuse_lost(engine.driver, base)
     await _refuse_missing_programs(engine, record.view)
     version = versions.version_of(await engine.custom_scorers.with_scripts(record.view, record.root))
-    row, devbox = _rows(engine, params, profile, principal, record, base, launch, capability)
-    row.data.files_key = record.files.key if record.files else None
-    row.data.scenario_version, row.data.sealed = version.id, seal_version(version, row.data.files_key)
+    row, devbox = _rows(engine, params, profile, principal, record, version, base, launch, capability)
     kept_of_mounts = engine.mounting.kept(mounts)
     _note_additions(row, devbox, profile, [mount for mount, _ in kept_of_mounts])
 
@@ -150,6 +155,7 @@ def _rows(
     profile: RunProfile,
     principal: Principal,
     record: ScenarioRecord,
+    version: Version,
     base: Base,
     launch: LaunchParameters,
     capability: Capability,
@@ -160,6 +166,7 @@ def _rows(
     isolation = f"{capability.driver}:{capability.tier}"
     # What happens after idle time overrides the keep-alive time.
     keep_alive = None if launch.idle_rule() else launch.keep_alive_time_seconds or engine.settings.keep_alive_seconds
+    files_key = record.files.key if record.files else None
     run_id, devbox_id = new_id(IdPrefix.RUN), new_id(IdPrefix.DEVBOX)
     row = RunRow(
         id=run_id,
@@ -173,7 +180,9 @@ def _rows(
         end_time_ms=None,
         expires_ms=None,
         data=RunData(
-            scenario_version="",
+            scenario_version=version.id,
+            sealed=seal_version(version, files_key),
+            files_key=files_key,
             metadata=params.metadata or {},
             purpose=profile.purpose,
             benchmark_run_id=params.benchmark_run_id,
