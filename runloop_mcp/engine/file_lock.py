@@ -19,8 +19,8 @@ class FileLock:
         hint: What to do then.
     """
 
-    def __init__(self, path: Path, *, taken: str, hint: str = "Call again in a moment.") -> None:
-        self._path = path
+    def __init__(self, path: Path | str, *, taken: str, hint: str = "Call again in a moment.") -> None:
+        self._path = str(path)
         self._taken = taken
         self._hint = hint
         self._descriptor: int | None = None
@@ -55,7 +55,7 @@ class FileLock:
         try:
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def release(self, *, forget: bool) -> None:
@@ -63,7 +63,7 @@ class FileLock:
         if self._descriptor is None:
             return
         if forget:
-            self._path.unlink(missing_ok=True)
+            Path(self._path).unlink(missing_ok=True)
         os.close(self._descriptor)
         self._descriptor = None
 
@@ -93,9 +93,9 @@ def _holder(descriptor: int) -> str:
         return "its process id is not known yet"
 
 
-def _is_still(ours: os.stat_result, path: Path) -> bool:
+def _is_still(ours: os.stat_result, path: str) -> bool:
     try:
-        there = path.stat()
+        there = os.stat(path)  # noqa: PTH116 - a lock is taken for every devbox that is made, and a Path costs more
     except FileNotFoundError:
         return False
     return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)

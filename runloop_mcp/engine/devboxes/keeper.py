@@ -110,7 +110,7 @@ class DevboxKeeper:
     """
 
     def __init__(self, folder: Path, places: Places, boot: Callable[[Held], Awaitable[None]]) -> None:
-        self._folder = folder
+        self._folder = str(folder)
         self._places = places
         self._boot = boot
         self._held: dict[str, Held] = {}
@@ -121,7 +121,7 @@ class DevboxKeeper:
     def lock(self, devbox_id: str, *, taken: str = "This devbox is held by another runloop-mcp server") -> FileLock:
         """The lock of a devbox; `taken` is what they are told who come second."""
         return FileLock(
-            self._folder / f"{devbox_id}.lock",
+            f"{self._folder}/{devbox_id}.lock",
             taken=taken,
             hint="Go on with it there, or stop that server and call again.",
         )

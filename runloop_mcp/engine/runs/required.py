@@ -25,6 +25,8 @@ async def refuse_missing(
     Raises:
         InvalidRequest: Something is missing.
     """
+    if not (variables or secrets or profile.secrets):
+        return
     given, bound = profile.env_vars or {}, profile.secrets or {}
     missing_variables = sorted({name for name in variables or () if name not in given and name not in bound})
     required = set(secrets or ())

@@ -24,7 +24,7 @@ class FilesError(Exception):
         self.message = message
 
 
-def signature(folder: Path) -> str:
+def signature(folder: Path | str) -> str:
     """Names the state of a folder by its files' names, sizes, modes and times; reads none of them."""
     digest = hashlib.sha256(_LOADER_VERSION.encode())
     for name, entry in _walk(folder):
@@ -72,7 +72,7 @@ def _link_target(source: Path, name: str, entry: "os.DirEntry[str]") -> str:
     return target
 
 
-def _walk(folder: Path, prefix: str = "") -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+def _walk(folder: Path | str, prefix: str = "") -> Iterator[tuple[str, "os.DirEntry[str]"]]:
     """Everything below a folder with its relative path, in an order that is always the same; links are not followed."""
     try:
         with os.scandir(folder) as found:
@@ -84,4 +84,4 @@ def _walk(folder: Path, prefix: str = "") -> Iterator[tuple[str, "os.DirEntry[st
             continue
         yield prefix + entry.name, entry
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
+            yield from _walk(entry.path, f"{prefix}{entry.name}/")

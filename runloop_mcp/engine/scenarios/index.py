@@ -43,7 +43,7 @@ class FolderIndex:
         self._look_seconds = look_seconds
         self._look_at = 0.0
         self._scan: Scan | None = None
-        self._quick: set[Path] = set()
+        self._quick: set[str] = set()
         self._lock = anyio.Lock()
 
     @property
@@ -75,7 +75,7 @@ class FolderIndex:
             folder: Its name.
             known: The signature that it had when what the caller knows of it was read.
         """
-        path = Path(root, folder)
+        path = f"{root}/{folder}"
         if await self._signature(path) == known:
             return False
         async with self._lock:
@@ -85,7 +85,7 @@ class FolderIndex:
                 await self._read([(root, folder, found)])
         return True
 
-    async def _signature(self, folder: Path) -> str:
+    async def _signature(self, folder: str) -> str:
         found, seconds = _timed_signature(folder) if folder in self._quick else await run_sync(_timed_signature, folder)
         if seconds < _QUICK_SECONDS:
             self._quick.add(folder)
@@ -134,7 +134,7 @@ class FolderIndex:
         await self._database.write(keep)
 
 
-def _timed_signature(folder: Path) -> tuple[str, float]:
+def _timed_signature(folder: str) -> tuple[str, float]:
     """The signature of a folder, and how many seconds it took."""
     begun = time.perf_counter()
     found = signature(folder)
