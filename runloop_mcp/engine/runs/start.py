@@ -115,7 +115,7 @@ def _begun(connection: Connection, row: RunRow, devbox: DevboxRow) -> RunRecord:
     queued = devbox.status is DevboxStatus.QUEUED
     return RunRecord(
         row=row,
-        devbox=devbox,
+        devbox_status=devbox.status,
         attempts=row.attempt,
         commands=0,
         queue=places.place_of(connection, devbox.id) if queued else None,
