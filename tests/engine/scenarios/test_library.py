@@ -1,6 +1,7 @@
 """The library: scenarios made over the wire, scenarios from folders, and the index between them."""
 
 import asyncio
+import math
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from runloop_mcp.api.models.scenario import (
     ScenarioStatus,
     ScenarioUpdateParams,
 )
+from runloop_mcp.engine.scenarios import index
 from runloop_mcp.engine.scenarios.library import ScenarioLibrary, bundled_pack
 from runloop_mcp.engine.store.database import Database
 
@@ -244,11 +246,15 @@ async def test_a_folder_scenario_is_changed_in_its_folder(
     assert await names(library) == ["renamed"]
 
 
-async def test_a_record_is_exact_between_two_looks(database: Database, pack: Path, write_folder: WriteFolder) -> None:
+@pytest.mark.parametrize("quick_seconds", [0, math.inf], ids=["in a thread", "on the loop"])
+async def test_a_record_is_exact_between_two_looks(
+    database: Database, pack: Path, write_folder: WriteFolder, monkeypatch: pytest.MonkeyPatch, quick_seconds: float
+) -> None:
     """A run that starts right after an edit starts from the edited files, however rarely the packs are looked at."""
+    monkeypatch.setattr(index, "_QUICK_SECONDS", quick_seconds)
     folder = write_folder()
     library = ScenarioLibrary(database, [pack], look_seconds=3600)
-    before = await library.record(FOLDER_ID)
+    assert await library.record(FOLDER_ID) == (before := await library.record(FOLDER_ID))
     (folder / "files" / "parser.py").write_text("print('changed')\n")
     after = await library.record(FOLDER_ID)
     assert before.files is not None

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from runloop_mcp.api.errors import ApiError, NotFound
+from runloop_mcp.api.errors import ApiError, InvalidState, NotFound
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams
 from runloop_mcp.api.models.run import RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import InputContext, ScenarioCreateParams, ScenarioUpdateParams
@@ -97,6 +97,8 @@ async def test_what_is_not_as_it_was_at_the_start_is_not_scored_by(own_state: Pa
         refused = await engine.runs.score(run.id)
         assert refused.state == RunState.RUNNING
         assert "it was changed in the store" in notes_of(refused)
+        with pytest.raises(InvalidState, match="it was changed in the store"):
+            await engine.scenarios.start_run(StartRunParams(scenario_id=run.scenario_id))
 
 
 DEEP = "d=$(printf %250s | tr ' ' d); for _ in {1..16}; do mkdir $d; cd $d; done"
