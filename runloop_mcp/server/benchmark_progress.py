@@ -4,6 +4,7 @@ from typing import Final
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.disclosure import run_for_solver
+from runloop_mcp.api.errors import NotFound
 from runloop_mcp.api.models.base import PageParams
 from runloop_mcp.api.models.benchmark import BenchmarkRunListParams, BenchmarkRunView
 from runloop_mcp.api.models.run import RunListParams
@@ -85,8 +86,23 @@ async def progress_with(backend: Backend, run: BenchmarkRunView, shown: Shown, *
         sealed: Whether the total is withheld where the score of a run is.
     """
     page = await backend.runs.list(RunListParams(benchmark_run_id=run.id, limit=_MOST))
-    names: dict[str, str] = {}
+    names = await _names(backend, run)
+    return progress_of(run, names, [shown(each) for each in page.items], sealed=sealed)
+
+
+async def _names(backend: Backend, run: BenchmarkRunView) -> dict[str, str | None]:
+    """The names of a run's scenarios by id, in their order; its benchmark may have others by now."""
+    names: dict[str, str | None] = {}
     if run.benchmark_id is not None:
         definitions = await backend.benchmarks.definitions(run.benchmark_id, PageParams(limit=_MOST))
         names = {each.id: each.name for each in definitions.items}
-    return progress_of(run, names, [shown(each) for each in page.items], sealed=sealed)
+    if run.x_scenario_ids is None:
+        return names
+    return {each: names[each] if each in names else await _name(backend, each) for each in run.x_scenario_ids}
+
+
+async def _name(backend: Backend, scenario_id: str) -> str | None:
+    try:
+        return (await backend.scenarios.retrieve(scenario_id)).name
+    except NotFound:
+        return None

@@ -8,6 +8,7 @@ from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.ids import IdPrefix
+from runloop_mcp.api.models.benchmark import BenchmarkListParams, BenchmarkView
 from runloop_mcp.api.models.run import RunListParams, ScenarioRunView
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
 
@@ -73,6 +74,25 @@ async def find_run(backend: Backend, principal: Principal, named: str) -> Scenar
     except NotFound as error:
         raise NotFound(error.message, hint=_own(principal)) from error
     return run
+
+
+async def find_benchmark(backend: Backend, named: str) -> BenchmarkView:
+    """The benchmark with this id, archived or not, or the one in lists with exactly this name.
+
+    Raises:
+        NotFound: There is none.
+        InvalidRequest: It is the id of something else, or several have this name.
+    """
+    benchmark_id = bare_id(named, IdPrefix.BENCHMARK, "benchmark_id")
+    if not benchmark_id.startswith(f"{IdPrefix.BENCHMARK}_"):
+        page = await backend.benchmarks.list(BenchmarkListParams(name=benchmark_id, limit=2))
+        if len(page.items) > 1:
+            raise InvalidRequest("Several benchmarks have this name.", hint="Give the id that list_benchmarks shows.")
+        if not page.items:
+            raise NotFound("There is no such benchmark.", hint="list_benchmarks shows those there are.")
+        return page.items[0]
+    with found_by(IdPrefix.BENCHMARK):
+        return await backend.benchmarks.retrieve(benchmark_id)
 
 
 def execution_id(named: str) -> str:

@@ -46,6 +46,8 @@ TOOLSETS: Final[Mapping[str, tuple[str, ...]]] = {
         "list_blueprints",
         "list_devboxes",
         "shutdown_devbox",
+        "delete_snapshot",
+        "delete_blueprint",
     ),
     "benchmark": (
         "list_benchmarks",
@@ -55,6 +57,8 @@ TOOLSETS: Final[Mapping[str, tuple[str, ...]]] = {
         "list_benchmark_runs",
         "complete_benchmark_run",
         "cancel_benchmark_run",
+        "update_benchmark",
+        "archive_benchmark",
     ),
     "admin": (
         "get_run_log",
@@ -62,6 +66,10 @@ TOOLSETS: Final[Mapping[str, tuple[str, ...]]] = {
         "list_devboxes",
         "shutdown_devbox",
         "list_secrets",
+        "list_snapshots",
+        "delete_snapshot",
+        "list_blueprints",
+        "delete_blueprint",
     ),
 }
 """The tools of each toolset, in the order in which lists show them; one may be in several. Append, don't reorder."""
@@ -112,7 +120,7 @@ def is_operators(tool: str) -> bool:
     return all(toolset in OPERATORS for toolset, names in TOOLSETS.items() if tool in names)
 
 
-_AUTHORING: Final = frozenset({"create_benchmark"})
+_AUTHORING: Final = frozenset({"create_benchmark", "update_benchmark", "archive_benchmark"})
 """Tools of other toolsets that set tasks, and so are no solver's."""
 
 

@@ -62,6 +62,8 @@ def author(call: Call) -> None:
     assert "valid" in said
     call("archive_scenario", scenario_id=scenario_id)
     call("shutdown_devbox", devbox_id=devbox_id)
+    call("delete_snapshot", snapshot_id=snapshot_id)
+    call("delete_blueprint", blueprint_id=blueprint_id)
 
 
 def measure(call: Call, scenario_id: str) -> dict[str, str]:
@@ -77,6 +79,9 @@ def measure(call: Call, scenario_id: str) -> dict[str, str]:
     assert "scored" in call("get_benchmark_run", benchmark_run_id=whole)
     call("complete_benchmark_run", benchmark_run_id=whole)
     assert whole in call("list_benchmark_runs", benchmark_id=benchmark_id)
+    assert "1 scenario" in call("update_benchmark", benchmark_id=benchmark_id, description="One.")
+    call("archive_benchmark", benchmark_id=benchmark_id)
+    call("archive_benchmark", benchmark_id=benchmark_id, restore=True)
     return {"benchmark_id": benchmark_id, "benchmark_run_id": whole}
 
 

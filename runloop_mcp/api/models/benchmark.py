@@ -118,3 +118,5 @@ class BenchmarkRunView(WireModel):
     secrets_provided: dict[str, str] | None = None
     x_principal: str | None = None
     """Who started it, where that is known."""
+    x_scenario_ids: list[str] | None = None
+    """The scenarios of its benchmark as they were when it started, in order, where that is known."""

@@ -61,6 +61,7 @@ class BenchmarkRunRow(BaseModel):
             purpose=profile.purpose,
             score=self.score,
             x_principal=self.principal,
+            x_scenario_ids=self.data.scenario_ids,
         )
 
 

@@ -14,7 +14,7 @@ _UNDER_WAY = (RunState.RUNNING, RunState.SCORING)
 
 
 def progress_of(
-    run: BenchmarkRunView, names: Mapping[str, str], runs: Sequence[ScenarioRunView], *, sealed: bool
+    run: BenchmarkRunView, names: Mapping[str, str | None], runs: Sequence[ScenarioRunView], *, sealed: bool
 ) -> BenchmarkProgress:
     """How far a benchmark run is.
 

@@ -1,5 +1,6 @@
 """Tools that make benchmarks and run them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -13,14 +14,12 @@ from runloop_mcp.api.models.benchmark import (
     BenchmarkRunState,
     BenchmarkRunView,
     BenchmarkStartRunParams,
-    BenchmarkView,
 )
 from runloop_mcp.api.models.run import RunProfile
-from runloop_mcp.api.models.scenario import ScenarioView
 from runloop_mcp.server.arguments import Arguments, Ask, Cursor, IdempotencyKey, Limit
 from runloop_mcp.server.benchmark_progress import progress_with
 from runloop_mcp.server.call import Call, Reply
-from runloop_mcp.server.handles import bare_id, find_scenario, found_by
+from runloop_mcp.server.handles import bare_id, find_benchmark, find_scenario, found_by
 from runloop_mcp.server.listings import (
     BenchmarkLine,
     BenchmarkList,
@@ -128,10 +127,9 @@ async def list_benchmarks(call: Call, arguments: ListBenchmarks) -> Reply:
 
 async def create_benchmark(call: Call, arguments: CreateBenchmark) -> Reply:
     """Keeps a new benchmark."""
-    scenarios = [await _scenario(call, place, named) for place, named in enumerate(arguments.scenario_ids)]
     params = BenchmarkCreateParams(
         name=arguments.name,
-        scenario_ids=[each.id for each in scenarios],
+        scenario_ids=await scenario_ids(call, "scenario_ids", arguments.scenario_ids),
         description=arguments.description,
         metadata=arguments.metadata,
     )
@@ -143,19 +141,27 @@ async def create_benchmark(call: Call, arguments: CreateBenchmark) -> Reply:
     )
 
 
-async def _scenario(call: Call, place: int, named: str) -> ScenarioView:
-    """The scenario at a place of the list; an error says which it was."""
-    try:
-        return await find_scenario(call.backend, call.principal, named)
-    except InvalidRequest as error:
-        raise InvalidRequest(f"`scenario_ids[{place}]`: {error.message}", hint=error.hint) from error
-    except NotFound as error:
-        raise NotFound(f"`scenario_ids[{place}]`: {error.message}", hint=error.hint) from error
+async def scenario_ids(call: Call, argument: str, named: Sequence[str]) -> list[str]:
+    """The ids of the scenarios that an argument lists.
+
+    Raises:
+        NotFound: There is no such scenario; the message says at which place of the list.
+        InvalidRequest: It is the id of something else, likewise.
+    """
+    found: list[str] = []
+    for place, each in enumerate(named):
+        try:
+            found.append((await find_scenario(call.backend, call.principal, each)).id)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"`{argument}[{place}]`: {error.message}", hint=error.hint) from error
+        except NotFound as error:
+            raise NotFound(f"`{argument}[{place}]`: {error.message}", hint=error.hint) from error
+    return found
 
 
 async def start_benchmark_run(call: Call, arguments: StartBenchmarkRun) -> Reply:
     """Starts a run of a benchmark."""
-    benchmark = await _found(call, arguments.benchmark_id)
+    benchmark = await find_benchmark(call.backend, arguments.benchmark_id)
     if not call.operates:
         refuse_other_secrets("benchmark", benchmark.required_secret_names or [], arguments.secrets or {})
     params = BenchmarkStartRunParams(
@@ -179,7 +185,7 @@ async def get_benchmark_run(call: Call, arguments: GetBenchmarkRun) -> Reply:
 
 async def list_benchmark_runs(call: Call, arguments: ListBenchmarkRuns) -> Reply:
     """One page of benchmark runs."""
-    benchmark = await _found(call, arguments.benchmark_id) if arguments.benchmark_id else None
+    benchmark = await find_benchmark(call.backend, arguments.benchmark_id) if arguments.benchmark_id else None
     page = await call.backend.benchmark_runs.list(
         BenchmarkRunListParams(
             benchmark_id=benchmark and benchmark.id,
@@ -244,25 +250,6 @@ async def _progress(call: Call, run: BenchmarkRunView, arguments: GetBenchmarkRu
     return progress.model_copy(
         update={"scenarios": shown, "next_cursor": shown[-1].scenario_id if more and shown else None}
     )
-
-
-async def _found(call: Call, named: str) -> BenchmarkView:
-    """The benchmark with this id, or with exactly this name.
-
-    Raises:
-        NotFound: There is none.
-        InvalidRequest: It is the id of something else, or several have this name.
-    """
-    benchmark_id = bare_id(named, IdPrefix.BENCHMARK, "benchmark_id")
-    if not benchmark_id.startswith(f"{IdPrefix.BENCHMARK}_"):
-        page = await call.backend.benchmarks.list(BenchmarkListParams(name=benchmark_id, limit=2))
-        if len(page.items) > 1:
-            raise InvalidRequest("Several benchmarks have this name.", hint="Give the id that list_benchmarks shows.")
-        if not page.items:
-            raise NotFound("There is no such benchmark.", hint="list_benchmarks shows those there are.")
-        return page.items[0]
-    with found_by(IdPrefix.BENCHMARK):
-        return await call.backend.benchmarks.retrieve(benchmark_id)
 
 
 async def _found_run(call: Call, named: str) -> BenchmarkRunView:

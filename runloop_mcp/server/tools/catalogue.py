@@ -28,7 +28,9 @@ def _others() -> tuple[Tool[Any], ...]:
     """The tools of the other toolsets, which most servers never need."""
     from runloop_mcp.server.tools import (  # noqa: PLC0415 - see above
         authoring,
+        benchmark_changes,
         benchmarks,
+        deleting,
         environments,
         operating,
         proving,
@@ -52,6 +54,8 @@ def _others() -> tuple[Tool[Any], ...]:
         environments.CREATE_BLUEPRINT,
         environments.GET_BLUEPRINT,
         environments.LIST_BLUEPRINTS,
+        deleting.DELETE_SNAPSHOT,
+        deleting.DELETE_BLUEPRINT,
         benchmarks.LIST_BENCHMARKS,
         benchmarks.CREATE_BENCHMARK,
         benchmarks.START_BENCHMARK_RUN,
@@ -59,6 +63,8 @@ def _others() -> tuple[Tool[Any], ...]:
         benchmarks.LIST_BENCHMARK_RUNS,
         benchmarks.COMPLETE_BENCHMARK_RUN,
         benchmarks.CANCEL_BENCHMARK_RUN,
+        benchmark_changes.UPDATE_BENCHMARK,
+        benchmark_changes.ARCHIVE_BENCHMARK,
         operating.GET_RUN_LOG,
         operating.RESCORE_RUN,
         operating.LIST_DEVBOXES,

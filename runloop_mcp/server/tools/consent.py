@@ -7,6 +7,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from runloop_mcp.api.models.benchmark import BenchmarkRunView
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
 from runloop_mcp.api.models.scenario import ScenarioView
+from runloop_mcp.api.models.snapshot import SnapshotView
 from runloop_mcp.api.trace import EventKind
 from runloop_mcp.server.asking import Question
 from runloop_mcp.server.call import Call
@@ -54,6 +55,27 @@ async def ask_to_give_up_benchmark(call: Call, run: BenchmarkRunView) -> None:
         " would be gone."
     )
     await _ask_to_cancel(call, "benchmark run", run, loss)
+
+
+async def ask_to_delete_snapshot(call: Call, snapshot: SnapshotView) -> None:
+    """Asks before what somebody kept is deleted.
+
+    Raises:
+        ToolError: The person does not agree.
+        InputNeeded: The answer comes with another call.
+    """
+    name = f" ({printable(snapshot.name)})" if snapshot.name else ""
+    consent = await call.consent(
+        Question(
+            f"The agent wants to delete snapshot {snapshot.id}{name} of devbox {snapshot.source_devbox_id}. What it"
+            " keeps would be gone. This can't be undone.",
+            "Delete the snapshot",
+        )
+    )
+    if not consent.is_go:
+        raise ToolError(
+            f"Not deleted: {consent.reason}. Where nobody is there to answer, ask=false deletes it without asking."
+        )
 
 
 async def _ask_to_cancel(call: Call, kind: str, run: ScenarioRunView | BenchmarkRunView, loss: str) -> None:

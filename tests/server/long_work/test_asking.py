@@ -153,6 +153,12 @@ async def test_a_person_is_asked_whichever_tool_loses_work_or_costs_money(tmp_pa
         assert "running" in (await agent.call("get_run", run_id=run_id)).text
         given_up = await agent.call("cancel_benchmark_run", benchmark_run_id=whole, ask=False)
         assert "1 ended without a score" in given_up.text
+        devbox_id = (await agent.call("create_devbox", ask=False)).found(r"dbx_\w+")
+        kept = (await agent.call("snapshot_devbox", devbox_id=devbox_id, name="mine")).found(r"snp_\w+")
+        assert "Not deleted: the user was asked and said no" in await agent.refused("delete_snapshot", snapshot_id=kept)
+        assert "mine" in human.asked[-1]
+        assert "is deleted" in (await agent.call("delete_snapshot", snapshot_id=kept, ask=False)).text
+        assert "is deleted" in (await agent.call("delete_snapshot", snapshot_id=kept)).text
 
 
 async def test_a_client_that_leaves_an_open_question_has_agreed_to_nothing(tmp_path: Path, devboxes: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from mcp_agent import SOLVED, Agent, Serve, scenario_folder
 from pydantic import SecretStr
 
+from runloop_mcp.api.models.scenario import ScenarioListParams
 from runloop_mcp.api.models.secret import SecretCreateParams
 from runloop_mcp.server.surface import surface
 
@@ -103,6 +104,28 @@ async def test_from_an_idea_to_a_proven_scenario(serve: Serve) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.parametrize("toolset", ["author", "admin"])
+async def test_what_nothing_needs_any_more_is_deleted(serve: Serve, toolset: str) -> None:
+    """While a scenario needs a snapshot the refusal names it; ids in error are answered with where right ones are."""
+    async with serve(surface=AUTHOR) as agent:
+        devbox_id = (await agent.call("create_devbox")).found(r"dbx_\w+")
+        snapshot_id = (await agent.call("snapshot_devbox", devbox_id=devbox_id)).found(r"snp_\w+")
+        task = {"name": "task", "problem_statement": "Answer.", "scoring_functions": FUNCTIONS}
+        await agent.call("create_scenario", snapshot_id=snapshot_id, **task)
+        blueprint_id = (await agent.call("create_blueprint", name="plain")).found(r"bpt_\w+")
+    async with serve(surface=surface(["core", toolset])) as agent:
+        assert "task" in await agent.refused("delete_snapshot", snapshot_id=snapshot_id)
+        assert "list_snapshots" in await agent.refused("delete_snapshot", snapshot_id="snp_nowhere")
+        assert "list_blueprints" in await agent.refused("delete_blueprint", blueprint_id=snapshot_id)
+        scenario = (await agent.backend.scenarios.list(ScenarioListParams(name="task"))).items[0]
+        await agent.backend.scenarios.archive(scenario.id)
+        for _ in range(2):
+            assert "is deleted" in (await agent.call("delete_snapshot", snapshot_id=snapshot_id)).text
+            assert "is deleted" in (await agent.call("delete_blueprint", blueprint_id=blueprint_id)).text
+        assert (await agent.call("list_snapshots")).structured["total"] == 0
+        assert (await agent.call("list_blueprints")).structured["total"] == 0
+
+
 async def test_a_cheat_that_wins_makes_a_scenario_invalid(serve: Serve) -> None:
     """The verdict names the cheats that had the score for less: here the solver's own code decides the verdict."""
     hidden = {

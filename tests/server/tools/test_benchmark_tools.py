@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from mcp_agent import Serve, scenario_folder
 
@@ -110,3 +111,44 @@ async def test_who_has_started_a_benchmark_run_can_read_of_it(tmp_path: Path, se
         assert newest["benchmark_run_id"] == whole
     async with serve(pack, principal=Principal("key:2")) as other:
         assert json.loads(await other.read(f"runloop://benchmarks/{benchmark}"))["newest_runs"] == []
+
+
+async def test_a_benchmark_is_changed_and_archived(tmp_path: Path, serve: Serve) -> None:
+    """What is not given stays, as do runs that have started; an archived one is in no list until it is put back."""
+    for name in ("one", "two", "three"):
+        scenario_folder(tmp_path / "pack", name)
+    async with serve(tmp_path / "pack", surface=BENCHMARK) as agent:
+        metadata = {"team": "blue", "level": "1"}
+        made = await agent.call("create_benchmark", name="all", scenario_ids=["one", "two"], metadata=metadata)
+        named: dict[str, Any] = {"benchmark_id": made.found(r"bmd_\w+")}
+        whole = (await agent.call("start_benchmark_run", **named)).found(r"bmr_\w+")
+
+        async def names() -> list[str]:
+            benchmark = await agent.backend.benchmarks.retrieve(named["benchmark_id"])
+            return [(await agent.backend.scenarios.retrieve(each)).name for each in benchmark.scenario_ids]
+
+        parts = {"add_scenario_ids": ["three"], "remove_scenario_ids": ["one"], "metadata": {"level": "", "size": "s"}}
+        assert "has 2 scenarios now" in (await agent.call("update_benchmark", **named, **parts)).text
+        assert await names() == ["two", "three"]
+        assert "(few)" in (await agent.call("update_benchmark", **named, name="few", scenario_ids=["three"])).text
+        assert await names() == ["three"]
+        changed = await agent.backend.benchmarks.retrieve(named["benchmark_id"])
+        assert changed.metadata == {"team": "blue", "size": "s"}
+        progress = (await agent.call("get_benchmark_run", benchmark_run_id=whole)).structured
+        assert [each["name"] for each in progress["scenarios"]] == ["one", "two"]
+        for wrong, told in (
+            ({"scenario_ids": ["one"], "add_scenario_ids": ["two"]}, "whole list"),
+            ({"name": "x", "add_scenario_ids": ["one", "nothing"]}, "`add_scenario_ids[1]`"),
+        ):
+            assert told in await agent.refused("update_benchmark", **named, **wrong)
+        assert await names() == ["three"]
+
+        archived = await agent.call("archive_benchmark", benchmark_id="few")
+        assert named["benchmark_id"] in archived.text
+        assert (await agent.call("list_benchmarks")).structured["total"] == 0
+        assert "archived" in await agent.refused("start_benchmark_run", **named)
+        await agent.call("archive_benchmark", **named, restore=True)
+        await agent.call("start_benchmark_run", benchmark_id="few")
+    async with serve(tmp_path / "pack", surface=BENCHMARK, principal=Principal("someone", Role.SOLVER)) as solver:
+        offered = {tool.name for tool in (await solver.client.list_tools()).tools}
+        assert not offered & {"create_benchmark", "update_benchmark", "archive_benchmark"}
