@@ -228,7 +228,7 @@ def _judged(run: ScenarioRunView) -> str | None:
         case RunState.CANCELED:
             return "The agent gave the run up."
         case RunState.TIMEOUT:
-            return "The run's time was over before it was scored."
+            return _notes(run) or "The run's time was over before it was scored."
         case _:
             return None
 

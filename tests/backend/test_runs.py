@@ -291,11 +291,13 @@ async def test_variables_and_secrets_reach_commands_and_scorers(open_backend: Op
 
 
 async def test_time_runs_out(open_backend: OpenBackend) -> None:
-    """A run that is not scored in time ends in `timeout`, and its devbox with it."""
+    """A run that is not scored in time ends in `timeout`, says so, and its devbox ends with it."""
     async with open_backend() as backend:
         run = await started(backend, greeting(keep_alive_seconds=1))
         ended = await backend.runs.wait(run.id, leaving={RunState.RUNNING}, wait_seconds=30)
         assert ended.state == RunState.TIMEOUT
+        assert ended.x_runloop_mcp is not None
+        assert any("time was over" in note for note in ended.x_runloop_mcp.notes)
         devbox = await backend.devboxes.wait(run.devbox_id, until={"shutdown"}, wait_seconds=20)
         assert devbox.shutdown_reason == "keep_alive_timeout"
         with pytest.raises(InvalidState, match=r"timeout|time"):

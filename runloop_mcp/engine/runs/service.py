@@ -40,6 +40,8 @@ _SNAPSHOT_SECONDS = 60.0
 """How long the end of a run waits for a snapshot of its devbox that somebody has asked for."""
 _SETTLE_SECONDS = 30.0
 
+_TIME_OVER = "The run's time was over before it was scored, and its devbox was shut down."
+
 _LIVING = frozenset(DevboxStatus) - {DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE}
 
 _ENDINGS: dict[RunState, tuple[str | None, bool]] = {
@@ -275,7 +277,7 @@ class EngineRuns(Runs):
     async def _expire(self, row: RunRow) -> None:
         held = await self._engine.keeper.hold(row.devbox_id)
         try:
-            moved = await self._move(row.id, Move.EXPIRE)
+            moved = await self._move(row.id, Move.EXPIRE, reason=_TIME_OVER)
         except InvalidState:
             # It moved on between the look and the move.
             await self._engine.keeper.let_go(held)
