@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 import anyio
 import httpx
 import yaml
+from forked_python import ForkedProcess
 
 from runloop_mcp.access.keyring import open_keyring
 
@@ -29,7 +29,7 @@ class Server:
 
     url: str
     key: str
-    process: subprocess.Popen[bytes]
+    process: ForkedProcess
     log: Path
 
     def call(self, tool: str, meta: dict[str, str] | None = None, /, **arguments: object) -> dict[str, Any]:
@@ -82,13 +82,13 @@ def serving_command(
     if tools is not None:
         shutil.copytree(tools, state / "sandbox" / "tools", symlinks=True, copy_function=os.link)
     key = anyio.run(_new_key, state)
-    command = [sys.executable, "-m", "runloop_mcp", "serve", "--transport", "http", "--port", "0", *arguments]
+    command = ["-m", "runloop_mcp", "serve", "--transport", "http", "--port", "0", *arguments]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RUNLOOP", "OTEL_"))}
     environment = {**inherited, "RUNLOOP_MCP_STATE_DIR": str(state), **(env or {})}
     log = state / "server.log"
     with (
         log.open("wb") as errors,
-        subprocess.Popen(
+        ForkedProcess(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env=environment
         ) as process,
     ):
@@ -107,7 +107,7 @@ async def _new_key(state: Path) -> str:
     return (await (await open_keyring(state)).create("test")).key
 
 
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+def _address(process: ForkedProcess, log: Path) -> str:
     due = time.monotonic() + PATIENCE
     while not (found := re.search(r'(http://\S+)(?:/sse\n[\s\S]*Ctrl-C|"\})', said := log.read_text())):
         assert process.poll() is None, said

@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import forked_python
 import pytest
-from forked_commands import ForkedCommands
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -15,7 +15,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of the command: this one, with a state of its own and nothing else that could set something."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RUNLOOP")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RUNLOOP", "OTEL_"))}
     return {**inherited, "RUNLOOP_MCP_STATE_DIR": str(tmp_path / "state"), "COLUMNS": "100", "NO_COLOR": "1"}
 
 
@@ -25,19 +25,15 @@ def quick_devboxes(tmp_path: Path, with_tools: Callable[[Path], Path]) -> None:
     with_tools(tmp_path / "state")
 
 
-@pytest.fixture(scope="session")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedCommands]:
-    """What commands are forked from."""
-    with ForkedCommands(tmp_path_factory.mktemp("commands")) as forked:
-        yield forked
-
-
 @pytest.fixture
-def runloop(environment: dict[str, str], commands: ForkedCommands) -> Command:
-    """Runs `runloop-mcp` with the arguments given, to its end."""
+def runloop(environment: dict[str, str]) -> Command:
+    """Runs `runloop-mcp` with the arguments given, to its end; `given` is its standard input."""
 
-    def run(*arguments: str, seconds: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
-        return commands.run(arguments, {**environment, **variables}, seconds=seconds)
+    def run(
+        *arguments: str, seconds: float = 60, given: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        command = ["-m", "runloop_mcp", *arguments]
+        return forked_python.run(command, env={**environment, **variables}, given=given, timeout=seconds)
 
     return run
 
@@ -46,13 +42,15 @@ def runloop(environment: dict[str, str], commands: ForkedCommands) -> Command:
 def started(environment: dict[str, str]) -> Command:
     """Likewise, each time by an interpreter that is started for it: for what is about the start."""
 
-    def run(*arguments: str, seconds: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, seconds: float = 60, given: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "runloop_mcp", *arguments],
             capture_output=True,
             text=True,
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=given,
             timeout=seconds,
             env={**environment, **variables},
         )

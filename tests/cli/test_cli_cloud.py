@@ -11,6 +11,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from forked_python import ForkedProcess
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -20,8 +21,8 @@ KEY = "rk-nobody-may-see-this"
 @contextmanager
 def own_server(environment: dict[str, str], state: Path) -> Iterator[str]:
     """The address of our own server over HTTP, with a state of its own."""
-    command = [sys.executable, "-m", "runloop_mcp", "serve", "--transport", "http", "--no-auth", "--port", "0"]
-    server = subprocess.Popen(
+    command = ["-m", "runloop_mcp", "serve", "--transport", "http", "--no-auth", "--port", "0"]
+    server = ForkedProcess(
         command,
         env={**environment, "RUNLOOP_MCP_STATE_DIR": str(state)},
         stdin=subprocess.DEVNULL,

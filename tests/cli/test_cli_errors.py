@@ -2,12 +2,12 @@
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from forked_python import ForkedProcess
 
 import runloop_mcp
 
@@ -73,10 +73,10 @@ def test_server_that_cannot_work_ends(
 ) -> None:
     """A server that can't keep its state or read its settings ends soon and says why, though its client waits."""
     (tmp_path / "state").write_text("a file")
-    command = [sys.executable, "-m", "runloop_mcp", "serve"]
+    command = ["-m", "runloop_mcp", "serve"]
     environment = {**environment, **variables}
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+    with ForkedProcess(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         assert process.wait(60) == 1
         assert process.stdout is not None
         assert process.stderr is not None
@@ -133,10 +133,8 @@ def test_run_that_is_not_there(runloop: Command) -> None:
 @pytest.mark.parametrize("arguments", [("scenarios", "list", "--json"), ("demo", "--fast")])
 def test_reader_that_has_gone(environment: dict[str, str], arguments: tuple[str, ...]) -> None:
     """When whoever reads the output stops reading, the command ends without a word."""
-    command = [sys.executable, "-m", "runloop_mcp", *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    command = ["-m", "runloop_mcp", *arguments]
+    with ForkedProcess(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from subprocess import CompletedProcess
 import anyio
 import httpx
 import pytest
+from forked_python import ForkedProcess
 
 from runloop_mcp.access.keyring import Keyring, open_keyring
 
@@ -22,9 +22,9 @@ Command = Callable[..., CompletedProcess[str]]
 @contextmanager
 def serving(environment: dict[str, str], *arguments: str) -> Iterator[tuple[str, list[str]]]:
     """A server over HTTP: its address, and what it said; in the end all of it."""
-    command = [sys.executable, "-m", "runloop_mcp", "serve", "--transport", "http", "--port", "0", *arguments]
+    command = ["-m", "runloop_mcp", "serve", "--transport", "http", "--port", "0", *arguments]
     said: list[str] = []
-    with subprocess.Popen(
+    with ForkedProcess(
         command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, text=True
     ) as process:
         assert process.stderr is not None

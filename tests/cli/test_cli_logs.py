@@ -2,16 +2,15 @@
 
 import json
 import logging
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
+from subprocess import CompletedProcess
 
 import pytest
 
 from runloop_mcp.cli.logs import OURS, begin_logging
 
-_COMMAND = [sys.executable, "-m", "runloop_mcp", "serve"]
+Command = Callable[..., CompletedProcess[str]]
+
 _MESSAGES = [
     {
         "id": 1,
@@ -23,49 +22,34 @@ _MESSAGES = [
 ]
 
 
-def _conversation(environment: dict[str, str], *arguments: str, python: tuple[str, ...] = ()) -> tuple[str, str]:
+def _conversation(begin: Command, *arguments: str, **variables: str) -> CompletedProcess[str]:
     """What a server over stdio says to a client that calls a tool, and on standard error."""
-    command = [_COMMAND[0], *python, *_COMMAND[1:], *arguments]
-    # A file: more than a pipe holds may be said before anybody reads it.
-    with (
-        tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
-        ) as process,
-    ):
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write("".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in _MESSAGES))
-        process.stdin.flush()
-        said = process.stdout.readline() + process.stdout.readline()
-        process.stdin.close()
-        assert process.wait(60) == 0
-        errors.seek(0)
-        logged = errors.read()
-    return said, logged
+    given = "".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in _MESSAGES)
+    done = begin("serve", *arguments, given=given, **variables)
+    assert done.returncode == 0
+    return done
 
 
-def test_over_stdio_lines_of_json_tell_of_calls(environment: dict[str, str]) -> None:
+def test_over_stdio_lines_of_json_tell_of_calls(runloop: Command) -> None:
     """Each call is a line with the ids of its message and run; a collector that is not there holds nothing up."""
     unreachable = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
         "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "grpc",
         "RUNLOOP_MCP_LOG_FORMAT": "json",
     }
-    said, logged = _conversation(environment | unreachable, "--log-level", "info")
-    assert [json.loads(line)["id"] for line in said.splitlines()] == [1, 2]
-    lines = [json.loads(line) for line in logged.splitlines()]
+    done = _conversation(runloop, "--log-level", "info", **unreachable)
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [1, 2]
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
     (call,) = [line for line in lines if line["message"].startswith("get_run: error")]
     assert (call["level"], call["request_id"], call["run_id"]) == ("info", "2", "scr_none")
     assert any("speaks http/protobuf" in line["message"] for line in lines)
 
 
-def test_nothing_is_imported_for_what_nobody_asked_for(environment: dict[str, str]) -> None:
+def test_nothing_is_imported_for_what_nobody_asked_for(started: Command) -> None:
     """A server over stdio loads no library of metrics or traces, and says nothing."""
-    inherited = {name: value for name, value in environment.items() if not name.startswith("OTEL_")}
-    _, logged = _conversation(inherited, python=("-X", "importtime"))
-    imported = {line.rsplit("|", 1)[-1].strip() for line in logged.splitlines()}
-    assert all(line.startswith("import time:") for line in logged.splitlines())
+    lines = _conversation(started, PYTHONPROFILEIMPORTTIME="1").stderr.splitlines()
+    imported = {line.rsplit("|", 1)[-1].strip() for line in lines}
+    assert all(line.startswith("import time:") for line in lines)
     assert "runloop_mcp.server.face" in imported
     assert not imported & {"opentelemetry.sdk", "prometheus_client", "google.protobuf", "runloop_mcp.cli.telemetry"}
     assert "runloop_mcp.server.observation.calls" not in imported
@@ -79,10 +63,10 @@ def test_nothing_is_imported_for_what_nobody_asked_for(environment: dict[str, st
     ],
 )
 def test_why_it_ends_is_a_line_too(
-    started: Callable[..., subprocess.CompletedProcess[str]], arguments: list[str], variables: dict[str, str], told: str
+    runloop: Command, arguments: list[str], variables: dict[str, str], told: str
 ) -> None:
     """Who reads the log as JSON reads there why the server has ended; the exit code says so as well."""
-    ended = started("serve", "--transport", "http", *arguments, **variables)
+    ended = runloop("serve", "--transport", "http", *arguments, **variables)
     assert ended.returncode == 1
     line = json.loads(ended.stderr)
     assert line["level"] == "critical"

@@ -7,41 +7,28 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
 Command = Callable[..., CompletedProcess[str]]
-Secrets = Callable[..., CompletedProcess[str]]
-
 _VALUE = "hush-4711-hush"
 
 
 @pytest.fixture
-def secrets(environment: dict[str, str]) -> Secrets:
+def secrets(runloop: Command) -> Command:
     """Runs `runloop-mcp secrets`, with something to read from stdin."""
-
-    def run(*arguments: str, stdin: str = "") -> CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "runloop_mcp", "secrets", *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env=environment,
-        )
-
-    return run
+    return partial(runloop, "secrets")
 
 
-def test_secrets_are_set_listed_replaced_and_deleted(secrets: Secrets, tmp_path: Path) -> None:
+def test_secrets_are_set_listed_replaced_and_deleted(secrets: Command, tmp_path: Path) -> None:
     """A list has names and times; what is kept is the value without the line end that `echo` puts there."""
-    assert secrets("set", "DEPLOY_KEY", stdin=f"{_VALUE}\n").returncode == 0
+    assert secrets("set", "DEPLOY_KEY", given=f"{_VALUE}\n").returncode == 0
     kept = tmp_path / "state" / "secrets.json"
     assert [secret["value"] for secret in json.loads(kept.read_text())["secrets"]] == [_VALUE]
-    assert "Replaced" in secrets("set", "DEPLOY_KEY", stdin="another-one\r\n").stderr
+    assert "Replaced" in secrets("set", "DEPLOY_KEY", given="another-one\r\n").stderr
     assert [secret["value"] for secret in json.loads(kept.read_text())["secrets"]] == ["another-one"]
     table, listed = secrets("list").stdout, json.loads(secrets("list", "--json").stdout)
     assert "DEPLOY_KEY" in table
@@ -64,10 +51,10 @@ def test_secrets_are_set_listed_replaced_and_deleted(secrets: Secrets, tmp_path:
     ],
 )
 def test_what_is_refused_is_not_repeated(
-    secrets: Secrets, tmp_path: Path, arguments: list[str], stdin: str, told: str
+    secrets: Command, tmp_path: Path, arguments: list[str], stdin: str, told: str
 ) -> None:
     """A value in the place of an argument or of a name is refused with what is valid, and not printed."""
-    refused = secrets("set", *arguments, stdin=stdin)
+    refused = secrets("set", *arguments, given=stdin)
     assert refused.returncode == 1
     assert told in refused.stderr
     assert _VALUE not in refused.stdout + refused.stderr

@@ -7,15 +7,18 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import httpx
 import pytest
+from forked_python import ForkedProcess
 
-COMMAND = [sys.executable, "-m", "runloop_mcp"]
+Command = Callable[..., CompletedProcess[str]]
+
+COMMAND = ["-m", "runloop_mcp"]
 _INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -25,17 +28,10 @@ _INITIALIZE = {
 
 
 @pytest.mark.parametrize("arguments", [[], ["serve"], ["serve", "--transport", "stdio"]])
-def test_stdio_from_start_to_end(environment: dict[str, str], arguments: list[str]) -> None:
+def test_stdio_from_start_to_end(runloop: Command, started: Command, arguments: list[str]) -> None:
     """With no arguments it serves stdio: answers initialize, keeps quiet otherwise, and ends well with its input."""
-    result = subprocess.run(
-        [*COMMAND, *arguments],
-        input=json.dumps(_INITIALIZE) + "\n",
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=environment,
-    )
+    begin = runloop if arguments else started
+    result = begin(*arguments, given=json.dumps(_INITIALIZE) + "\n")
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     answer = json.loads(result.stdout)
@@ -43,19 +39,13 @@ def test_stdio_from_start_to_end(environment: dict[str, str], arguments: list[st
     assert answer["result"]["serverInfo"]["name"] == "runloop"
 
 
-def test_tools_are_chosen_by_flags_and_variables(environment: dict[str, str]) -> None:
+def test_tools_are_chosen_by_flags_and_variables(runloop: Command) -> None:
     """A flag beats the variable of its name, and the instructions tell what is on."""
     lines = [_INITIALIZE, {"jsonrpc": "2.0", "method": "notifications/initialized"}]
     lines.append({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
-    result = subprocess.run(
-        [*COMMAND, "serve", "--toolsets", "benchmark", "--exclude-tools", "create_benchmark"],
-        input="".join(json.dumps(line) + "\n" for line in lines),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**environment, "RUNLOOP_MCP_TOOLSETS": "all", "RUNLOOP_MCP_TOOLS": "list_scenarios, validate_scenario"},
-    )
+    variables = {"RUNLOOP_MCP_TOOLSETS": "all", "RUNLOOP_MCP_TOOLS": "list_scenarios, validate_scenario"}
+    flags = ("--toolsets", "benchmark", "--exclude-tools", "create_benchmark")
+    result = runloop("serve", *flags, given="".join(json.dumps(line) + "\n" for line in lines), **variables)
     assert result.returncode == 0, result.stderr
     first, second = (json.loads(line)["result"] for line in result.stdout.splitlines())
     names = [tool["name"] for tool in second["tools"]]
@@ -69,7 +59,7 @@ def test_terminal_is_told_what_this_is(environment: dict[str, str], number: sign
     """Started by a person on a terminal it says what it is waiting for and how it is used; a signal ends it quietly."""
     ours, theirs = pty.openpty()
     try:
-        with subprocess.Popen(
+        with ForkedProcess(
             COMMAND, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
         ) as process:
             assert process.stderr is not None
@@ -87,7 +77,7 @@ def test_terminal_is_told_what_this_is(environment: dict[str, str], number: sign
 def test_http_on_loopback(environment: dict[str, str]) -> None:
     """Over HTTP it says where it serves, answers initialize there, and ends on SIGTERM with status 0."""
     command = [*COMMAND, "serve", "--transport", "http", "--no-auth", "--port", "0"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment) as process:
+    with ForkedProcess(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment) as process:
         assert process.stderr is not None
         said = _read_until(process.stderr.fileno(), rb"Ctrl-C ends it\.")
         found = re.search(r"http://127\.0\.0\.1:\d+/mcp", said)
@@ -104,7 +94,7 @@ def test_http_on_loopback(environment: dict[str, str]) -> None:
 def test_sse_alone_on_loopback(environment: dict[str, str]) -> None:
     """With --transport sse it says where its stream is, and the stream names where to post."""
     command = [*COMMAND, "serve", "--transport", "sse", "--no-auth", "--port", "0"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment) as process:
+    with ForkedProcess(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment) as process:
         assert process.stderr is not None
         said = _read_until(process.stderr.fileno(), rb"Ctrl-C ends it\.")
         found = re.search(r"http://127\.0\.0\.1:\d+/sse", said)
@@ -116,7 +106,7 @@ def test_sse_alone_on_loopback(environment: dict[str, str]) -> None:
         assert process.wait(30) == 0
 
 
-def test_state_is_private_to_its_owner(environment: dict[str, str], runloop: Callable[..., object]) -> None:
+def test_state_is_private_to_its_owner(environment: dict[str, str], runloop: Command) -> None:
     """The state directory can be read by nobody else: it holds outputs, and what scenarios hide."""
     runloop("scenarios", "list")
     assert Path(environment["RUNLOOP_MCP_STATE_DIR"]).stat().st_mode & 0o077 == 0

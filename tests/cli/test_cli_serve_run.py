@@ -8,8 +8,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from forked_python import ForkedProcess
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import TextContent
@@ -70,8 +72,8 @@ async def test_a_solver_is_served_by_whoever_has_the_devbox_and_else_on_the_runs
 
 def test_a_run_that_is_not_there_ends_the_server_with_a_sentence(environment: dict[str, str]) -> None:
     """Whoever configured it learns what is wrong, rather than the agent later."""
-    command = [sys.executable, "-m", "runloop_mcp", "serve", "--run", "scr_none"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as server:
+    command = ["-m", "runloop_mcp", "serve", "--run", "scr_none"]
+    with ForkedProcess(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as server:
         assert server.stderr is not None
         said = server.stderr.read().decode()
         assert server.wait(30) == 1
@@ -81,14 +83,14 @@ def test_a_run_that_is_not_there_ends_the_server_with_a_sentence(environment: di
 
 def test_a_solvers_server_ends_with_the_one_that_has_the_devbox(environment: dict[str, str], pack: Path) -> None:
     """Killed, that one takes the solver's connection with it, and a sentence says how the run goes on."""
-    serve = [sys.executable, "-m", "runloop_mcp", "serve"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment}
-    with subprocess.Popen([*serve, "--scenarios", str(pack)], **pipes) as operator:
+    serve = ["-m", "runloop_mcp", "serve"]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | {"env": environment}
+    with ForkedProcess([*serve, "--scenarios", str(pack)], **pipes) as operator:
         _ask(operator, "initialize", _INITIALIZE)
         started = _ask(operator, "tools/call", {"name": "start_run", "arguments": {"scenario_id": "answer"}})
         found = re.search(r"scr_\w+", started)
         assert found is not None
-        with subprocess.Popen([*serve, "--run", found.group()], **pipes) as solver:
+        with ForkedProcess([*serve, "--run", found.group()], **pipes) as solver:
             assert found.group() in _ask(solver, "initialize", _INITIALIZE)
             operator.kill()
             assert solver.stderr is not None
@@ -98,12 +100,13 @@ def test_a_solvers_server_ends_with_the_one_that_has_the_devbox(environment: dic
     assert b"Traceback" not in said
 
 
-def _ask(server: "subprocess.Popen[bytes]", method: str, params: dict[str, object]) -> str:
+def _ask(server: ForkedProcess, method: str, params: dict[str, object]) -> str:
     assert server.stdin is not None
     assert server.stdout is not None
     server.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n")
     server.stdin.flush()
-    return server.stdout.readline().decode()
+    answer: bytes = server.stdout.readline()
+    return answer.decode()
 
 
 _INITIALIZE: dict[str, object] = {

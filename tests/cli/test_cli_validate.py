@@ -5,13 +5,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from forked_python import ForkedProcess
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -132,11 +132,9 @@ def test_verdicts_are_a_table(runloop: Command, tmp_path: Path) -> None:
 def test_interrupt_is_quiet_and_cleans_up(environment: dict[str, str], runloop: Command, tmp_path: Path) -> None:
     """Ctrl-C ends validation with 130 and no traceback; its runs are canceled."""
     _scenario(tmp_path / "pack", "endless", reference="sleep 1000", command="grep -qx yes done")
-    command = [sys.executable, "-m", "runloop_mcp", "validate", str(tmp_path / "pack" / "endless")]
+    command = ["-m", "runloop_mcp", "validate", str(tmp_path / "pack" / "endless")]
     ours, theirs = os.openpty()
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=theirs, env={**environment, "TERM": "xterm"}
-    ) as process:
+    with ForkedProcess(command, stdout=subprocess.PIPE, stderr=theirs, env={**environment, "TERM": "xterm"}) as process:
         said = b""
         while b"reference 1/3" not in said:
             said += os.read(ours, 4096)

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from forked_python import ForkedProcess
+
 PATIENCE = 20.0
 """Seconds that a test waits for what has to happen; how soon it does is for benchmarks."""
 
@@ -72,7 +74,12 @@ class Child:
         # Tests that run under nohup would hand on that hang-ups are ignored.
         before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
         try:
-            self.process = subprocess.Popen(argv or command(folder, transport, *more), bufsize=0, **(options | streams))
+            if argv:
+                self.process: subprocess.Popen[bytes] | ForkedProcess = subprocess.Popen(
+                    argv, bufsize=0, **(options | streams)
+                )
+            else:
+                self.process = ForkedProcess(command(folder, transport, *more)[1:], **(options | streams))
         finally:
             signal.signal(signal.SIGHUP, before)
         self._unread = bytearray()
