@@ -76,13 +76,13 @@ class ForkedProcess:
             "environment": dict(os.environ if env is None else env),
             "cwd": str(Path.cwd()),
         }
-        self._told = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._told.settimeout(_START_SECONDS)
-        self._told.connect(_address())
-        socket.send_fds(self._told, [json.dumps(request).encode()], theirs)
+        self.told = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.told.settimeout(_START_SECONDS)
+        self.told.connect(address())
+        socket.send_fds(self.told, [json.dumps(request).encode()], theirs)
         for descriptor in theirs:
             os.close(descriptor)
-        self.pid = int(self._told.recv(100))
+        self.pid = int(self.told.recv(100))
 
     def poll(self) -> int | None:
         """Its exit status, if it has ended."""
@@ -91,16 +91,16 @@ class ForkedProcess:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit status, once it has ended.
+        """Its exit status, once it has ended, which is when there is something to read from `told`.
 
         Raises:
             subprocess.TimeoutExpired: It has not ended in time.
         """
         if self.returncode is None:
-            if not select.select([self._told], [], [], timeout)[0]:
+            if not select.select([self.told], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
-            self.returncode = int(self._told.recv(100))
-            self._told.close()
+            self.returncode = int(self.told.recv(100))
+            self.told.close()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -184,12 +184,12 @@ class _Reading:
 
 
 @cache
-def _address() -> str:
+def address() -> str:
     """Where the process that forks listens; it is started when the first asks, and ends with this one."""
     folder = TemporaryDirectory(prefix="forked-python-")
-    address = f"{folder.name}/socket"
+    path = f"{folder.name}/socket"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(address)
+        listener.bind(path)
         listener.listen()
         command = [sys.executable, __file__, str(listener.fileno())]
         # It ends when its standard input does: at the latest when this process does.
@@ -202,7 +202,7 @@ def _address() -> str:
         folder.cleanup()
 
     atexit.register(end)
-    return address
+    return path
 
 
 def _import_all() -> None:
@@ -290,7 +290,7 @@ def _carry_out() -> None:
                 runpy.run_module(module, run_name="__main__", alter_sys=True)
             case ["-c", program, *_]:
                 del sys.argv[1]
-                sys.path[0] = ""
+                sys.path.insert(0, "")  # before the tests' own folder, whose modules it may use
                 exec(program, {"__name__": "__main__"})  # noqa: S102 - it is a test's own
             case [script, *_]:
                 sys.path[0] = str(Path(script).parent)

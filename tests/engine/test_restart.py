@@ -4,10 +4,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked_python import ForkedProcess
 
 from runloop_mcp.api.errors import Conflict
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams
@@ -122,11 +122,13 @@ def _sleepers() -> list[str]:
     return found
 
 
-async def test_nothing_acknowledged_is_lost_when_a_server_is_killed(state: Path) -> None:
-    """After `kill -9` no process is left, and the next server finds run, execution and file."""
-    victim = subprocess.Popen(
-        [sys.executable, "-c", _VICTIM, state, str(Path(__file__).parent)], stdout=subprocess.PIPE
-    )
+@pytest.mark.parametrize("taken", [False, True])
+async def test_nothing_acknowledged_is_lost_when_a_server_is_killed(state: Path, taken: bool) -> None:
+    """After `kill -9` no process is left, and the next server finds run, execution and file.
+
+    So it does where it has taken the devbox already, to boot it, and has not come to that yet.
+    """
+    victim = ForkedProcess(["-c", _VICTIM, str(state), str(Path(__file__).parent)], stdout=subprocess.PIPE)
     assert victim.stdout is not None
     run_id, devbox_id, execution_id = json.loads(victim.stdout.readline())
     assert _sleepers()
@@ -134,6 +136,8 @@ async def test_nothing_acknowledged_is_lost_when_a_server_is_killed(state: Path)
     victim.wait()
     victim.stdout.close()
     async with _engine(state) as engine:
+        if taken:
+            await engine.devboxes._engine.keeper.hold(devbox_id)
         assert (await engine.devboxes.execution(devbox_id, execution_id)).status == "completed"
         seen = await engine.devboxes.execute(devbox_id, ExecuteParams(command="cat greeting.txt"))
         assert seen.stdout == "hello\n"

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import anyio
+from forked_python import ForkedProcess, address
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PATIENCE_SECONDS = 60.0
@@ -33,11 +35,43 @@ class Refused(Exception):
     """The server answered with an error."""
 
 
+class _Forked:
+    """A forked server, with what is used of a process of asyncio's."""
+
+    def __init__(self, process: ForkedProcess) -> None:
+        assert process.stdin is not None
+        self._process = process
+        self.pid = process.pid
+        self.stdin = process.stdin
+        self.stdout = asyncio.StreamReader(limit=_LINE_BYTES)
+
+    async def begin(self) -> Self:
+        """Begins to read what it says."""
+        protocol = asyncio.StreamReaderProtocol(self.stdout)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, self._process.stdout)
+        return self
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status, if it has been waited for."""
+        return self._process.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Signals it."""
+        self._process.send_signal(number)
+
+    async def wait(self) -> int:
+        """Its exit status, once it has ended."""
+        if self.returncode is None:
+            await anyio.wait_readable(self._process.told)
+        return self._process.wait()
+
+
 @dataclass
 class Server:
     """One server process."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | _Forked
     _waiting: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
     _last_id: int = 0
     _reading: "asyncio.Task[None] | None" = None
@@ -46,14 +80,15 @@ class Server:
     async def started(cls, state: Path, pack: Path, log: Path, *before: str) -> Self:
         """A server that has answered the handshake; `before` is what its command line begins with."""
         options = ["serve", "--state-dir", str(state), "--scenarios", str(pack)]
+        pipe, command = subprocess.PIPE, ["-m", "runloop_mcp", *options]
+        process: asyncio.subprocess.Process | _Forked
         with log.open("ab") as errors:
-            process = await asyncio.create_subprocess_exec(
-                *[*before, sys.executable, "-m", "runloop_mcp", *options],
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                limit=_LINE_BYTES,
-            )
+            if before:
+                process = await asyncio.create_subprocess_exec(
+                    *before, sys.executable, *command, stdin=pipe, stdout=pipe, stderr=errors, limit=_LINE_BYTES
+                )
+            else:
+                process = await _Forked(ForkedProcess(command, stdin=pipe, stdout=pipe, stderr=errors)).begin()
         server = cls(process)
         server._reading = asyncio.create_task(server._read())
         await server.request("initialize", _INITIALIZE)
@@ -131,6 +166,7 @@ _others: set[int] = set()
 @asynccontextmanager
 async def adopting_orphans() -> AsyncIterator[None]:
     """Processes whose parent ends become children of this one, so that none is overlooked."""
+    address()  # what servers are forked from is no orphan
     _others.clear()
     _others.update(_children())
     set_option = ctypes.CDLL(None, use_errno=True).prctl

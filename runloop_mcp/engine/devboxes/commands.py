@@ -234,7 +234,7 @@ class Commands:
         if running is not None:
             return running.snapshot()
         row = await self._engine.database.look(lambda connection: executions.get(connection, devbox_id, execution_id))
-        if row.status != ExecutionStatus.COMPLETED and held is None:
+        if row.status != ExecutionStatus.COMPLETED:
             await self._forget_lost(devbox_id)
             row = await self._engine.database.read(
                 lambda connection: executions.get(connection, devbox_id, execution_id)
@@ -242,13 +242,19 @@ class Commands:
         return row
 
     async def _forget_lost(self, devbox_id: str) -> None:
-        """Takes over a devbox whose server has died, so that its executions are seen to have ended."""
+        """Takes over a devbox whose server has died, so that its executions are seen to have ended.
+
+        Where somebody here has taken it already, to boot it again, nobody waits for that to see it.
+        """
+        keeper = self._engine.keeper
+        before = keeper.get(devbox_id)
         try:
-            held = await self._engine.keeper.hold(devbox_id)
+            held = await keeper.hold(devbox_id)
         except Conflict:
             return  # its server lives, and follows them
-        await self._engine.executions.forget_lost(devbox_id)
-        await self._engine.keeper.let_go(held)
+        await self._engine.executions.forget_lost(devbox_id, but=held.running)
+        if before is None:
+            await keeper.let_go(held)
 
 
 def _with_budget(view: ExecutionView, ready: Usable) -> ExecutionView:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from sqlite3 import Connection
@@ -327,11 +327,17 @@ class Executions:
         row.data.stdout = running.stdout.close()
         row.data.stderr = running.stderr.close()
 
-    async def forget_lost(self, devbox_id: str) -> None:
-        """Ends the executions of a devbox that a dead server left running: their processes died with it."""
+    async def forget_lost(self, devbox_id: str, *, but: Container[str] = ()) -> None:
+        """Ends the executions of a devbox that a dead server left running: their processes died with it.
+
+        Args:
+            devbox_id: A devbox that this server holds.
+            but: Those that this server runs on it.
+        """
 
         def work(connection: Connection) -> None:
-            for execution_id in executions.running(connection, devbox_id):
+            # Looked at in the transaction: what runs here is in `but` before it is kept, and until its end is kept.
+            for execution_id in [each for each in executions.running(connection, devbox_id) if each not in but]:
                 row = executions.get(connection, devbox_id, execution_id)
                 row.status = ExecutionStatus.COMPLETED
                 row.exit_status = 137
