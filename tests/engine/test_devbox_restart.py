@@ -5,12 +5,12 @@ import json
 import signal
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import pytest
+from forked_python import ForkedProcess
 
 from runloop_mcp.api.errors import Conflict, InvalidState
 from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxStatus, DevboxView, ExecuteParams, OutputStream
@@ -247,9 +247,8 @@ anyio.run(main)
 
 async def test_nothing_is_lost_when_a_server_is_killed(state: Path) -> None:
     """After `kill -9` the next server has the devbox and its disk, and begins its entrypoint again."""
-    victim = subprocess.Popen(
-        [sys.executable, "-c", _VICTIM, state, str(Path(__file__).parent)], stdout=subprocess.PIPE, text=True
-    )
+    command = ["-c", _VICTIM, str(state), str(Path(__file__).parent)]
+    victim = ForkedProcess(command, stdout=subprocess.PIPE, text=True)
     assert victim.stdout is not None
     devbox_id = victim.stdout.readline().strip()
     victim.send_signal(signal.SIGKILL)

@@ -1,11 +1,11 @@
 """A server that is killed in the middle of a job: the next one carries it on, and nothing happens twice."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import anyio
 import pytest
+from forked_python import ForkedProcess
 
 from runloop_mcp.api.models.base import PageParams
 from runloop_mcp.api.models.benchmark_job import BenchmarkJobCreateParams
@@ -75,8 +75,8 @@ async def reached(engine: EmbeddedEngine, job_id: str, number: int) -> None:
 
 def killed(state: Path, job: str, number: int) -> str:
     """A server that begins or carries on a job and is killed once so many of its runs are completed."""
-    arguments = [sys.executable, "-c", _SERVER, str(state), str(Path(__file__).parent), job, str(number)]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as server:
+    arguments = ["-c", _SERVER, str(state), str(Path(__file__).parent), job, str(number)]
+    with ForkedProcess(arguments, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         job = server.stdout.readline().strip()
         server.kill()

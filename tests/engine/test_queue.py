@@ -2,7 +2,6 @@
 
 import sqlite3
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from forked_python import ForkedProcess
 
 from runloop_mcp.api.errors import Conflict
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams, QueuePlace
@@ -244,10 +244,8 @@ async def test_places_and_queue_of_a_killed_server_go_on(tmp_path: Path, sandbox
     """After `kill -9` its places are free, and another server boots what it had queued."""
     async with _engine(tmp_path, sandbox, 2) as engine:
         scenario = await _scenario(engine)
-        victim = subprocess.Popen(
-            [sys.executable, "-c", _VICTIM, tmp_path, str(Path(__file__).parent), scenario, sandbox],
-            stdout=subprocess.PIPE,
-        )
+        arguments = [str(tmp_path), str(Path(__file__).parent), scenario, str(sandbox)]
+        victim = ForkedProcess(["-c", _VICTIM, *arguments], stdout=subprocess.PIPE)
         assert victim.stdout is not None
         assert victim.stdout.readline() == b"up\n"
         mine = await _start(engine, scenario)

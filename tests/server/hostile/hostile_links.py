@@ -8,6 +8,7 @@ import threading
 from typing import Any, Protocol
 
 import httpx
+from forked_python import ForkedProcess
 from hostile_messages import Message, Raw, written
 
 SECONDS = 60.0
@@ -50,7 +51,7 @@ def request_text(message: Message, number: int, *, modern: bool) -> str:
 class StdioLink:
     """A server as a child process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], *, modern: bool) -> None:
+    def __init__(self, process: ForkedProcess, *, modern: bool) -> None:
         self._process = process
         self._modern = modern
         self._number = 1000
@@ -133,9 +134,9 @@ class HttpLink:
         return headers
 
 
-def stdio_process(command: list[str], log: Any, **variables: str) -> subprocess.Popen[bytes]:
+def stdio_process(command: list[str], log: Any, **variables: str) -> ForkedProcess:
     """A server that is a child of the tests."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("RUNLOOP", "OTEL_"))}
-    return subprocess.Popen(
+    return ForkedProcess(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**environment, **variables}
     )

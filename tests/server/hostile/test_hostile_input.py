@@ -4,17 +4,17 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import forked_python
 import httpx
 import pytest
 import yaml
+from forked_python import ForkedProcess
 from hostile_links import HttpLink, Link, StdioLink, stdio_process
 from hostile_messages import Message, Offer, messages
 from hypothesis import HealthCheck, Phase, given, settings
@@ -58,9 +58,9 @@ def servers(devboxes: Path, pack: Path, built_tools: Path) -> Iterator[Callable[
     state = devboxes / "hostile"
     shutil.copytree(built_tools, state / "sandbox" / "tools", symlinks=True, copy_function=os.link)
     common = ["--state-dir", str(state), "--scenarios", str(pack), "--max-devboxes", "8"]
-    command = [sys.executable, "-m", "runloop_mcp"]
+    command = ["-m", "runloop_mcp"]
     secrets = [*command, "secrets", "set", "PLANTED", "--state-dir", str(state)]
-    subprocess.run(secrets, input=_SECRET, text=True, check=True, timeout=60)
+    forked_python.run(secrets, env=os.environ, given=_SECRET, timeout=60).check_returncode()
     serve = [*command, "serve", *common, "--toolsets", "all"]
     started: dict[str, Started] = {}
     with ExitStack() as stack:
@@ -101,7 +101,7 @@ def _over_http(serve: list[str], state: Path, *, modern: bool) -> Iterator[Start
     _check_log(path)
 
 
-def _address(log: Path, process: "subprocess.Popen[bytes]") -> str:
+def _address(log: Path, process: ForkedProcess) -> str:
     due = time.monotonic() + 60
     while not (found := re.search(r"(http://\S+)/sse\n[\s\S]*Ctrl-C", said := log.read_text())):
         assert process.poll() is None, said

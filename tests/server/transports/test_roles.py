@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import forked_python
 import httpx
 import pytest
 from mcp.client import Client
@@ -51,14 +51,8 @@ class House:
 
     def command(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         """Runs the command as the person whose server it is does."""
-        done = subprocess.run(
-            [sys.executable, "-m", "runloop_mcp", *arguments],
-            env={**os.environ, "RUNLOOP_MCP_STATE_DIR": str(self.state)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
+        environment = {**os.environ, "RUNLOOP_MCP_STATE_DIR": str(self.state)}
+        done = forked_python.run(["-m", "runloop_mcp", *arguments], env=environment, timeout=PATIENCE)
         assert done.returncode == status, done.stderr
         return done
 

@@ -1,11 +1,10 @@
 """Clients that are killed in the middle of a call, over every transport of a real server."""
 
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+from forked_python import ForkedProcess
 from served_command import PATIENCE, Server, pack_with, serving_command
 
 CLIENTS = [("/mcp", "auto"), ("/mcp", "legacy"), ("/sse", "auto"), ("/sse", "legacy")]
@@ -57,7 +56,7 @@ def test_nothing_runs_on_without_an_owner_and_others_resume_the_run(
         kinds = CLIENTS if full_size else CLIENTS[:2]
         runs = [_started(server) for _ in kinds]
         clients = [
-            subprocess.Popen([sys.executable, "-c", PROGRAM, server.url, path, mode, server.key, run_id])
+            ForkedProcess(["-c", PROGRAM, server.url, path, mode, server.key, run_id])
             for (path, mode), run_id in zip(kinds, runs, strict=True)
         ]
         try:
