@@ -34,7 +34,7 @@ async def begin(
         held = engine.keeper.hold_new(devbox_id)
         held.mounts = list(mounts)
         try:
-            made = await engine.database.write(keep, durable=True)
+            made = await engine.database.write_soon(keep, durable=True)
         except BaseException:
             await engine.keeper.release(held, forget=True)
             raise

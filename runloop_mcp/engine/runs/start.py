@@ -144,7 +144,7 @@ def _insert(connection: Connection, row: RunRow, devbox: DevboxRow, queue: Place
         "environment_hash": row.data.environment_hash,
         "sealed": row.data.sealed and row.data.sealed.model_dump(exclude_none=True),
     }
-    events.append(connection, row.id, EventKind.STATE, row.start_time_ms, started)
+    events.begin(connection, row.id, EventKind.STATE, row.start_time_ms, started)
     if not has_place:
         places.note_queued(connection, row.id, devbox.id, now_ms=row.start_time_ms)
 

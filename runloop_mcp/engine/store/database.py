@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,10 @@ _COMMITS_PER_CHECKPOINT = 200
 """After so many writes on the event loop's own thread the journal is folded into the file, by the writing thread."""
 
 _CHECKPOINT_BUSY_MS = 100
+
+_QUICK_FLUSH_SECONDS = 0.001
+"""Where the last flush of the disk took less, the next one may hold up the event loop: two hand-overs between threads
+take a good part of that, and several times as long where other programs want the processors."""
 
 LATER_SECONDS: Final = 0.05
 """How long what is written later waits for more of its kind: what a killed process can lose of it."""
@@ -105,11 +111,22 @@ class _Checkpoint:
             logger.warning("The journal of the state database could not be folded into it", exc_info=True)
 
 
+@dataclass(slots=True)
+class _Disk:
+    """What is known of the disk that the database is on."""
+
+    flush_seconds: float = math.inf
+    """How long the last commit took that was flushed, on whichever thread."""
+
+
 class _Session:
     """A connection of one thread, opened at the first transaction."""
 
-    def __init__(self, path: Path, *, read_only: bool, busy_timeout_seconds: float, checkpoints: bool = True) -> None:
+    def __init__(
+        self, path: Path, disk: _Disk, *, read_only: bool, busy_timeout_seconds: float, checkpoints: bool = True
+    ) -> None:
         self._path = path
+        self._disk = disk
         self._read_only = read_only
         self._busy_timeout_seconds = busy_timeout_seconds
         self._checkpoints = checkpoints
@@ -129,7 +146,10 @@ class _Session:
                 # Even reading has a transaction, so that all of one piece of work sees one state.
                 connection.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
                 value = work(connection)
+                begun = time.perf_counter()
                 connection.execute("COMMIT")
+                if durable:
+                    self._disk.flush_seconds = time.perf_counter() - begun
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -250,6 +270,7 @@ class Database:
     def __init__(self, path: Path, *, busy_timeout_seconds: float = 10) -> None:
         self.path = path
         self._busy_timeout_seconds = busy_timeout_seconds
+        self._disk = _Disk()
         self._process = os.getpid()
         self._writer: _Worker | None = None
         self._reader: _Worker | None = None
@@ -339,7 +360,7 @@ class Database:
         if self._reader is None:  # opening and migrating take their time
             return None
         if self._glance is None:
-            self._glance = _Session(self.path, read_only=True, busy_timeout_seconds=0)
+            self._glance = _Session(self.path, self._disk, read_only=True, busy_timeout_seconds=0)
         return self._glance
 
     async def page(
@@ -379,23 +400,35 @@ class Database:
             self._writer = self._worker("writer", read_only=False)
         return await self._writer.do(work, durable=durable)
 
-    async def write_soon(self, work: "Callable[[sqlite3.Connection], T]") -> T:
+    async def write_soon(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool = False) -> T:
         """Like `write`, for a few small rows: on the event loop's own thread where nobody else is writing.
+
+        What is durable is written there only while the disk flushes quickly, as the last flush told.
 
         Raises:
             Unavailable: The disk is full, or the database can't be opened or written, or has been closed.
-            Conflict: Another process holds it.
+            Conflict: Another process holds it; or `work` raises it.
         """
-        try:
-            return self.write_now(work)
-        except Conflict:
-            return await self.write(work)
+        begun = False
 
-    def write_now(self, work: "Callable[[sqlite3.Connection], T]") -> T:
+        def once(connection: "sqlite3.Connection") -> T:
+            nonlocal begun
+            begun = True
+            return work(connection)
+
+        if not durable or self._disk.flush_seconds < _QUICK_FLUSH_SECONDS:
+            try:
+                return self.write_now(once, durable=durable)
+            except Conflict:
+                if begun:  # it is the work's own, and what it has changed in memory must not be changed twice
+                    raise
+        return await self.write(work, durable=durable)
+
+    def write_now(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool = False) -> T:
         """Like `write`, for a few small rows, on the event loop's own thread.
 
-        Such a commit appends to the journal and waits for nobody: no lock, no flush, no checkpoint. It costs a fifth of
-        two hand-overs between threads, and it is made for every command.
+        Such a commit appends to the journal and waits for nobody: no lock, no checkpoint, and no flush unless it is
+        durable. It costs a fifth of two hand-overs between threads, and it is made for every command.
 
         Raises:
             Unavailable: The disk is full, or the database can't be opened or written, or has been closed.
@@ -404,7 +437,7 @@ class Database:
         self._check()
         if self._later:
             self._write_waiting()
-        return self._write_here(work)
+        return self._write_here(work, durable=durable)
 
     def write_later(self, work: "Callable[[sqlite3.Connection], None]") -> None:
         """Runs `work` together with others of its kind: after a moment, and before any later write of this process.
@@ -460,12 +493,12 @@ class Database:
 
         return together
 
-    def _write_here(self, work: "Callable[[sqlite3.Connection], T]") -> T:
+    def _write_here(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool = False) -> T:
         if self._writer is None:
             raise Conflict("The state database is not open yet.", retry_after=1)
         if self._here is None:
-            self._here = _Session(self.path, read_only=False, busy_timeout_seconds=0, checkpoints=False)
-        value = self._here.transaction(work, durable=False)
+            self._here = _Session(self.path, self._disk, read_only=False, busy_timeout_seconds=0, checkpoints=False)
+        value = self._here.transaction(work, durable=durable)
         self._commits_here += 1
         if self._commits_here % _COMMITS_PER_CHECKPOINT == 0:
             # Without this a journal would grow for as long as nothing but commands is written.
@@ -493,7 +526,7 @@ class Database:
         self._reader = self._writer = None
 
     def _worker(self, role: str, *, read_only: bool) -> _Worker:
-        session = _Session(self.path, read_only=read_only, busy_timeout_seconds=self._busy_timeout_seconds)
+        session = _Session(self.path, self._disk, read_only=read_only, busy_timeout_seconds=self._busy_timeout_seconds)
         return _Worker(session, name=f"runloop-store-{role}")
 
     def _check(self) -> None:

@@ -25,11 +25,25 @@ def append(
     connection: sqlite3.Connection, run_id: str | None, kind: str, time_ms: int, data: dict[str, object]
 ) -> None:
     """Adds an event at the end of a run's record; None is the run of a devbox that belongs to none: nothing is kept."""
-    if run_id is None:
-        return
+    if run_id is not None:
+        connection.execute(_APPEND, (run_id, time_ms, kind, _text(data)))
+
+
+def begin(connection: sqlite3.Connection, run_id: str, kind: str, time_ms: int, data: dict[str, object]) -> None:
+    """Adds the first event of a run that has just been kept: nothing is there that it could come after."""
+    connection.execute(
+        "INSERT INTO events (run_id, sequence, time_ms, kind, data) VALUES (?, 1, ?, ?, ?)",
+        (run_id, time_ms, kind, _text(data)),
+    )
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+"""Like `json.dumps`, which makes an encoder at each call that asks for anything."""
+
+
+def _text(data: dict[str, object]) -> str:
     # Half of a surrogate pair is no character, and would keep everyone from reading the record.
-    text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode()
-    connection.execute(_APPEND, (run_id, time_ms, kind, text))
+    return _encode(data).encode("utf-8", "replace").decode()
 
 
 def after(connection: sqlite3.Connection, run_id: str, sequence: int, limit: int) -> list[RunEvent]:
