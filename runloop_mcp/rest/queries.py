@@ -1,6 +1,7 @@
 """What the query of a request says, as a model."""
 
 import re
+from functools import lru_cache
 from typing import Any, Final, get_args, get_origin
 from urllib.parse import parse_qsl
 
@@ -13,8 +14,11 @@ _METADATA: Final = re.compile(r"metadata\[([^\[\]]*)\](\[in\])?")
 """`metadata[key]=v` and `metadata[key][in]=a,b`."""
 
 
+@lru_cache(maxsize=256)
 def read_query(model: type[BaseModel], query: bytes) -> BaseModel:
     """The query; what the model does not know and what is blank counts as absent: clients send a null so.
+
+    The same query gives the same model, which is not to be changed.
 
     Raises:
         InvalidRequest: A value is not valid; the message names it.

@@ -54,7 +54,7 @@ class EngineAgents(Agents):
     async def list(self, params: AgentListParams) -> Page[AgentView]:
         """See `Agents.list`."""
         views, total, more = await self._database.read(lambda connection: agents.page(connection, params))
-        return Page[AgentView](items=views, has_more=more, total_count=total)
+        return Page(items=views, has_more=more, total_count=total)
 
     async def delete(self, agent_id: str) -> None:
         """See `Agents.delete`."""

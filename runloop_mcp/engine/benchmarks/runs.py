@@ -41,7 +41,7 @@ class EngineBenchmarkRuns(BenchmarkRuns):
     async def list(self, params: BenchmarkRunListParams) -> Page[BenchmarkRunView]:
         """See `BenchmarkRuns.list`."""
         rows, total, more = await self._engine.database.page(benchmark_runs.page, params)
-        return Page[BenchmarkRunView](items=[row.view() for row in rows], has_more=more, total_count=total)
+        return Page(items=[row.view() for row in rows], has_more=more, total_count=total)
 
     async def scenario_runs(
         self, run_id: str, params: PageParams, *, state: str | None = None

@@ -107,7 +107,7 @@ class EngineBenchmarks(Benchmarks):
     async def list(self, params: BenchmarkListParams) -> Page[BenchmarkView]:
         """See `Benchmarks.list`."""
         rows, total, more = await self._engine.database.page(benchmarks.page, params)
-        return Page[BenchmarkView](items=[row.view() for row in rows], has_more=more, total_count=total)
+        return Page(items=[row.view() for row in rows], has_more=more, total_count=total)
 
     async def archive(self, benchmark_id: str) -> BenchmarkView:
         """See `Benchmarks.archive`."""
@@ -123,7 +123,7 @@ class EngineBenchmarks(Benchmarks):
         ids, more = benchmarks.page_of_scenarios(row, limit=params.limit, starting_after=params.starting_after)
         found = await self._engine.library.find(ids)
         views = await marked([found[scenario_id] for scenario_id in ids], self._engine.driver)
-        return Page[ScenarioView](items=views, has_more=more, total_count=len(row.scenario_ids))
+        return Page(items=views, has_more=more, total_count=len(row.scenario_ids))
 
     async def start_run(
         self,

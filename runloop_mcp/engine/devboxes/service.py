@@ -77,7 +77,7 @@ class EngineDevboxes(Devboxes):
     async def list(self, params: DevboxListParams) -> Page[DevboxView]:
         """See `Devboxes.list`."""
         found, total, more = await self._engine.database.page(load_page, params)
-        return Page[DevboxView](items=[view(*each) for each in found], has_more=more, total_count=total)
+        return Page(items=[view(*each) for each in found], has_more=more, total_count=total)
 
     async def update(self, devbox_id: str, params: DevboxUpdateParams) -> DevboxView:
         """See `Devboxes.update`."""

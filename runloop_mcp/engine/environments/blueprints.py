@@ -133,7 +133,7 @@ class EngineBlueprints(Blueprints):
         """See `Blueprints.list`."""
         await self._note_abandoned()
         rows, total, more = await self._engine.database.read(lambda connection: blueprints.page(connection, params))
-        return Page[BlueprintView](items=[_view(row) for row in rows], has_more=more, total_count=total)
+        return Page(items=[_view(row) for row in rows], has_more=more, total_count=total)
 
     async def logs(self, blueprint_id: str) -> BlueprintLogs:
         """See `Blueprints.logs`."""

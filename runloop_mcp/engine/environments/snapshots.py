@@ -207,7 +207,7 @@ class EngineSnapshots(Snapshots):
         """See `Snapshots.list`."""
         await self._note_abandoned()
         rows, total, more = await self._engine.database.read(lambda connection: snapshots.page(connection, params))
-        return Page[SnapshotView](items=[_view(row) for row in rows], has_more=more, total_count=total)
+        return Page(items=[_view(row) for row in rows], has_more=more, total_count=total)
 
     async def update(self, snapshot_id: str, params: SnapshotParams) -> SnapshotView:
         """See `Snapshots.update`."""

@@ -103,7 +103,7 @@ class EngineBenchmarkJobs(BenchmarkJobs):
             return [surround(connection, row) for row in rows], total, more
 
         records, total, more = await self._engine.database.read(work)
-        return Page[BenchmarkJobView](items=[view(each) for each in records], has_more=more, total_count=total)
+        return Page(items=[view(each) for each in records], has_more=more, total_count=total)
 
 
 def _insert(connection: Connection, job_id: str, resolved: Resolved, principal: Principal) -> None:

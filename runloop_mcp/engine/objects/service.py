@@ -129,7 +129,7 @@ class EngineObjects(Objects):
         rows, total, more = await self._database.read(
             lambda connection: objects.page(connection, params, now_ms=now_ms())
         )
-        return Page[ObjectView](items=[row.view() for row in rows], has_more=more, total_count=total)
+        return Page(items=[row.view() for row in rows], has_more=more, total_count=total)
 
     async def delete(self, object_id: str) -> ObjectView:
         """See `Objects.delete`."""

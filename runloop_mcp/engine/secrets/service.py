@@ -56,7 +56,7 @@ class EngineSecrets(Secrets):
             begin = ids.index(params.starting_after) + 1
         items = newest_first[begin : begin + params.limit]
         more = begin + params.limit < len(newest_first)
-        return Page[SecretView](items=items, has_more=more, total_count=len(newest_first))
+        return Page(items=items, has_more=more, total_count=len(newest_first))
 
     async def update(self, secret: str, params: SecretUpdateParams) -> SecretView:
         """See `Secrets.update`."""
