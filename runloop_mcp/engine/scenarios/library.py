@@ -197,8 +197,7 @@ class ScenarioLibrary:
             InvalidRequest: `starting_after` names no scenario.
         """
         await self._index.refresh()
-        roots = self._roots()
-        return await self._database.read(lambda connection: list_page(connection, params, roots))
+        return await self._database.page(list_page, params, self._roots())
 
     async def archive(self, scenario_id: str) -> ScenarioView:
         """Takes a scenario out of lists; it stays retrievable.
