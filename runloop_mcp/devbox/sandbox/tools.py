@@ -17,6 +17,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -318,8 +319,11 @@ def _is_there(path: str, layers: list[tuple[str, Path]]) -> bool:
     places = [Path(path)] + [layer / path[len(base) + 1 :] for base, layer in layers if path.startswith(f"{base}/")]
     for place in places:
         with contextlib.suppress(OSError):
-            seen = place != places[0] or any(str(place.resolve()).startswith(f"{top}/") for top in _VISIBLE)
-            if seen and place.is_file() and place.stat().st_mode & 0o001:
+            mode = place.stat().st_mode
+            # In most places there is nothing, which one look tells; where a link leads costs many.
+            if not (stat.S_ISREG(mode) and mode & 0o001):
+                continue
+            if place != places[0] or any(str(place.resolve()).startswith(f"{top}/") for top in _VISIBLE):
                 return True
     return False
 
