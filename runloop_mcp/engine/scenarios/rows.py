@@ -131,7 +131,7 @@ def view_of(text: str, status: str, root: str) -> ScenarioView:
     return view
 
 
-_REMEMBERED_LENGTH = 64 * 1024
+_REMEMBERED_LENGTH = 256 * 1024
 
 
 @lru_cache(maxsize=128)
