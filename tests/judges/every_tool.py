@@ -62,7 +62,7 @@ def author(call: Call) -> None:
     assert "valid" in said
     call("archive_scenario", scenario_id=scenario_id)
     call("shutdown_devbox", devbox_id=devbox_id)
-    call("delete_snapshot", snapshot_id=snapshot_id)
+    call("delete_snapshot", snapshot_id=snapshot_id, ask=False)
     call("delete_blueprint", blueprint_id=blueprint_id)
 
 
