@@ -27,7 +27,7 @@ from runloop_mcp.engine.runs.launch import refuse_unsupported
 from runloop_mcp.engine.runs.required import refuse_missing
 from runloop_mcp.engine.runs.view import RunRecord, load, view
 from runloop_mcp.engine.scenarios.environment import with_additions
-from runloop_mcp.engine.scenarios.library import ScenarioRecord, SeenScenario
+from runloop_mcp.engine.scenarios.library import ScenarioRecord
 from runloop_mcp.engine.scenarios.requirements import missing_programs
 from runloop_mcp.engine.scoring.sealing import seal_version
 from runloop_mcp.engine.store import devboxes, events, idempotency, places, runs, versions
@@ -44,17 +44,11 @@ async def start_run(
 ) -> ScenarioRunView:
     """Starts a run; see `Scenarios.start_run`."""
     scope, arguments = f"{_IDEMPOTENCY_SCOPE}:{principal.id}", idempotency.fingerprint(params)
-    await engine.library.look_around()
-
-    def look(connection: Connection) -> RunRecord | SeenScenario:
-        key = idempotency_key
-        started = None if key is None else idempotency.find(connection, scope, key, arguments)
-        return engine.library.seen(connection, params.scenario_id) if started is None else load(connection, started)
-
-    found = await engine.database.look(look)
-    if isinstance(found, RunRecord):
-        return view(found)
-    record = await engine.library.settled(found)
+    if idempotency_key is not None:
+        started = await engine.database.look(lambda c: idempotency.find(c, scope, idempotency_key, arguments))
+        if started is not None:
+            return view(await engine.database.recall(load, started))
+    record = await engine.library.record(params.scenario_id)
     _refuse_unstartable(record)
     profile = await _profile(engine, params)
     # A run that could never run a command is not started: it would count as an attempt.

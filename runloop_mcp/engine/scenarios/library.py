@@ -28,7 +28,7 @@ from runloop_mcp.engine.scenarios.rows import CREATED, ScenarioRow
 from runloop_mcp.engine.store import idempotency
 from runloop_mcp.engine.store.database import Database
 
-__all__ = ["FilesFolder", "FolderProblem", "ScenarioLibrary", "ScenarioRecord", "SeenScenario", "bundled_pack"]
+__all__ = ["FilesFolder", "FolderProblem", "ScenarioLibrary", "ScenarioRecord", "bundled_pack"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,6 @@ class ScenarioRecord:
     """Names exactly what a run starts from: files, launch parameters and base."""
     present: bool = True
     """False where its folder has vanished or is not valid any more: nothing starts from it, past runs refer to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeenScenario:
-    """A scenario as the store has it."""
-
-    row: ScenarioRow
-    signature: str | None
-    """Of its folder, when that was read; None where it has none that this server reads."""
 
 
 class ScenarioLibrary:
@@ -133,34 +124,10 @@ class ScenarioLibrary:
         Raises:
             NotFound: There is none with this id.
         """
-        await self.look_around()
-        return await self.settled(await self._database.look(lambda connection: self.seen(connection, scenario_id)))
-
-    async def look_around(self) -> None:
-        """Looks for changed folders, if it is time to."""
-        await self._index.refresh()
-
-    def seen(self, connection: sqlite3.Connection, scenario_id: str) -> SeenScenario:
-        """A scenario as the store has it, for `settled`; for whoever reads other things in the same transaction.
-
-        Raises:
-            NotFound: There is none with this id.
-        """
-        row = rows.get(connection, scenario_id, self._roots())
-        if row.folder is None or row.root not in self._index.roots:
-            return SeenScenario(row, None)
-        return SeenScenario(row, rows.folder_signature(connection, row.root, row.folder))
-
-    async def settled(self, seen: SeenScenario) -> ScenarioRecord:
-        """A scenario with what a run of it needs, exactly as its folder is now.
-
-        Args:
-            seen: As the store has it; looked up again where its folder has changed.
-        """
-        row = seen.row
+        row = await self._row(scenario_id)
         folder = row.folder if row.root in self._index.roots else None
-        if folder is not None and await self._index.refresh_folder(row.root, folder, known=seen.signature):
-            row = await self._row(row.view.id)
+        if folder is not None and await self._index.refresh_folder(row.root, folder, known=row.signature):
+            row = await self._row(scenario_id)
         files = None
         if row.files_key is not None and row.folder is not None:
             files = FilesFolder(row.files_key, Path(row.root, row.folder, "files"))

@@ -34,6 +34,8 @@ class ScenarioRow:
     environment_hash: str
     present: bool
     """Whether its folder is there and valid; always so for one without a folder."""
+    signature: str | None = None
+    """Of its folder, when that was last read; None for one without, and where that is not known."""
 
 
 def save(connection: sqlite3.Connection, row: ScenarioRow) -> None:
@@ -101,11 +103,15 @@ def find(connection: sqlite3.Connection, scenario_id: str, roots: Sequence[str])
     if not found:
         return None
     root, present, number, status = max(found, key=lambda each: (each[0] in roots, *each[1:3]))
-    view, pack, folder, files_key, environment_hash = connection.execute(
-        "SELECT view, pack, folder, files_key, environment_hash FROM scenario_contents WHERE number = ?", (number,)
+    view, *others = connection.execute(
+        "SELECT view, pack, folder, files_key, environment_hash,"
+        " (SELECT signature FROM scenario_folders f WHERE f.root = ? AND f.folder = c.folder)"
+        " FROM scenario_contents c WHERE number = ?",
+        (root, number),
     ).fetchone()
+    pack, folder, files_key, environment_hash, signature = others
     there = bool(present) and root in roots
-    return ScenarioRow(view_of(view, status, root), root, pack, folder, files_key, environment_hash, there)
+    return ScenarioRow(view_of(view, status, root), root, pack, folder, files_key, environment_hash, there, signature)
 
 
 def get(connection: sqlite3.Connection, scenario_id: str, roots: Sequence[str]) -> ScenarioRow:
