@@ -4,6 +4,7 @@ The first is carried out in a task of its own, which goes on when its client goe
 Answers that are no success are forgotten at once: what failed changed nothing, and may succeed when it is tried again.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -89,12 +90,12 @@ class RequestIds:
             del self._under_way[scope]
             entry.done.set()
         if isinstance(entry.answer, Answer) and entry.answer.is_success:
-            entry.expires = anyio.current_time() + self._keep_seconds
+            entry.expires = time.monotonic() + self._keep_seconds
             self._answered[scope] = entry
             self._bytes += len(entry.answer.body)
 
     def _forget_old(self) -> None:
-        now = anyio.current_time()
+        now = time.monotonic()
         while self._answered:
             scope, entry = next(iter(self._answered.items()))
             if entry.expires > now and self._bytes <= self._most_bytes and len(self._answered) <= MOST_ANSWERS:
