@@ -30,11 +30,10 @@ def signature(folder: Path | str) -> str:
     for name, entry in _walk(folder):
         try:
             status = entry.stat(follow_symlinks=False)
-            target = str(Path(entry.path).readlink()) if entry.is_symlink() else ""
+            target = str(Path(entry.path).readlink()) if stat.S_ISLNK(status.st_mode) else ""
         except FileNotFoundError:
             continue  # gone meanwhile, which the next look will see
-        changed = 0 if stat.S_ISDIR(status.st_mode) else status.st_mtime_ns
-        size = 0 if stat.S_ISDIR(status.st_mode) else status.st_size
+        size, changed = (0, 0) if stat.S_ISDIR(status.st_mode) else (status.st_size, status.st_mtime_ns)
         line = f"{name}\0{status.st_mode:o}\0{size}\0{changed}\0{target}\n"
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()

@@ -41,10 +41,10 @@ def seal_version(version: Version, files_key: str | None) -> SealedHashes:
     return seal(version.scenario(), files_key)
 
 
-_REMEMBERED_LENGTH = 64 * 1024
+_REMEMBERED_LENGTH = 256 * 1024
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=32)
 def _remembered_seal(version: Version, files_key: str | None) -> SealedHashes:
     """The same version is sealed for every run that starts from it."""
     return seal(version.scenario(), files_key)
