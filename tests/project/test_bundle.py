@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import forked_python
 import jsonschema
 import pytest
 
@@ -20,11 +21,15 @@ _NODE = ROOT / ".sdks" / "node-mcpb" / "node_modules" / "@anthropic-ai" / "mcpb"
 _SCRIPT = ROOT / "scripts" / "build_bundle.py"
 
 
+def _build(argument: str) -> None:
+    forked_python.run([str(_SCRIPT), argument], env=os.environ, timeout=60).check_returncode()
+
+
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle, built."""
     path = tmp_path_factory.mktemp("bundle") / "made.mcpb"
-    subprocess.run([sys.executable, str(_SCRIPT), str(path)], check=True, capture_output=True, timeout=60)
+    _build(str(path))
     return path
 
 
@@ -56,13 +61,13 @@ def test_the_bundle_holds_what_the_package_needs(bundle: Path) -> None:
     assert {name for name in tracked if name and (ROOT / name).is_file()} <= names
     assert {"manifest.json", "pyproject.toml", "README.md", "LICENSE"} <= names
     again = bundle.with_name("again.mcpb")
-    subprocess.run([sys.executable, str(_SCRIPT), str(again)], check=True, capture_output=True, timeout=60)
+    _build(str(again))
     assert again.read_bytes() == bundle.read_bytes()
 
 
 def test_the_registry_entry_is_valid_and_in_step() -> None:
     """By the registry's schema and rules; the README proves to the registry that the package is ours."""
-    subprocess.run([sys.executable, str(_SCRIPT), "--check"], check=True, capture_output=True, timeout=60)
+    _build("--check")
     entry = json.loads((ROOT / "server.json").read_text())
     (place,) = (ROOT / ".sdks" / "python-skillsaw").glob("lib/*/site-packages/skillsaw/schemas/mcp_registry")
     version = entry["$schema"].split("/")[-2]

@@ -1,12 +1,13 @@
 """The README says what the code says."""
 
 import json
+import os
 import re
-import subprocess
-import sys
 from base64 import b64decode
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
+
+import forked_python
 
 from runloop_mcp.cli.clients.catalogue import CLIENTS
 
@@ -15,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_tables_are_as_the_code_has_them() -> None:
     """The tables of tools and settings are those that `make readme` writes."""
-    command = [sys.executable, str(ROOT / "scripts" / "readme_tables.py"), "--check"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    command = [str(ROOT / "scripts" / "readme_tables.py"), "--check"]
+    result = forked_python.run(command, env=os.environ, timeout=60)
     assert result.returncode == 0, result.stderr
 
 
@@ -31,9 +32,7 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     """README names no command that the program lacks, and the other way round."""
-    shown = subprocess.run(
-        [sys.executable, "-m", "runloop_mcp", "--help"], capture_output=True, text=True, check=True, timeout=60
-    ).stdout
+    shown = forked_python.run(["-m", "runloop_mcp", "--help"], env=os.environ, timeout=60).stdout
     commands = set(re.findall(r"^  ([a-z]+)  +\S", shown.partition("Commands:")[2], re.MULTILINE))
     section = (ROOT / "README.md").read_text().partition("## Command line")[2].partition("##")[0]
     assert set(re.findall(r"^\| `runloop-mcp ([a-z]+)", section, re.MULTILINE)) == commands
