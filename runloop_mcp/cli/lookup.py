@@ -75,11 +75,15 @@ def _refuse_folder(called: str) -> None:
     """Says what is missing where a folder was meant that holds no scenario."""
     folder = Path(called)
     if not folder.is_dir():
+        if os.sep in called and folder.exists():
+            hint = f"A scenario is a folder with a scenario.yaml; {folder.parent}/*/ names all folders there."
+            raise NotFound(f"{called} is a file.", hint=hint)
         if os.sep in called:
             raise NotFound(f"There is no folder {called}.", hint="Give a folder that holds a scenario.yaml.")
         return
     inside = sorted(path.parent.name for path in folder.glob("*/scenario.yaml"))
     hint = "A scenario is a folder with a scenario.yaml."
     if inside:
-        hint = f"It is a folder of scenarios: add it with --scenarios, or give {folder / inside[0]}."
+        some = f"give {folder / inside[0]}, or {folder}/*/ for all"
+        hint = f"It is a folder of scenarios: add it with --scenarios, or {some}."
     raise NotFound(f"{called} holds no scenario.yaml.", hint=hint)

@@ -89,15 +89,17 @@ def test_scenario_that_is_not_there(runloop: Command) -> None:
     _complains(runloop("scenarios", "show", "overnigth-gap"), 1, "overnight-gap")
 
 
-@pytest.mark.proof
 def test_folders_that_hold_no_scenario(runloop: Command, tmp_path: Path) -> None:
     """A folder that was meant as a scenario is answered with what it lacks; a pack with how to name what is in it."""
     (tmp_path / "pack" / "one").mkdir(parents=True)
     (tmp_path / "pack" / "one" / "scenario.yaml").write_text("format: 1\nname: one\n")
     (tmp_path / "empty").mkdir()
-    _complains(runloop("validate", str(tmp_path / "pack")), 1, "no scenario.yaml", "--scenarios", "pack/one")
+    _complains(runloop("validate", str(tmp_path / "pack")), 1, "no scenario.yaml", "--scenarios", "pack/one", "pack/*/")
     _complains(runloop("validate", str(tmp_path / "empty")), 1, "no scenario.yaml")
     _complains(runloop("validate", str(tmp_path / "gone")), 1, "There is no folder")
+    beside = tmp_path / "pack" / "scenario.schema.json"  # which `scenarios new` puts there
+    beside.write_text("{}")
+    _complains(runloop("validate", str(beside)), 1, "is a file", "pack/*/")
 
 
 def test_scenario_that_does_not_load(runloop: Command, tmp_path: Path) -> None:
