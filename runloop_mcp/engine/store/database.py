@@ -35,6 +35,7 @@ _SMALL_PAGE = 20
 
 _MOST_RECALLED = 200
 """Answers that are remembered at once."""
+_NOT_RECALLED: Final = object()
 
 _COMMITS_PER_CHECKPOINT = 200
 """After so many writes on the event loop's own thread the journal is folded into the file, by the writing thread."""
@@ -171,10 +172,12 @@ class _Session:
             self._recalled.clear()
             self._recalled_version = version
         asked = (work, arguments)
-        if asked not in self._recalled:
+        answer = self._recalled.get(asked, _NOT_RECALLED)
+        if answer is _NOT_RECALLED:
             # What is committed between the two is read, and changes the version that the next call finds.
-            self._recalled[asked] = self.transaction(lambda connection: work(connection, *arguments), durable=False)
-        return cast("T", self._recalled[asked])
+            answer = self.transaction(lambda connection: work(connection, *arguments), durable=False)
+            self._recalled[asked] = answer
+        return cast("T", answer)
 
     def _opened(self) -> "sqlite3.Connection":
         from runloop_mcp.engine.store.connection import open_connection  # noqa: PLC0415 - brings sqlite3
