@@ -68,6 +68,22 @@ async def test_what_is_created_is_kept(database: Database) -> None:
     assert (record.view, record.files, record.pack, record.present) == (made, None, None, True)
 
 
+async def test_what_one_server_changes_another_sees_at_once(tmp_path: Path) -> None:
+    """Though it has just read the same: neither one scenario nor a list is remembered past a change."""
+    async with Database(tmp_path / "store.db") as one, Database(tmp_path / "store.db") as other:
+        changing, reading = library_of(one), library_of(other)
+        made = await changing.create(create_params())
+        for name in ("first", "second"):
+            await reading.retrieve(made.id)
+            await names(reading, limit=5)
+            await changing.update(made.id, ScenarioUpdateParams(name=name))
+            assert (await reading.retrieve(made.id)).name == name
+            assert await names(reading, limit=5) == [name]
+        await changing.archive(made.id)
+        assert (await reading.retrieve(made.id)).status == ScenarioStatus.ARCHIVED
+        assert await names(reading, limit=5) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

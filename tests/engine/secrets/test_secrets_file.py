@@ -60,6 +60,24 @@ def test_one_that_others_can_read_is_not_used(tmp_path: Path) -> None:
     assert list(file.read()) == ["KEY"]
 
 
+@pytest.mark.parametrize("count", [0, 1, 1000])
+async def test_a_look_reads_what_is_there_however_much(tmp_path: Path, count: int) -> None:
+    """A file that is missing, small or large is read whole, as it is now."""
+    file = SecretsFile(tmp_path)
+    if count:
+        with file.changing() as secrets:
+            secrets.update(
+                {f"KEY_{number}": Secret(str(number), f"KEY_{number}", 1, 1, _VALUE) for number in range(count)}
+            )
+    assert await file.look() == file.read()
+    _keep(file, "LATER")
+    assert list(await file.look())[-1] == "LATER"
+    assert len(await file.look()) == count + 1
+    file.path.chmod(0o644)
+    with pytest.raises(Unavailable, match="chmod 600"):
+        await file.look()
+
+
 @pytest.mark.parametrize("content", [f'{{"format": 1, "secrets": ["{_VALUE}"', f'{{"{_VALUE}": 1}}', _VALUE, "\xff"])
 def test_one_that_is_damaged_is_named_and_not_repeated(tmp_path: Path, content: str) -> None:
     """The error says what to do and holds nothing of what the file does."""
