@@ -1,7 +1,8 @@
 """Keys in front of everything that is served over HTTP: who has none gets nothing but the server's health."""
 
 import logging
-from functools import lru_cache, partial
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -92,7 +93,7 @@ class Authentication:
             )
         principal = await self._access.authenticate(key)
         if (set_readmission := scope.get("state", {}).get(READMIT)) is not None:
-            set_readmission(partial(self._access.authenticate, key))
+            set_readmission(_Readmission(self._access, key))
         return principal
 
     def _challenge(self, scope: "Scope", error: ApiError) -> bytes:
@@ -106,6 +107,17 @@ class Authentication:
             parts.append(f'resource_metadata="{self._resource.metadata_url(scope)}"')
             parts.append(f'scope="{self._resource.scopes[-1]}"')
         return f"Bearer {', '.join(parts)}".encode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Readmission:
+    """Asks for a key again; equal for all streams that it opened, so that one answer is for all of them."""
+
+    access: Access
+    key: str = field(repr=False)
+
+    async def __call__(self) -> None:
+        await self.access.authenticate(self.key)
 
 
 def _is_open(path: str) -> bool:

@@ -48,7 +48,11 @@ _UNWIND_SECONDS: Final = 0.5
 READMIT: Final = "readmit"
 """Key in the ASGI scope's state of a stream: a function to be given what raises once its client may not go on."""
 
+_LOOK_SECONDS: Final = 5.0
+"""How long one look at all keys may take: a key that can't be looked up holds up none of the next look."""
+
 Readmission = Callable[[], Awaitable[object]]
+"""Equal, and hashable, where one answer is for both."""
 
 _log = logging.getLogger(__name__)
 
@@ -133,8 +137,15 @@ class OpenRequests:
         """
         while True:
             await anyio.sleep(READMIT_SECONDS)
-            for request in tuple(self._open):
-                await request.readmit()
+            streams: dict[Readmission, list[_Request]] = {}
+            for request in self._open:
+                if request.readmission is not None:
+                    streams.setdefault(request.readmission, []).append(request)
+            # Each key once, and all at the same time: whoever knows them reads what is kept of them once for all.
+            with anyio.move_on_after(_LOOK_SECONDS):
+                async with anyio.create_task_group() as looks:
+                    for readmission, opened in streams.items():
+                        looks.start_soon(_readmit, readmission, opened)
 
     async def end(self, grace: float) -> None:
         """Accept no more, and let calls in progress finish within `grace` seconds.
@@ -202,7 +213,7 @@ class _Request:
         self._receiving: set[anyio.CancelScope] = set()
         self._is_late = False
         self._is_gone = False
-        self._readmission: Readmission | None = None
+        self.readmission: Readmission | None = None
         self._is_expelled = False
         self._is_started = False
         self._is_complete = False
@@ -232,22 +243,15 @@ class _Request:
 
     def set_readmission(self, readmission: Readmission) -> None:
         """Say what raises `Unauthorized` or `Forbidden` once the client of this stream may not go on."""
-        self._readmission = readmission
+        self.readmission = readmission
 
-    async def readmit(self) -> None:
-        """End a stream whose client may not go on; with its connection where it does not heed that."""
-        if self._readmission is None:
-            return
+    def expel(self) -> None:
+        """End a stream whose client may not go on; with its connection where it has not heeded that before."""
         if self._is_expelled:
             self.drop()
             return
-        try:
-            await self._readmission()
-        except (Unauthorized, Forbidden):
-            self._is_expelled = True
-            self.leave()
-        except Exception as error:  # noqa: BLE001  what can't be looked up is no revocation, and others are watched on
-            _log.info("Whether a stream's key is still good can't be told just now: %s", error)
+        self._is_expelled = True
+        self.leave()
 
     def leave(self) -> None:
         """Make the application of a stream believe that its client went away."""
@@ -331,6 +335,17 @@ class _Request:
             await refuse(
                 self._send, status, "unavailable", message, retry_after=PATIENCE_SECONDS, as_rpc=self._is_message
             )
+
+
+async def _readmit(readmission: Readmission, streams: list[_Request]) -> None:
+    """End these streams if their client may not go on."""
+    try:
+        await readmission()
+    except (Unauthorized, Forbidden):
+        for stream in streams:
+            stream.expel()
+    except Exception as error:  # noqa: BLE001  what can't be looked up is no revocation, and others are watched on
+        _log.info("Whether a stream's key is still good can't be told just now: %s", error)
 
 
 def _may_have_body(scope: "Scope") -> bool:

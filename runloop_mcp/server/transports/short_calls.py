@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _PATH: Final = "/mcp"
 _VERSIONS: Final = frozenset(version.encode() for version in MODERN_PROTOCOL_VERSIONS)
 _STREAM: Final = b"text/event-stream"
-_MAY_WAIT: Final = b"wait_seconds"
-"""What a message says that asks a read to wait."""
+_MAY_WAIT: Final = (b"wait_seconds", b"\\", b"\0")
+"""What stands in a message that asks a read to wait: plainly, or in JSON's escapes, or in UTF-16 or UTF-32."""
 
 
 class ShortCalls:
@@ -43,13 +43,14 @@ class ShortCalls:
         if scope["type"] != "http" or scope["path"] != _PATH or not self._may_be_short(scope):
             await self._app(scope, receive, send)
             return
-        message: Message | None = await receive()
-        is_short = message is not None and _MAY_WAIT not in message.get("body", b"")
+        message = await receive()
+        body = message.get("body", b"")
+        is_short = not any(sign in body for sign in _MAY_WAIT)
+
+        whole = [message]
 
         async def again() -> "Message":
-            nonlocal message
-            first, message = message, None
-            return first if first is not None else await receive()
+            return whole.pop() if whole else await receive()
 
         if not is_short:
             await self._app(scope, again, send)

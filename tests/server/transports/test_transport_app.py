@@ -18,12 +18,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from runloop_mcp.access.keyring import open_keyring
-from runloop_mcp.api.access import Role
-from runloop_mcp.api.errors import InvalidRequest, Unavailable
+from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
+from runloop_mcp.api.errors import InvalidRequest, Unauthorized, Unavailable
+from runloop_mcp.server.transports import requests as open_requests
+from runloop_mcp.server.transports.authentication import Authentication
 from runloop_mcp.server.transports.exposure import listen, url_of
 from runloop_mcp.server.transports.http import http_app, serve_app
 from runloop_mcp.server.transports.requests import ABORT, OpenRequests
 from runloop_mcp.server.transports.session_shares import RUN_SHARE
+from runloop_mcp.server.transports.short_calls import ShortCalls
 from runloop_mcp.server.transports.signals import Stop
 
 HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
@@ -318,3 +321,72 @@ async def test_at_the_end_calls_that_go_on_are_cancelled() -> None:
             await called.wait()
             await requests.end(grace=0.05)
     assert peer.sent[0]["status"] == 503
+
+
+class Door:
+    """Who is let in, and what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.closed = False
+
+    async def authenticate(self, key: str) -> Principal:
+        """A key of which nobody can tell once it is closed, and others which are no longer good then."""
+        self.asked.append(key)
+        if self.closed and key == "slow":
+            await anyio.sleep_forever()
+        if self.closed:
+            raise Unauthorized("It is closed.")
+        return LOCAL_OPERATOR
+
+
+async def test_the_key_of_many_streams_is_asked_for_once_and_waits_for_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither many streams of one key nor a key that can't be looked up hold up the end of what was revoked."""
+    monkeypatch.setattr(open_requests, "READMIT_SECONDS", 0.01)
+    door, left = Door(), 0
+    all_there, all_left = anyio.Event(), anyio.Event()
+
+    async def stream(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal left
+        await receive()
+        if len(door.asked) == len(keys):
+            all_there.set()
+        await receive()
+        left += 1
+        if left == len(keys) - 1:
+            all_left.set()
+
+    keys = ["slow", *["good"] * 20]
+    requests = OpenRequests(Authentication(stream, door))  # type: ignore[arg-type]  # all of it that is asked
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            for key in keys:
+                peer = Peer("GET", b"")
+                peer.scope |= {"path": "/sse", "headers": [(b"authorization", b"Bearer " + key.encode())]}
+                tasks.start_soon(requests, peer.scope, peer.receive, peer.send)
+            await all_there.wait()
+            door.asked.clear()
+            door.closed = True
+            tasks.start_soon(requests.watch_keys)
+            await all_left.wait()
+            tasks.cancel_scope.cancel()
+    assert sorted(door.asked) == ["good", "slow"]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"wait_seconds":9}', rb'{"wait\u005fseconds":9}', '{"wait_seconds":9}'.encode("utf-16")]
+)
+async def test_a_read_that_waits_is_no_short_one_however_that_is_written(body: bytes) -> None:
+    """It is answered on a stream, which tells of progress and ends with its client."""
+    peer, heard = Peer("POST", body), []
+    told = {"mcp-method": "tools/call", "mcp-name": "get_run", "mcp-protocol-version": "2026-07-28"} | HEADERS
+    peer.scope |= {"path": "/mcp", "headers": [(name.encode(), value.encode()) for name, value in told.items()]}
+
+    async def streaming(scope: Any, receive: Any, send: Any) -> None:
+        heard.append((await receive())["body"])
+
+    calls = ShortCalls(streaming, None, lambda _: True)  # type: ignore[arg-type]  # nothing is short
+    await calls(peer.scope, peer.receive, peer.send)
+    assert heard == [body]
