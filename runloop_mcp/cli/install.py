@@ -15,7 +15,7 @@ from runloop_mcp.api.errors import InvalidRequest
 from runloop_mcp.cli.clients.catalogue import CLIENTS, Client, Scope
 from runloop_mcp.cli.clients.entry import KEY, Change, entry_for, is_in, with_server, without_server
 from runloop_mcp.cli.clients.launcher import Launcher, command_line, own_launcher, serve_options
-from runloop_mcp.cli.clients.remote import KEY_VARIABLE, notes_on, remote_entry
+from runloop_mcp.cli.clients.remote import KEY_VARIABLE, is_key, notes_on, remote_entry
 from runloop_mcp.cli.clients.safe_file import read_text, replace
 from runloop_mcp.cli.options import json_option
 from runloop_mcp.cli.terminal import print_json, print_table, say
@@ -162,6 +162,8 @@ def _check_remote(
         raise click.UsageError(f"{given} is for a server that the client starts; the one at --url runs already.")
     if variable is not None and no_key:
         raise click.UsageError("--key-env and --no-key exclude each other.")
+    if variable is not None and any(map(is_key, headers)):
+        raise click.UsageError("--key-env and a header Authorization exclude each other: either has the key.")
 
 
 def _client(name: str | None) -> Client:

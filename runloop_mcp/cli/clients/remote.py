@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import click
 
@@ -41,9 +41,8 @@ def remote_entry(
             hint="Add it in its settings, under Connectors. Or leave --url away: the client then starts the server.",
         )
     sent = dict(_header(each) for each in headers)
-    has_key = any(key.lower() == _AUTHORIZATION.lower() for key in sent)
     entry = _address(client, client.remote, url)
-    if variable is not None and not has_key:
+    if variable is not None and not any(map(is_key, sent)):
         entry |= _key(client, client.remote, name, variable, sent)
     if sent:
         entry[client.remote.headers] = sent
@@ -58,7 +57,7 @@ def notes_on(client: Client, url: str, entry: Mapping[str, Any], *, variable: st
         notes.append(f"{client.title} asks for the key; the file does not hold it.")
     elif variable is not None and variable in held:
         notes.append(f"Start {client.title} with the key in {variable}; the file does not hold it.")
-    elif _AUTHORIZATION in held:
+    elif client.remote is not None and any(map(is_key, entry.get(client.remote.headers, ()))):
         notes.append("The file holds the key." + (" It belongs to the project, so others see it." if is_shared else ""))
     parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
@@ -68,15 +67,20 @@ def notes_on(client: Client, url: str, entry: Mapping[str, Any], *, variable: st
     return notes
 
 
+def is_key(header: str) -> bool:
+    """Whether a header, by its name or as a whole, is the one with the key."""
+    return header.partition(":")[0].lower() == _AUTHORIZATION.lower()
+
+
 def input_of(name: str) -> str:
     """What a client that asks for the key of a server calls the answer."""
     return f"{name}-key"
 
 
 def _address(client: Client, remote: Remote, url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    kind = parts.path.rpartition("/")[2]
-    if parts.scheme not in ("http", "https") or not parts.hostname or kind not in ("mcp", "sse"):
+    parts = _parts(url)
+    kind = parts.path.rpartition("/")[2] if parts is not None else ""
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or kind not in ("mcp", "sse"):
         raise click.UsageError(f"--url {url}: an address ends in /mcp, or /sse, such as http://127.0.0.1:8787/mcp.")
     if parts.username is not None:
         raise click.UsageError("--url has a name or password in it, which servers don't look at: leave it out.")
@@ -85,6 +89,16 @@ def _address(client: Client, remote: Remote, url: str) -> dict[str, Any]:
         raise InvalidRequest(f"{client.title} does not speak SSE.", hint="Give the address that ends in /mcp.")
     said = {"type": "http" if kind == "mcp" else "sse"} if remote.says_type else {}
     return said | {field: url}
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of an address; None where it has none, such as a port that is a number of no port."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  looked at only where it is asked for
+    except ValueError:
+        return None
+    return parts
 
 
 def _key(client: Client, remote: Remote, name: str, variable: str, sent: dict[str, str]) -> dict[str, Any]:
