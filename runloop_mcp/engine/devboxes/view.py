@@ -43,7 +43,9 @@ def view(row: DevboxRow, queue: QueuePlace | None) -> DevboxView:
         end_time_ms=row.end_time_ms,
         metadata=data.metadata,
         launch_parameters=data.launch_parameters,
-        state_transitions=[transition.model_dump(mode="json") for transition in data.transitions],
+        state_transitions=[
+            {"status": each.status.value, "transition_time_ms": each.transition_time_ms} for each in data.transitions
+        ],
         name=data.name,
         failure_reason=data.failure_reason,
         shutdown_reason=data.shutdown_reason if row.ended else None,
