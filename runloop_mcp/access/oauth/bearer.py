@@ -23,7 +23,9 @@ LEEWAY_SECONDS: Final = 30
 
 _KNOWN_SECONDS: Final = 60.0
 """For how long a token that was checked is not checked again."""
-_REMEMBERED: Final = 1000
+REMEMBERED: Final = 5000
+"""Tokens that are remembered as checked: more than there are streams, each of which is asked for its own every second.
+With fewer, tokens that are asked for in turn would push each other out, and none would ever be found."""
 _LONGEST: Final = 16_384
 _LONGEST_SUBJECT: Final = 200
 _HINT: Final = "Get one from the authorization server, for this server (its audience)."
@@ -77,7 +79,7 @@ class OAuthAccess(Access):
         claims = await self._claims(token)
         principal = self._principal(claims)
         self._known[digest] = (time.monotonic() + _KNOWN_SECONDS, claims["exp"], principal)
-        if len(self._known) > _REMEMBERED:
+        if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return principal
 

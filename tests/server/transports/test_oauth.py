@@ -24,12 +24,13 @@ from served_command import PATIENCE, Server, serving_command
 
 from runloop_mcp.access.keyring import open_keyring
 from runloop_mcp.access.oauth import signing_keys as signing_keys_module
-from runloop_mcp.access.oauth.bearer import OAuthAccess
+from runloop_mcp.access.oauth.bearer import REMEMBERED, OAuthAccess
 from runloop_mcp.access.oauth.signing_keys import SigningKeys
 from runloop_mcp.api.access import Principal, Role
 from runloop_mcp.api.errors import ApiError, Forbidden, Unauthorized, Unavailable
 from runloop_mcp.cli.oauth import with_oauth
 from runloop_mcp.cli.settings import load_settings
+from runloop_mcp.server.transports.requests import OPEN_LIMIT
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,11 @@ class Memory:
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
         """Forgets it."""
+
+
+def test_the_tokens_of_all_streams_are_remembered_as_checked() -> None:
+    """They are asked for in turn every second: were fewer remembered, each would be checked anew each time."""
+    assert REMEMBERED > OPEN_LIMIT
 
 
 @pytest.mark.parametrize("era", ERAS)
