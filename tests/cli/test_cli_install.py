@@ -229,7 +229,7 @@ URL = "https://runs.example/mcp"
 REMOTE = {
     "claude-code": {"type": "http", "url": URL, "headers": {"Authorization": "Bearer ${TEAM_KEY}"}},
     "cursor": {"url": URL, "headers": {"Authorization": "Bearer ${env:TEAM_KEY}"}},
-    "vscode": {"type": "http", "url": URL, "headers": {"Authorization": "Bearer ${input:runloop-key}"}},
+    "vscode": {"type": "http", "url": URL, "headers": {"Authorization": "Bearer ${input:runloop-server-key}"}},
     "codex": {"url": URL, "bearer_token_env_var": "TEAM_KEY"},
     "gemini": {"httpUrl": URL, "headers": {"Authorization": "Bearer $TEAM_KEY"}},
     "windsurf": {"serverUrl": URL, "headers": {"Authorization": "Bearer ${env:TEAM_KEY}"}},
@@ -251,7 +251,7 @@ def test_a_server_that_runs_elsewhere_is_written_by_its_address(install: Install
     install(client, "--yes", "--url", "http://127.0.0.1:8787/mcp", "--no-key", "--header", "X-Team: blue")
     entry = held(path)[section]["runloop"]
     assert "X-Team" in str(entry)
-    assert not re.search("TEAM_KEY|runloop-key|runs.example", str(entry))
+    assert not re.search("TEAM_KEY|server-key|runs.example", str(entry))
     assert install(client, "--yes", "--uninstall").returncode == 0
     assert "runloop" not in path.read_text()
 
@@ -279,12 +279,23 @@ def test_what_is_asked_for_goes_with_the_server(install: Install, home: Path, ar
         install("vscode", "--yes", "--name", name, *arguments)
     read = json_edit.read(path.read_text())
     asked = [one["id"] for one in read["inputs"]]
-    assert asked == ["mine", *(["runloop-api-key"] if "cloud" in arguments else ["runloop-key", "second-key"])]
+    assert asked == [
+        "mine",
+        *(["runloop-api-key"] if "cloud" in arguments else ["runloop-server-key", "second-server-key"]),
+    ]
     assert all(f"${{input:{each}}}" in json.dumps(read["servers"]) for each in asked[1:])
     install("vscode", "--yes", "--uninstall")
     assert [one["id"] for one in json_edit.read(path.read_text())["inputs"]] == ["mine", asked[-1]]
     install("vscode", "--yes", "--uninstall", "--name", "second")
     assert path.read_text() == INPUTS
+
+
+def test_no_other_server_is_sent_what_was_answered_as_runloop_s_own_key(install: Install, home: Path) -> None:
+    """A server may have any name: VS Code asks for its key by another than it does for that of Runloop's API."""
+    install("vscode", "--yes", "--name", "local", "--backend", "cloud")
+    install("vscode", "--yes", "--name", "runloop-api", "--url", URL)
+    asked = [one["id"] for one in held(home / ".config/Code/User/mcp.json")["inputs"]]
+    assert len(set(asked)) == 2
 
 
 def test_a_key_is_written_plainly_only_where_somebody_says_so(install: Install, home: Path) -> None:

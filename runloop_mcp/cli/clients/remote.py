@@ -73,8 +73,8 @@ def is_key(header: str) -> bool:
 
 
 def input_of(name: str) -> str:
-    """What a client that asks for the key of a server calls the answer."""
-    return f"{name}-key"
+    """What a client that asks for the key of a server calls the answer; never as it calls Runloop's own key."""
+    return f"{name}-server-key"
 
 
 def _address(client: Client, remote: Remote, url: str) -> dict[str, Any]:
