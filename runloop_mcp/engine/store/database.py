@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -90,15 +90,21 @@ class _Job(Generic[T]):
 
 @dataclass(slots=True)
 class _Errand:
-    """A piece of work on its way to the writing thread, for which nobody waits."""
+    """A piece of work on its way to the writing thread, which is done whether anybody waits for it or not."""
 
     work: "Callable[[sqlite3.Connection], None]"
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Event = field(default_factory=asyncio.Event)
 
     def run(self, worker: "_Worker") -> None:
         try:
             worker.session.transaction(self.work, durable=False)
         except Exception as error:  # noqa: BLE001 - the boundary of the thread
             _tell_lost(error)
+        try:
+            self.loop.call_soon_threadsafe(self.done.set)
+        except RuntimeError:
+            return  # the event loop has ended, and nobody waits any more
 
 
 class _Checkpoint:
@@ -232,9 +238,11 @@ class _Worker:
             raise outcome.error
         return outcome.value  # type: ignore[return-value]  # the value of the work, None only where T has it
 
-    def begin(self, work: "Callable[[sqlite3.Connection], None]") -> None:
-        """Has the thread do work for which nobody waits."""
-        self._jobs.put(_Errand(work))
+    def begin(self, work: "Callable[[sqlite3.Connection], None]") -> _Errand:
+        """Has the thread do work for which nobody need wait."""
+        errand = _Errand(work, asyncio.get_running_loop())
+        self._jobs.put(errand)
+        return errand
 
     def _run(self) -> None:
         try:
@@ -282,6 +290,8 @@ class Database:
         self._closed = False
         self._commits_here = 0
         self._later: list[Callable[[sqlite3.Connection], None]] = []
+        self._errand: _Errand | None = None
+        """The last of what waited that the writing thread was given."""
         self._timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
@@ -309,8 +319,13 @@ class Database:
             Conflict: Another process holds it.
         """
         self._check()
-        if self._later:
+        if self._later or self._is_under_way():
             await self._written_later()
+        return await self._read_kept(work)
+
+    async def _read_kept(self, work: "Callable[[sqlite3.Connection], T]") -> T:
+        """Like `read`, without what `write_later` holds back."""
+        self._check()
         if self._reader is None:
             self._reader = self._worker("reader", read_only=True)
         return await self._reader.do(work, durable=False)
@@ -327,11 +342,11 @@ class Database:
         """
         glance = self._glance_here()
         if glance is None:
-            return await self.read(work)
+            return await self._read_kept(work)
         try:
             return glance.transaction(work, durable=False)
         except Conflict:
-            return await self.read(work)
+            return await self._read_kept(work)
 
     async def recall(self, work: "Callable[[sqlite3.Connection, *A], T]", *arguments: *A) -> T:
         """Like `look`, for what is asked for again and again: read anew only where something was committed since.
@@ -351,11 +366,11 @@ class Database:
         """
         glance = self._glance_here()
         if glance is None:
-            return await self.read(lambda connection: work(connection, *arguments))
+            return await self._read_kept(lambda connection: work(connection, *arguments))
         try:
             return glance.recall(work, *arguments)
         except Conflict:
-            return await self.read(lambda connection: work(connection, *arguments))
+            return await self._read_kept(lambda connection: work(connection, *arguments))
 
     def _glance_here(self) -> _Session | None:
         """The session of the event loop's own thread that only reads; None where the database is to be opened yet."""
@@ -397,11 +412,8 @@ class Database:
             Conflict: Another process holds it.
         """
         self._check()
-        if self._later:
-            await self._written_later()
-        if self._writer is None:
-            self._writer = self._worker("writer", read_only=False)
-        return await self._writer.do(work, durable=durable)
+        self._hand_over()
+        return await self._writing().do(work, durable=durable)
 
     async def write_soon(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool = False) -> T:
         """Like `write`, for a few small rows: on the event loop's own thread where nobody else is writing.
@@ -440,6 +452,8 @@ class Database:
         self._check()
         if self._later:
             self._write_waiting()
+        if self._is_under_way():
+            raise Conflict("What was to be written before is still being written.", retry_after=1)
         return self._write_here(work, durable=durable)
 
     def write_later(self, work: "Callable[[sqlite3.Connection], None]") -> None:
@@ -458,25 +472,33 @@ class Database:
 
     def _write_waiting(self) -> None:
         """Writes what waits, on this thread, or on the writing one where that is in the way; nobody waits for it."""
+        if self._is_under_way():
+            self._hand_over()
+            return
         waiting = self._take_later()
         try:
             self._write_here(waiting)
         except Conflict:
-            if self._writer is None:
-                self._writer = self._worker("writer", read_only=False)
-            self._writer.begin(waiting)
+            self._errand = self._writing().begin(waiting)
         except Unavailable as error:
             _tell_lost(error)
 
+    def _hand_over(self) -> None:
+        """Gives what waits to the writing thread, which does it before all that it is given from now on."""
+        if self._later:
+            self._errand = self._writing().begin(self._take_later())
+
     async def _written_later(self) -> None:
-        """Writes what waits, and waits for it."""
-        waiting = self._take_later()
-        try:
-            if self._writer is None:
-                self._writer = self._worker("writer", read_only=False)
-            await self._writer.do(waiting, durable=False)
-        except (Conflict, Unavailable) as error:
-            _tell_lost(error)
+        """Waits until all is written that was to be written later; it is, though whoever waits may go away."""
+        self._hand_over()
+        if self._errand is not None:
+            await self._errand.done.wait()
+
+    def _is_under_way(self) -> bool:
+        """Whether the writing thread still has some of what waited."""
+        if self._errand is not None and self._errand.done.is_set():
+            self._errand = None
+        return self._errand is not None
 
     def _take_later(self) -> "Callable[[sqlite3.Connection], None]":
         """What waits, as one piece of work; then nothing waits any more."""
@@ -493,6 +515,11 @@ class Database:
                     work(connection)
                 except sqlite3.IntegrityError as error:  # what it belongs to is gone; the others are still wanted
                     _tell_lost(error)
+                except sqlite3.Error:
+                    raise  # it is the file's, and would be that of the others too
+                except Exception:
+                    # The boundary of those that asked: one's defect must undo neither the others nor a later write.
+                    logger.exception("What was to be written later could not be written")
 
         return together
 
@@ -510,12 +537,10 @@ class Database:
 
     async def aclose(self) -> None:
         """Finishes the work that was asked for and closes the file. Can be called repeatedly."""
-        if self._later and self._process == os.getpid():
-            with anyio.CancelScope(shield=True):
-                await self._written_later()
         self._closed = True
         if self._process != os.getpid():
             return
+        self._hand_over()
         # The reader first: the last to close folds the journal into the file, which only a writer may.
         for session in (self._glance, self._here):
             if session is not None:
@@ -527,6 +552,11 @@ class Database:
                     worker.finish()
                     await worker.ended()
         self._reader = self._writer = None
+
+    def _writing(self) -> _Worker:
+        if self._writer is None:
+            self._writer = self._worker("writer", read_only=False)
+        return self._writer
 
     def _worker(self, role: str, *, read_only: bool) -> _Worker:
         session = _Session(self.path, self._disk, read_only=read_only, busy_timeout_seconds=self._busy_timeout_seconds)
@@ -542,7 +572,7 @@ class Database:
             for session in sessions:
                 session.leave_behind()
             self._reader = self._writer = self._here = self._glance = self._timer = None
-            self._later = []  # the process that it was forked from writes them
+            self._later, self._errand = [], None  # the process that it was forked from writes them
             self._process = os.getpid()
 
 

@@ -1,10 +1,13 @@
 """Writes that wait for others of their kind: in order, and lost by nobody but a killed process."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import anyio
+import pytest
 
 from runloop_mcp.engine.store.database import LATER_SECONDS, Database
 
@@ -17,6 +20,16 @@ def _insert(key: str, connection: sqlite3.Connection) -> None:
 
 def _keys(connection: sqlite3.Connection) -> list[str]:
     return [key for (key,) in connection.execute("SELECT key FROM idempotency_keys ORDER BY create_time_ms")]
+
+
+@contextmanager
+def _somebody_writing(path: Path) -> Iterator[None]:
+    """Another process has begun to write, and commits at the end."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.execute("COMMIT")
+    other.close()
 
 
 async def test_what_waits_is_there_for_whoever_reads(tmp_path: Path) -> None:
@@ -71,3 +84,62 @@ async def test_it_is_written_by_itself_beside_whoever_writes(tmp_path: Path) -> 
             while _keys(other) != ["a"]:  # noqa: ASYNC110 - what writes is a thread that tells nobody
                 await anyio.sleep(0.005)
         other.close()
+
+
+async def test_who_reads_and_goes_away_takes_nothing_with_it(tmp_path: Path) -> None:
+    """What waited for others is written, though the one for whom it was hurried no longer waits."""
+    async with Database(tmp_path / "store.db") as database:
+        await database.open()
+        with _somebody_writing(database.path):
+            database.write_later(partial(_insert, "a"))
+            async with anyio.create_task_group() as group:
+                for work in (database.read, database.write):
+                    group.start_soon(work, _keys)
+                await anyio.wait_all_tasks_blocked()
+                group.cancel_scope.cancel()
+        assert await database.read(_keys) == ["a"]
+
+
+async def test_what_has_been_tried_in_vain_still_comes_first(tmp_path: Path) -> None:
+    """Whoever reads or writes while it waits for another process does so after it."""
+    async with Database(tmp_path / "store.db") as database:
+        await database.open()
+        seen: list[str] = []
+
+        async def read() -> None:
+            seen.extend(await database.read(_keys))
+
+        async with anyio.create_task_group() as group:
+            with _somebody_writing(database.path):
+                database.write_later(partial(_insert, "z"))
+                await anyio.sleep(2 * LATER_SECONDS)  # it is tried and finds the other in the way
+                group.start_soon(read)
+                await anyio.wait_all_tasks_blocked()
+            await database.write_soon(partial(_insert, "a"))
+        assert (seen[0], await database.read(_keys)) == ("z", ["z", "a"])
+
+
+async def test_writes_keep_the_order_of_their_calls_behind_what_waits(tmp_path: Path) -> None:
+    """The first to write hurries what waits, and is not overtaken by the second meanwhile."""
+    async with Database(tmp_path / "store.db") as database:
+        await database.open()
+        database.write_later(partial(_insert, "c"))
+        async with anyio.create_task_group() as group:
+            group.start_soon(database.write, partial(_insert, "b"))
+            group.start_soon(database.write, partial(_insert, "a"))
+        assert await database.read(_keys) == ["c", "b", "a"]
+
+
+async def test_a_defect_of_one_is_nobody_elses(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told in the log; neither those that wait beside it nor a later write fail by it."""
+
+    def fail(_: sqlite3.Connection) -> None:
+        raise ValueError("a defect of ours")
+
+    async with Database(tmp_path / "store.db") as database:
+        await database.open()
+        for work in (partial(_insert, "a"), fail, partial(_insert, "b")):
+            database.write_later(work)
+        await database.write_soon(partial(_insert, "c"))
+        assert await database.read(_keys) == ["a", "b", "c"]
+    assert "a defect of ours" in caplog.text
