@@ -15,17 +15,10 @@ class RunWithScenario(ScenarioRunView):
 
 async def with_scenario(backend: Backend, run: ScenarioRunView) -> RunWithScenario:
     """A run with its scenario, where that is still there."""
-    return joined(run, await scenario_of(backend, run.scenario_id))
-
-
-async def scenario_of(backend: Backend, scenario_id: str) -> ScenarioView | None:
-    """A scenario, where it is there."""
-    try:
-        return await backend.scenarios.retrieve(scenario_id)
-    except NotFound:
-        return None
-
-
-def joined(run: ScenarioRunView, scenario: ScenarioView | None) -> RunWithScenario:
-    """A run with a scenario."""
+    scenario = run.started_from  # looked up after a start, it would be read anew
+    if scenario is None:
+        try:
+            scenario = await backend.scenarios.retrieve(run.scenario_id)
+        except NotFound:
+            scenario = None
     return RunWithScenario.model_construct(**run.__dict__, **(run.__pydantic_extra__ or {}), scenario=scenario)

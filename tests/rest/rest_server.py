@@ -1,6 +1,6 @@
 """The REST face over an embedded engine, served over a real socket from a thread of its own."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +45,11 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *, bundled: bool = False) -> Iterator[Served]:
+def serving(folder: Path, *, bundled: bool = False, packs: Sequence[Path] = ()) -> Iterator[Served]:
     """Serves on the state in a folder, until left."""
-    engine = EmbeddedEngine(folder, SandboxDriver(folder / "sandbox"), packs=[bundled_pack()] if bundled else [])
+    engine = EmbeddedEngine(
+        folder, SandboxDriver(folder / "sandbox"), packs=[*packs, *([bundled_pack()] if bundled else [])]
+    )
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(_served(engine)) as url,

@@ -3,13 +3,23 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from rest_requests import SCENARIO, contract, created, started
+from rest_server import serving
 
 from runloop_mcp.rest.routes import scenario_runs
+
+_GREET = """\
+format: 1
+name: greet
+scoring_contract:
+  scoring_function_parameters:
+    - {name: greets, weight: 1, scorer: {type: bash_script_scorer, bash_script: echo 1.0}}
+"""
 
 
 def test_a_scenario_is_created_changed_and_archived(client: httpx.Client) -> None:
@@ -173,3 +183,17 @@ def test_a_secret_may_be_named_as_a_part_of_a_path(client: httpx.Client) -> None
     assert client.get("/v1/secrets/id").json()["name"] == "id"
     assert client.post("/v1/secrets/id", json={"value": "not shown either"}).json()["name"] == "id"
     assert client.post("/v1/secrets/id/delete").json()["name"] == "id"
+
+
+def test_a_start_answers_with_the_scenario_that_it_starts_from(tmp_path: Path) -> None:
+    """Also where its folder was changed just now, before anybody has looked for changes."""
+    folder = tmp_path / "pack" / "greet"
+    folder.mkdir(parents=True)
+    for name, text in {"scenario.yaml": _GREET, "problem.md": "Say hello."}.items():
+        (folder / name).write_text(text)
+    with serving(tmp_path / "state", packs=[folder.parent]) as served:
+        (scenario,) = served.client.get("/v1/scenarios").json()["scenarios"]
+        (folder / "problem.md").write_text("Say good night.")
+        run = started(served.client, scenario["id"])
+    assert run["scenario"]["input_context"]["problem_statement"] == "Say good night."
+    assert "started_from" not in run

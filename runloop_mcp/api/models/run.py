@@ -8,7 +8,7 @@ from pydantic import Field
 from runloop_mcp.api.models.base import PageParams, WireModel
 from runloop_mcp.api.models.devbox import QueuePlace
 from runloop_mcp.api.models.mounts import Mount
-from runloop_mcp.api.models.scenario import LaunchParameters
+from runloop_mcp.api.models.scenario import LaunchParameters, ScenarioView
 from runloop_mcp.api.models.scoring import Disclosure, ScoringContractResult, ScoringMode
 from runloop_mcp.api.models.trust import Rescoring, SealedHashes, TamperReport
 
@@ -111,6 +111,8 @@ class ScenarioRunView(WireModel):
     score: float | None = None
     """The total, once scored; one published example reads it here."""
     x_runloop_mcp: RunDetails | None = None
+    started_from: ScenarioView | None = Field(default=None, exclude=True)
+    """The scenario as the run starts from it, of a run that has just been started, where that is at hand. Not sent."""
 
 
 VALIDATION: Final = "validation"

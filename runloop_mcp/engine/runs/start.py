@@ -89,7 +89,11 @@ async def start_run(
             kept_mounts.keep(connection, devbox.id, kept_of_mounts)
         return _begun(connection, row, devbox)
 
-    return view(await begin(engine, devbox.id, mounts, work, lambda made: (made.row.devbox_id, made.devbox_status)))
+    made = await begin(engine, devbox.id, mounts, work, lambda made: (made.row.devbox_id, made.devbox_status))
+    run = view(made)
+    if made.row is row:  # and not one that was started before with this key
+        run.started_from = record.view
+    return run
 
 
 async def _profile(engine: EngineContext, params: StartRunParams) -> RunProfile:

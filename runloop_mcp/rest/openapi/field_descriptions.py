@@ -11,12 +11,12 @@ from pydantic import BaseModel
 
 
 def field_descriptions(model: type[BaseModel]) -> dict[str, str]:
-    """Name on the wire → what the field means, of the fields that say so."""
+    """Name on the wire → what the field means, of the fields that are sent and say so."""
     texts: dict[str, str] = {}
     for base in reversed(model.__mro__):
         if issubclass(base, BaseModel) and base is not BaseModel:
             texts |= _texts(base)
-    fields = model.model_fields
+    fields = {name: field for name, field in model.model_fields.items() if not field.exclude}
     return {fields[name].alias or name: text for name, text in texts.items() if name in fields}
 
 

@@ -13,7 +13,7 @@ from runloop_mcp.api.models.scenario import (
 )
 from runloop_mcp.rest.call import Call
 from runloop_mcp.rest.route import get, post
-from runloop_mcp.rest.run_views import RunWithScenario, joined, scenario_of
+from runloop_mcp.rest.run_views import RunWithScenario, with_scenario
 
 _TAG: Final = "scenarios"
 _NONE: Final = "There is no such scenario."
@@ -103,10 +103,8 @@ async def start_run(call: Call, body: StartRunParams) -> RunWithScenario:
 
     Answers at once with a run that is running, and a devbox that may still be booting: commands wait for it.
     """
-    # Looked up before it starts: after the start is kept, a store reads all its pages anew.
-    scenario = await scenario_of(call.backend, body.scenario_id)
     run = await call.backend.scenarios.start_run(body, principal=call.principal, idempotency_key=call.idempotency_key)
-    return joined(run, scenario)
+    return await with_scenario(call.backend, run)
 
 
 _EXAMPLE: Final = {
