@@ -12,8 +12,9 @@ from runloop_mcp.api.models.run import RunState
 GRACE_SECONDS: Final = 900.0
 """For how long a token is good after its run has ended."""
 
-FRESH_SECONDS: Final = 5.0
-"""For how long it is believed that a run goes on."""
+FRESH_SECONDS: Final = 60.0
+"""For how long it is believed that a run goes on, at most. A stream is asked every second, and where runs are in the
+cloud each look is a request; as it is less than the grace, no access goes on for longer than that."""
 
 _GOING_ON: Final = frozenset({RunState.RUNNING, RunState.SCORING, RunState.SCORED})
 _REMEMBERED: Final = 10_000
@@ -52,14 +53,14 @@ class EndingWithRuns(Access):
             run = await self._runs.retrieve(run_id)
         except NotFound:
             raise Unauthorized(_OVER) from None
-        left = FRESH_SECONDS
+        left = min(FRESH_SECONDS, self._grace_seconds)
         if run.state not in _GOING_ON:
             ended_ms = (run.x_runloop_mcp and run.x_runloop_mcp.end_time_ms) or (run.start_time_ms or 0) + (
                 run.duration_ms or 0
             )
             left = min(FRESH_SECONDS, ended_ms / 1000 + self._grace_seconds - time.time())
-        if left <= 0:
-            raise Unauthorized(_OVER, hint="Whoever gave it to you can see the run.")
+            if left <= 0:
+                raise Unauthorized(_OVER, hint="Whoever gave it to you can see the run.")
         self._good_until[run_id] = time.monotonic() + left
         if len(self._good_until) > _REMEMBERED:
             self._good_until.popitem(last=False)

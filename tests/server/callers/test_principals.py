@@ -1,5 +1,6 @@
 """Callers who may not see everything: bound to one run, or solvers among others."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,12 @@ from mcp.shared.exceptions import MCPError
 from mcp_agent import Serve, scenario_folder
 from mcp_types import PromptReference, ResourceTemplateReference, TextContent
 
+from runloop_mcp.access import run_ends
 from runloop_mcp.access.keyring import open_keyring
 from runloop_mcp.access.run_ends import EndingWithRuns
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
 from runloop_mcp.api.errors import Unauthorized
+from runloop_mcp.api.models.run import ScenarioRunView
 from runloop_mcp.server.surface import surface
 
 _ON_RUNS: tuple[tuple[str, dict[str, str]], ...] = (
@@ -247,6 +250,44 @@ async def test_a_token_ends_a_while_after_its_run(tmp_path: Path, serve: Serve) 
         with pytest.raises(Unauthorized, match="has ended"):
             await EndingWithRuns(keyring, runs, grace_seconds=0).authenticate(made.token)
         assert await at_once.authenticate((await keyring.create("laptop")).key)
+
+
+async def test_the_run_of_a_token_is_looked_at_seldom(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open stream is asked every second, and where runs are in the cloud each look is a request."""
+    keyring = await open_keyring(tmp_path)
+    async with serve(scenario_folder(tmp_path / "pack", "answer")) as agent:
+        runs, looks, clock = agent.backend.runs, 0, Clock()
+        made = await keyring.run_tokens.mint(await agent.run_of("answer"), seconds=600)
+        retrieve = runs.retrieve
+
+        async def counted(run_id: str) -> ScenarioRunView:
+            nonlocal looks
+            looks += 1
+            return await retrieve(run_id)
+
+        monkeypatch.setattr(runs, "retrieve", counted)
+        monkeypatch.setattr(run_ends, "time", clock)
+        access = EndingWithRuns(keyring, runs)
+        for second in range(120):
+            clock.passed = second
+            await access.authenticate(made.token)
+    assert looks == 2
+
+
+class Clock:
+    """Stands for the module `time`."""
+
+    passed = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        return 1000 + self.passed
+
+    def time(self) -> float:
+        """Seconds since 1970."""
+        return time.time() + self.passed
 
 
 async def test_an_idempotency_key_is_its_principal_s_own(tmp_path: Path, serve: Serve) -> None:
