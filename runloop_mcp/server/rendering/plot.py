@@ -138,6 +138,8 @@ def _middle(column: int) -> int:
 
 
 def _cut(text: str, limit: int) -> str:
+    """One line that has room: names may have several."""
+    text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

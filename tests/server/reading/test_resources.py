@@ -14,6 +14,7 @@ from mcp_types import BlobResourceContents, PromptReference, ResourceTemplateRef
 from PIL import Image
 
 from runloop_mcp.api.access import Principal, Role
+from runloop_mcp.server.rendering.plot import Words, plot_of
 
 
 async def refused(agent: Agent, uri: str) -> str:
@@ -96,6 +97,13 @@ async def test_scores_are_plotted_with_every_number_in_words(tmp_path: Path, ser
         unseen = await solver.read(f"runloop://scenarios/{ids['answer']}/scores.svg")
         assert "0 runs" in unseen
         assert run_id not in unseen
+
+
+def test_a_name_of_several_lines_takes_one_in_a_picture() -> None:
+    """Or it would lie over what the picture shows."""
+    first = plot_of("two\nlines " + "\n" * 50 + "end", []).parts[0]
+    assert isinstance(first, Words)
+    assert first.text == "Scores of two lines end"
 
 
 async def picture_at(agent: Agent, uri: str) -> Image.Image:
