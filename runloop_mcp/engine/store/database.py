@@ -34,7 +34,7 @@ _SMALL_PAGE = 20
 """Rows that are read on the event loop's own thread: what clients ask for who do not say how many."""
 
 _MOST_RECALLED = 200
-"""Answers that are remembered at once."""
+"""Rows of answers that are remembered at once: a run with its scores may hold some hundred kilobytes."""
 _NOT_RECALLED: Final = object()
 
 _COMMITS_PER_CHECKPOINT = 200
@@ -139,6 +139,7 @@ class _Session:
         self._checkpoints = checkpoints
         self._connection: sqlite3.Connection | None = None
         self._recalled: dict[Hashable, object] = {}
+        self._recalled_rows = 0
         self._recalled_version: int | None = None
 
     def transaction(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool) -> T:
@@ -164,7 +165,7 @@ class _Session:
                     connection.execute("PRAGMA synchronous = NORMAL")
             return value
 
-    def recall(self, work: "Callable[[sqlite3.Connection, *A], T]", *arguments: *A) -> T:
+    def recall(self, work: "Callable[[sqlite3.Connection, *A], T]", *arguments: *A, rows: int) -> T:
         """What work gives for these arguments: what it gave before, unless something was committed since by anyone.
 
         Of a session that only reads: SQLite does not count what its own connection commits.
@@ -174,8 +175,9 @@ class _Session:
         with translated(self._path):
             connection = self._connection or self._opened()
             (version,) = connection.execute("PRAGMA data_version").fetchone()
-        if version != self._recalled_version or len(self._recalled) >= _MOST_RECALLED:
+        if version != self._recalled_version or self._recalled_rows >= _MOST_RECALLED:
             self._recalled.clear()
+            self._recalled_rows = 0
             self._recalled_version = version
         asked = (work, arguments)
         answer = self._recalled.get(asked, _NOT_RECALLED)
@@ -183,6 +185,7 @@ class _Session:
             # What is committed between the two is read, and changes the version that the next call finds.
             answer = self.transaction(lambda connection: work(connection, *arguments), durable=False)
             self._recalled[asked] = answer
+            self._recalled_rows += rows
         return cast("T", answer)
 
     def _opened(self) -> "sqlite3.Connection":
@@ -348,7 +351,7 @@ class Database:
         except Conflict:
             return await self._read_kept(work)
 
-    async def recall(self, work: "Callable[[sqlite3.Connection, *A], T]", *arguments: *A) -> T:
+    async def recall(self, work: "Callable[[sqlite3.Connection, *A], T]", *arguments: *A, rows: int = 1) -> T:
         """Like `look`, for what is asked for again and again: read anew only where something was committed since.
 
         Whoever commits, in this process or another, has everything read anew, so that it is as fresh as by `look`.
@@ -356,6 +359,7 @@ class Database:
         Args:
             work: Reads; a function that is the same for the same question, not one that is made for each call.
             arguments: What it is called with beside the connection; hashable.
+            rows: How many rows its answer may hold, of which there are only so many remembered.
 
         Returns:
             What everybody gets who asks the same: it is not to be changed.
@@ -368,7 +372,7 @@ class Database:
         if glance is None:
             return await self._read_kept(lambda connection: work(connection, *arguments))
         try:
-            return glance.recall(work, *arguments)
+            return glance.recall(work, *arguments, rows=rows)
         except Conflict:
             return await self._read_kept(lambda connection: work(connection, *arguments))
 
@@ -395,7 +399,7 @@ class Database:
             return await self.read(lambda connection: work(connection, params, *arguments))
         if params.starting_after is not None:
             return await self.look(lambda connection: work(connection, params, *arguments))
-        return await self.recall(work, params, *arguments)
+        return await self.recall(work, params, *arguments, rows=params.limit)
 
     async def write(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool = False) -> T:
         """Runs `work` on the writing thread in a transaction: kept when this returns, undone when `work` raises.

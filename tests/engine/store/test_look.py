@@ -1,9 +1,11 @@
 """Reads of a few rows on the event loop's own thread: as fresh as the others, and never a wait."""
 
+import gc
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
@@ -100,6 +102,24 @@ async def test_what_is_recalled_is_read_once_for_each_question(tmp_path: Path) -
             assert await database.recall(question.answer, "z") == []
             assert await database.page(question.page, PageParams(), "b") == ["ab"]
         assert question.reads == 3
+
+
+async def test_no_more_rows_are_remembered_than_memory_has_room_for(tmp_path: Path) -> None:
+    """However many pages are asked for: those that were are let go, and read again."""
+
+    class Row:
+        pass
+
+    def page(_: sqlite3.Connection, params: RunListParams) -> list[Row]:
+        return [Row() for _ in range(params.limit)]
+
+    async with Database(tmp_path / "store.db") as database:
+        await database.read(_keys)
+        kept: WeakSet[Row] = WeakSet()
+        for number in range(30):
+            kept.update(await database.page(page, RunListParams(search=str(number))))
+        gc.collect()
+        assert len(kept) <= 220
 
 
 @pytest.mark.parametrize("who", ["writing thread", "event loop", "other process"])
