@@ -53,7 +53,8 @@ OF_KEY: Final = "key:"
 _RUN_TOKENS: Final = f"""
 SELECT token.id, run_id, token.digest, made_by, token.create_time_ms, expire_time_ms, tools, disclosure,
     ifnull(token.revoke_time_ms, maker.revoke_time_ms)
-FROM run_tokens AS token LEFT JOIN keys AS maker ON made_by = '{OF_KEY}' || maker.id
+FROM run_tokens AS token LEFT JOIN keys AS maker
+    ON substr(made_by, 1, {len(OF_KEY)}) = '{OF_KEY}' AND maker.id = substr(made_by, {len(OF_KEY) + 1})
 ORDER BY token.create_time_ms DESC, token.rowid DESC
 """  # noqa: S608 - our own words
 _COLUMNS: Final = "id, name, digest, create_time_ms, last_used_ms, revoke_time_ms, role"
