@@ -168,7 +168,8 @@ def describe(schema: Mapping[str, Any]) -> str:
         return "an object"
     if kind in {"integer", "number"}:
         return _KINDS[kind] + _bounds(schema)
-    return "a non-empty string" if schema.get("minLength") else _KINDS.get(kind, "a string")
+    words = "a non-empty string" if schema.get("minLength") else _KINDS.get(kind, "a string")
+    return f"{words} that is not empty" if schema.get("minItems") else words
 
 
 _KINDS = {

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runloop_mcp.api.errors import InvalidRequest
+from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.models.benchmark import BenchmarkScenariosParams, BenchmarkUpdateParams
 from runloop_mcp.server.arguments import Arguments
 from runloop_mcp.server.call import Call, Reply
@@ -49,6 +49,12 @@ async def update_benchmark(call: Call, arguments: UpdateBenchmark) -> Reply:
         scenarios_to_add=await scenario_ids(call, "add_scenario_ids", added) or None,
         scenarios_to_remove=await scenario_ids(call, "remove_scenario_ids", removed) or None,
     )
+    leaving = set(parts.scenarios_to_remove or ())
+    if leaving and not parts.scenarios_to_add and leaving.issuperset(benchmark.scenario_ids):
+        raise InvalidRequest(
+            f"Nothing would be left of benchmark {benchmark.id}.",
+            hint="Add others with `add_scenario_ids` in the same call, or take it out of lists with archive_benchmark.",
+        )
     given = arguments.metadata
     metadata = None if given is None else {key: value for key, value in (benchmark.metadata | given).items() if value}
     params = BenchmarkUpdateParams(
@@ -66,7 +72,12 @@ async def update_benchmark(call: Call, arguments: UpdateBenchmark) -> Reply:
 
 async def archive_benchmark(call: Call, arguments: ArchiveBenchmark) -> Reply:
     """Takes a benchmark out of lists, or puts it back."""
-    benchmark = await find_benchmark(call.backend, arguments.benchmark_id)
+    try:
+        benchmark = await find_benchmark(call.backend, arguments.benchmark_id)
+    except NotFound as error:
+        if not arguments.restore:
+            raise
+        raise NotFound(error.message, hint="One that is archived is in no list: give its id, bmd_….") from error
     if arguments.restore:
         benchmark = await call.backend.benchmarks.unarchive(benchmark.id)
         return Reply(f"Benchmark {benchmark.id} ({benchmark.name}) can be started again.")

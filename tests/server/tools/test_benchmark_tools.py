@@ -139,6 +139,8 @@ async def test_a_benchmark_is_changed_and_archived(tmp_path: Path, serve: Serve)
         for wrong, told in (
             ({"scenario_ids": ["one"], "add_scenario_ids": ["two"]}, "whole list"),
             ({"name": "x", "add_scenario_ids": ["one", "nothing"]}, "`add_scenario_ids[1]`"),
+            ({"name": "x", "remove_scenario_ids": ["one", "three"]}, "Nothing would be left"),
+            ({"scenario_ids": []}, "not empty"),
         ):
             assert told in await agent.refused("update_benchmark", **named, **wrong)
         assert await names() == ["three"]
@@ -147,6 +149,7 @@ async def test_a_benchmark_is_changed_and_archived(tmp_path: Path, serve: Serve)
         assert named["benchmark_id"] in archived.text
         assert (await agent.call("list_benchmarks")).structured["total"] == 0
         assert "archived" in await agent.refused("start_benchmark_run", **named)
+        assert "give its id" in await agent.refused("archive_benchmark", benchmark_id="few", restore=True)
         await agent.call("archive_benchmark", **named, restore=True)
         await agent.call("start_benchmark_run", benchmark_id="few")
     async with serve(tmp_path / "pack", surface=BENCHMARK, principal=Principal("someone", Role.SOLVER)) as solver:
