@@ -24,6 +24,16 @@ async def test_what_cannot_be_started_here_says_so_before_it_is_tried(tmp_path: 
         assert "no-such-program" in refused
 
 
+async def test_a_start_shows_the_problem_that_the_run_starts_with(tmp_path: Path, serve: Serve) -> None:
+    """Also where its author changed it just now, and nobody has looked for changes since."""
+    pack = scenario_folder(tmp_path / "pack", "answer", problem="Write 42.")
+    async with serve(pack) as agent:
+        (scenario,) = (await agent.call("list_scenarios")).structured["scenarios"]
+        (pack / "answer" / "problem.md").write_text("Write 43 instead.")
+        started = await agent.call("start_run", scenario_id=scenario["scenario_id"])
+    assert "Write 43 instead." in started.text
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_an_agent_goes_from_the_list_to_the_score(tmp_path: Path, serve: Serve, era: str) -> None:
     """Lists, reads, starts, works, scores, completes; each reply names what the next call needs."""

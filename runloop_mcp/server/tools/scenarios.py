@@ -135,7 +135,8 @@ async def begin_run(call: Call, arguments: StartRun, *, may_defer: bool = True) 
     devbox = await devbox_ready(call, run.devbox_id, Patience(0 if queued else longest))
     if deferral is not None and devbox.status not in SETTLED:
         deferral.task = TaskHandle(TaskKind.START, run.id)
-    return Begun(await find_run(call.backend, call.principal, run.id), devbox, scenario)
+    # Only the start has looked at the folder itself, which may have been changed just now.
+    return Begun(await find_run(call.backend, call.principal, run.id), devbox, run.started_from or scenario)
 
 
 def started_reply(run: ScenarioRunView, devbox: DevboxView, scenario: ScenarioView) -> Reply:
