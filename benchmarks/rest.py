@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -114,16 +114,17 @@ class _Latencies:
         """Start of a run, which is answered before its devbox boots; score and end, which wait for what they do."""
         starts, scores, ends = list[float](), list[float](), list[float]()
         bare, commits, ratios = list[float](), list[float](), list[float]()
-        for _ in range(max(self._turns, 10)):
-            # Once, after the same wait as the start, which comes alone: what processors forget meanwhile costs both.
-            bare += call_ms(self._bare_write, 1, 0)
-            commits.append(p50(_commit_ms(self._folder, 5)))
-            run = json.loads(_timed(starts, lambda: self._post("/v1/scenarios/start_run", self._start)))
-            ratios.append(starts[-1] / (bare[-1] + commits[-1]))
-            devbox, one = run["devbox_id"], f"/v1/scenarios/runs/{run['id']}"
-            self._peer.post(f"/v1/devboxes/{devbox}/wait_for_status", statuses=["running"], timeout_seconds=30)
-            _timed(scores, lambda one=one: self._post(f"{one}/score"))
-            _timed(ends, lambda one=one: self._post(f"{one}/complete"))
+        with _commits(self._folder) as commit:
+            for _ in range(max(self._turns, 10)):
+                # Once, after the same wait as the start, which comes alone: what processors forget meanwhile costs all.
+                bare += call_ms(self._bare_write, 1, 0)
+                commits += call_ms(commit, 1, 0)
+                run = json.loads(_timed(starts, lambda: self._post("/v1/scenarios/start_run", self._start)))
+                ratios.append(starts[-1] / (bare[-1] + commits[-1]))
+                devbox, one = run["devbox_id"], f"/v1/scenarios/runs/{run['id']}"
+                self._peer.post(f"/v1/devboxes/{devbox}/wait_for_status", statuses=["running"], timeout_seconds=30)
+                _timed(scores, lambda one=one: self._post(f"{one}/score"))
+                _timed(ends, lambda one=one: self._post(f"{one}/complete"))
         floor = f"{p50(bare):.2f} + {p50(commits):.2f} ms"
         return [
             _figure("start a run (and a bare flushed commit)", p50(starts), floor, p50(ratios), _START_AT_MOST),
@@ -137,18 +138,14 @@ class _Latencies:
         return self._peer.send("POST", path, body, f"x-request-id: {uuid.uuid4()}")
 
 
-def _commit_ms(folder: Path, rounds: int) -> list[float]:
-    """Milliseconds of each of so many commits that outlast a power cut, as the start of a run does."""
-    taken = []
+@contextlib.contextmanager
+def _commits(folder: Path) -> Iterator[Callable[[], object]]:
+    """Makes commits that outlast a power cut, as the start of a run does: one row each, on an open connection."""
     with contextlib.closing(sqlite3.connect(folder / "floor.db", isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("CREATE TABLE IF NOT EXISTS kept (value TEXT)")
-        for _ in range(rounds):
-            began = time.perf_counter()
-            database.execute("INSERT INTO kept VALUES (?)", ("x" * 1000,))
-            taken.append((time.perf_counter() - began) * 1000)
-    return taken
+        yield lambda: database.execute("INSERT INTO kept VALUES (?)", ("x" * 1000,))
 
 
 def _timed(into: list[float], call: Callable[[], bytes]) -> bytes:
