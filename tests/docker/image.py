@@ -12,7 +12,7 @@ from docker_daemon import DOCKER, base_files, daemon, install_programs, run
 
 ROOT = Path(__file__).parents[2]
 _NAME = "runloop-mcp-check"
-EXTRAS = "scorers,metrics,otel,oauth"
+EXTRAS = "scorers,metrics,otel,oauth,plots"
 
 
 @dataclass(frozen=True)
