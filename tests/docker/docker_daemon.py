@@ -20,7 +20,7 @@ def install_programs() -> None:
         return
     assert os.geteuid() == 0, f"Run this check as root, or install {', '.join(missing)} and run it as root."
     run("apt-get", "update", "-qq")
-    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
+    run("apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq", "--no-install-recommends", *missing)
 
 
 def run(*command: str, seconds: float = 600, environment: dict[str, str] | None = None) -> str:

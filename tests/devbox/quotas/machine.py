@@ -106,7 +106,14 @@ def _kernel(folder: Path) -> Path:
 
 def _apt(arguments: list[str], folder: Path) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    subprocess.run(["apt-get", *arguments], cwd=folder, env=environment, check=True, capture_output=True, timeout=600)
+    subprocess.run(
+        ["apt-get", "-o", "DPkg::Lock::Timeout=300", *arguments],
+        cwd=folder,
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=600,
+    )
 
 
 def _first_files(folder: Path, kernel: Path, init: str, work: str) -> Path:

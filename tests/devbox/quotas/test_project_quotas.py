@@ -17,6 +17,7 @@ NAMES = [
 
 
 @pytest.mark.proof
+@pytest.mark.xdist_group("quotas")  # the first installs what both need
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("file_system", ["ext4", "xfs"])
 def test_the_file_system_holds_disks_to_their_limits(file_system: str, tmp_path: Path) -> None:
