@@ -24,7 +24,7 @@ from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.devbox.port import Devbox, DevboxSpec
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
-from runloop_mcp.engine.devboxes import service
+from runloop_mcp.engine.devboxes import usable
 from runloop_mcp.engine.settings import EngineSettings
 
 _KEEP_ALIVE = 600
@@ -177,7 +177,7 @@ async def test_a_command_that_has_waited_long_is_told_the_place(
     tmp_path: Path, sandbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then nothing was done, and the same call can succeed later."""
-    monkeypatch.setattr(service, "_BOOT_SECONDS", 0.1)
+    monkeypatch.setattr(usable, "_BOOT_SECONDS", 0.1)
     async with _engine(tmp_path, sandbox, 1) as engine:
         scenario = await _scenario(engine)
         await _start(engine, scenario)
