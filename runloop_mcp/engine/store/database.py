@@ -2,21 +2,18 @@
 
 import asyncio
 import logging
-import math
 import os
-import threading
-import time
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar, TypeVarTuple, cast
+from typing import TYPE_CHECKING, Final, Self, TypeVar, TypeVarTuple
 
 import anyio
 
 from runloop_mcp.api.errors import Conflict, Unavailable
 from runloop_mcp.api.models.base import PageParams
+from runloop_mcp.engine.store.session import Disk, Session
+from runloop_mcp.engine.store.worker import CLOSE_SECONDS, Errand, Worker, tell_lost
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,20 +24,11 @@ PageT = TypeVar("PageT", bound=PageParams)
 
 logger = logging.getLogger(__name__)
 
-_CLOSE_SECONDS = 30
-"""How long closing waits for work that has begun; longer than the busy time-out."""
-
 _SMALL_PAGE = 20
 """Rows that are read on the event loop's own thread: what clients ask for who do not say how many."""
 
-_MOST_RECALLED = 200
-"""Rows of answers that are remembered at once: a run with its scores may hold some hundred kilobytes."""
-_NOT_RECALLED: Final = object()
-
 _COMMITS_PER_CHECKPOINT = 200
 """After so many writes on the event loop's own thread the journal is folded into the file, by the writing thread."""
-
-_CHECKPOINT_BUSY_MS = 100
 
 _QUICK_FLUSH_SECONDS = 0.001
 """Where the last flush of the disk took less, the next one may hold up the event loop: two hand-overs between threads
@@ -48,227 +36,6 @@ take a good part of that, and several times as long where other programs want th
 
 LATER_SECONDS: Final = 0.05
 """How long what is written later waits for more of its kind: what a killed process can lose of it."""
-
-_left_behind: list[object] = []
-"""Connections of the process that this one was forked from: SQLite forbids even closing them here."""
-
-
-@dataclass(slots=True)
-class _Outcome(Generic[T]):
-    """What a piece of work gave: raised in the coroutine that asked, since a future can't carry every exception."""
-
-    value: T | None = None
-    error: BaseException | None = None
-
-
-@dataclass(slots=True)
-class _Job(Generic[T]):
-    """A piece of work on its way to a thread, and who waits for it."""
-
-    work: "Callable[[sqlite3.Connection], T]"
-    durable: bool
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[_Outcome[T]]"
-
-    def run(self, worker: "_Worker") -> None:
-        if self.future.cancelled():
-            return
-        outcome: _Outcome[T] = _Outcome()
-        try:
-            outcome.value = worker.session.transaction(self.work, durable=self.durable)
-        except BaseException as error:  # noqa: BLE001 - every one of them belongs to whoever asked
-            outcome.error = error
-        try:
-            self.loop.call_soon_threadsafe(self._hand_back, outcome)
-        except RuntimeError:
-            return  # the event loop has ended, and nobody waits any more
-
-    def _hand_back(self, outcome: _Outcome[T]) -> None:
-        if not self.future.done():
-            self.future.set_result(outcome)
-
-
-@dataclass(slots=True)
-class _Errand:
-    """A piece of work on its way to the writing thread, which is done whether anybody waits for it or not."""
-
-    work: "Callable[[sqlite3.Connection], None]"
-    loop: asyncio.AbstractEventLoop
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def run(self, worker: "_Worker") -> None:
-        try:
-            worker.session.transaction(self.work, durable=False)
-        except Exception as error:  # noqa: BLE001 - the boundary of the thread
-            _tell_lost(error)
-        try:
-            self.loop.call_soon_threadsafe(self.done.set)
-        except RuntimeError:
-            return  # the event loop has ended, and nobody waits any more
-
-
-class _Checkpoint:
-    """A checkpoint on its way to the writing thread, for which nobody waits."""
-
-    def run(self, worker: "_Worker") -> None:
-        try:
-            worker.session.checkpoint()
-        except Exception:
-            # The boundary of the thread: the journal only grows meanwhile, and a write that fails tells why.
-            logger.warning("The journal of the state database could not be folded into it", exc_info=True)
-
-
-@dataclass(slots=True)
-class _Disk:
-    """What is known of the disk that the database is on."""
-
-    flush_seconds: float = math.inf
-    """How long the last commit took that was flushed, on whichever thread."""
-
-
-class _Session:
-    """A connection of one thread, opened at the first transaction."""
-
-    def __init__(
-        self, path: Path, disk: _Disk, *, read_only: bool, busy_timeout_seconds: float, checkpoints: bool = True
-    ) -> None:
-        self._path = path
-        self._disk = disk
-        self._read_only = read_only
-        self._busy_timeout_seconds = busy_timeout_seconds
-        self._checkpoints = checkpoints
-        self._connection: sqlite3.Connection | None = None
-        self._recalled: dict[Hashable, object] = {}
-        self._recalled_rows = 0
-        self._recalled_version: int | None = None
-
-    def transaction(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool) -> T:
-        """Runs work in a transaction of its own: committed when it returns, rolled back when it raises."""
-        from runloop_mcp.engine.store.connection import translated  # noqa: PLC0415 - brings sqlite3
-
-        with translated(self._path):
-            connection = self._connection or self._opened()
-            if durable:
-                connection.execute("PRAGMA synchronous = FULL")
-            try:
-                # Even reading has a transaction, so that all of one piece of work sees one state.
-                connection.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
-                value = work(connection)
-                begun = time.perf_counter()
-                connection.execute("COMMIT")
-                if durable:
-                    self._disk.flush_seconds = time.perf_counter() - begun
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                if durable:
-                    connection.execute("PRAGMA synchronous = NORMAL")
-            return value
-
-    def recall(self, work: "Callable[[sqlite3.Connection, *A], T]", *arguments: *A, rows: int) -> T:
-        """What work gives for these arguments: what it gave before, unless something was committed since by anyone.
-
-        Of a session that only reads: SQLite does not count what its own connection commits.
-        """
-        from runloop_mcp.engine.store.connection import translated  # noqa: PLC0415 - brings sqlite3
-
-        with translated(self._path):
-            connection = self._connection or self._opened()
-            (version,) = connection.execute("PRAGMA data_version").fetchone()
-        if version != self._recalled_version or self._recalled_rows >= _MOST_RECALLED:
-            self._recalled.clear()
-            self._recalled_rows = 0
-            self._recalled_version = version
-        asked = (work, arguments)
-        answer = self._recalled.get(asked, _NOT_RECALLED)
-        if answer is _NOT_RECALLED:
-            # What is committed between the two is read, and changes the version that the next call finds.
-            answer = self.transaction(lambda connection: work(connection, *arguments), durable=False)
-            self._recalled[asked] = answer
-            self._recalled_rows += rows
-        return cast("T", answer)
-
-    def _opened(self) -> "sqlite3.Connection":
-        from runloop_mcp.engine.store.connection import open_connection  # noqa: PLC0415 - brings sqlite3
-
-        self._connection = open_connection(
-            self._path, busy_timeout_seconds=self._busy_timeout_seconds, read_only=self._read_only
-        )
-        if not self._checkpoints:
-            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
-        return self._connection
-
-    def checkpoint(self) -> None:
-        """Folds the journal into the file and begins it anew; where somebody is in the way, the next one does.
-
-        Whoever writes waits meanwhile: beside writers that come all the time a journal never is folded whole.
-        """
-        if self._connection is not None:
-            self._connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_BUSY_MS}").close()
-            try:
-                self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
-            finally:
-                self._connection.execute(f"PRAGMA busy_timeout = {round(self._busy_timeout_seconds * 1000)}").close()
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def leave_behind(self) -> None:
-        """Keeps the connection from being closed by a process that only inherited it."""
-        _left_behind.append(self._connection)
-
-
-class _Worker:
-    """A thread that owns a session and runs jobs in the order in which they come."""
-
-    def __init__(self, session: _Session, *, name: str) -> None:
-        self.session = session
-        self._jobs: SimpleQueue[_Job[object] | _Errand | _Checkpoint | None] = SimpleQueue()
-        self._ended = threading.Event()
-        # A daemon: a server that is told to go does not wait for the disk; what it acknowledged is kept all the same.
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    async def do(self, work: "Callable[[sqlite3.Connection], T]", *, durable: bool) -> T:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[_Outcome[T]] = loop.create_future()
-        job: _Job[T] = _Job(work, durable, loop, future)
-        self._jobs.put(job)  # type: ignore[arg-type]  # a job hands its value to nobody but its own future
-        outcome = await future
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.value  # type: ignore[return-value]  # the value of the work, None only where T has it
-
-    def begin(self, work: "Callable[[sqlite3.Connection], None]") -> _Errand:
-        """Has the thread do work for which nobody need wait."""
-        errand = _Errand(work, asyncio.get_running_loop())
-        self._jobs.put(errand)
-        return errand
-
-    def _run(self) -> None:
-        try:
-            while (job := self._jobs.get()) is not None:
-                job.run(self)
-                del job  # nothing of a finished job is kept while the thread waits for the next
-        finally:
-            try:
-                self.session.close()
-            finally:
-                self._ended.set()
-
-    def checkpoint(self) -> None:
-        """Has the thread fold the journal into the file."""
-        self._jobs.put(_Checkpoint())
-
-    def finish(self) -> None:
-        """Tells the thread to end after the jobs that it has."""
-        self._jobs.put(None)
-
-    async def ended(self) -> None:
-        """Waits until the thread has closed its connection."""
-        await anyio.to_thread.run_sync(self._ended.wait, _CLOSE_SECONDS, abandon_on_cancel=True)
 
 
 class Database:
@@ -284,16 +51,16 @@ class Database:
     def __init__(self, path: Path, *, busy_timeout_seconds: float = 10) -> None:
         self.path = path
         self._busy_timeout_seconds = busy_timeout_seconds
-        self._disk = _Disk()
+        self._disk = Disk()
         self._process = os.getpid()
-        self._writer: _Worker | None = None
-        self._reader: _Worker | None = None
-        self._here: _Session | None = None
-        self._glance: _Session | None = None
+        self._writer: Worker | None = None
+        self._reader: Worker | None = None
+        self._here: Session | None = None
+        self._glance: Session | None = None
         self._closed = False
         self._commits_here = 0
         self._later: list[Callable[[sqlite3.Connection], None]] = []
-        self._errand: _Errand | None = None
+        self._errand: Errand | None = None
         """The last of what waited that the writing thread was given."""
         self._timer: asyncio.TimerHandle | None = None
 
@@ -376,13 +143,13 @@ class Database:
         except Conflict:
             return await self._read_kept(lambda connection: work(connection, *arguments))
 
-    def _glance_here(self) -> _Session | None:
+    def _glance_here(self) -> Session | None:
         """The session of the event loop's own thread that only reads; None where the database is to be opened yet."""
         self._check()
         if self._reader is None:  # opening and migrating take their time
             return None
         if self._glance is None:
-            self._glance = _Session(self.path, self._disk, read_only=True, busy_timeout_seconds=0)
+            self._glance = Session(self.path, self._disk, read_only=True, busy_timeout_seconds=0)
         return self._glance
 
     async def page(
@@ -485,7 +252,7 @@ class Database:
         except Conflict:
             self._errand = self._writing().begin(waiting)
         except Unavailable as error:
-            _tell_lost(error)
+            tell_lost(error)
 
     def _hand_over(self) -> None:
         """Gives what waits to the writing thread, which does it before all that it is given from now on."""
@@ -512,13 +279,13 @@ class Database:
             self._timer = None
 
         def together(connection: "sqlite3.Connection") -> None:
-            import sqlite3  # noqa: PLC0415 - as `_Session` does
+            import sqlite3  # noqa: PLC0415 - as `Session` does
 
             for work in waiting:
                 try:
                     work(connection)
                 except sqlite3.IntegrityError as error:  # what it belongs to is gone; the others are still wanted
-                    _tell_lost(error)
+                    tell_lost(error)
                 except sqlite3.Error:
                     raise  # it is the file's, and would be that of the others too
                 except Exception:
@@ -531,7 +298,7 @@ class Database:
         if self._writer is None:
             raise Conflict("The state database is not open yet.", retry_after=1)
         if self._here is None:
-            self._here = _Session(self.path, self._disk, read_only=False, busy_timeout_seconds=0, checkpoints=False)
+            self._here = Session(self.path, self._disk, read_only=False, busy_timeout_seconds=0, checkpoints=False)
         value = self._here.transaction(work, durable=durable)
         self._commits_here += 1
         if self._commits_here % _COMMITS_PER_CHECKPOINT == 0:
@@ -550,21 +317,21 @@ class Database:
             if session is not None:
                 session.close()
         self._glance = self._here = None
-        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
             for worker in (self._reader, self._writer):
                 if worker is not None:
                     worker.finish()
                     await worker.ended()
         self._reader = self._writer = None
 
-    def _writing(self) -> _Worker:
+    def _writing(self) -> Worker:
         if self._writer is None:
             self._writer = self._worker("writer", read_only=False)
         return self._writer
 
-    def _worker(self, role: str, *, read_only: bool) -> _Worker:
-        session = _Session(self.path, self._disk, read_only=read_only, busy_timeout_seconds=self._busy_timeout_seconds)
-        return _Worker(session, name=f"runloop-store-{role}")
+    def _worker(self, role: str, *, read_only: bool) -> Worker:
+        session = Session(self.path, self._disk, read_only=read_only, busy_timeout_seconds=self._busy_timeout_seconds)
+        return Worker(session, name=f"runloop-store-{role}")
 
     def _check(self) -> None:
         if self._closed:
@@ -578,7 +345,3 @@ class Database:
             self._reader = self._writer = self._here = self._glance = self._timer = None
             self._later, self._errand = [], None  # the process that it was forked from writes them
             self._process = os.getpid()
-
-
-def _tell_lost(error: Exception) -> None:
-    logger.warning("What was to be written later could not be written: %s", error)
