@@ -127,7 +127,10 @@ class Server:
         if not self.alive:
             raise Gone
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+        try:
+            self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+        except BrokenPipeError as error:  # it ended, and its last words are still being read
+            raise Gone from error
 
     async def _read(self) -> None:
         assert self.process.stdout is not None
