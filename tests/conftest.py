@@ -3,9 +3,12 @@
 import os
 import shutil
 import signal
+import ssl
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
 from hypothesis import HealthCheck, settings
 from pluggy import Result
@@ -26,12 +29,28 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "proof: takes part only with --full-size, as in `make proof`")
     config.addinivalue_line("markers", "xdist_group(name): runs on one worker with all others of the group")
     settings.load_profile("full-size" if config.getoption("full_size") else "small")
+    _trust_nobody_far_away()
     # Servers and workers that may not keep what they compile take twice as long to start.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A shell that starts the tests in the background has them ignore interrupts, and their processes would do so too.
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+def _trust_nobody_far_away() -> None:
+    """Has clients of HTTP in this process read no certificates of the world's authorities.
+
+    That takes 20 ms for each of hundreds of clients, all of which speak to servers of the tests only.
+    """
+    load = ssl.SSLContext.load_verify_locations
+    usual = {certifi.where(), ssl.get_default_verify_paths().openssl_cafile}
+
+    def load_others(context: ssl.SSLContext, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        if cafile not in usual:
+            load(context, cafile, capath, cadata)
+
+    ssl.SSLContext.load_verify_locations = load_others  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(tryfirst=True)
