@@ -298,12 +298,29 @@ def own_places(state: Path) -> list[str]:
 
 def _site_directories(own: str) -> set[str]:
     """The directories of packages that a box can see: of the system, and of environments made below /usr."""
+    local = "/usr/local"
+    prefixes = ["/usr", local]
+    for top, levels in ((local, 3), ("/usr/share", 1), ("/usr/lib", 1), ("/usr/src", 1)):
+        below = [top]
+        for _ in range(levels):
+            below = [path for parent in below for path in _folders_in(parent)]
+            prefixes += below
     found = {own}
-    for top in ("", "local/", "local/*/", "local/*/*/", "local/*/*/*/", "share/*/", "lib/*/", "src/*/"):
-        for library in ("lib", "lib64"):
-            for kind in ("site-packages", "dist-packages"):
-                found.update(map(str, Path("/usr").glob(f"{top}{library}/python3*/{kind}")))
+    for prefix in prefixes:
+        for library in (f"{prefix}/lib", f"{prefix}/lib64"):
+            versions = [path for path in _folders_in(library) if path.startswith(f"{library}/python3")]
+            places = [f"{version}/{kind}" for version in versions for kind in ("site-packages", "dist-packages")]
+            found.update(filter(os.path.isdir, places))
     return found
+
+
+def _folders_in(path: str) -> list[str]:
+    """The folders in one, and what links lead to; none where it is not there or can't be read."""
+    try:
+        with os.scandir(path) as entries:
+            return [entry.path for entry in entries if entry.is_dir()]
+    except OSError:
+        return []
 
 
 def missing_programs(names: Iterable[str], path: str, tools: Tools | None = None) -> list[str]:

@@ -1,7 +1,8 @@
 """Brings a database to the schema that this program works with.
 
-The schema's version is SQLite's `user_version`. Migration *n* takes a database from version *n* - 1 to *n*; each is one
-transaction, so that a process killed in the middle leaves the version before.
+The schema's version is SQLite's `user_version`. Migration *n* takes a database from version *n* - 1 to *n*. All that
+are missing are one transaction, so that a process killed in the middle leaves the version before, and a new database is
+flushed to the disk once.
 """
 
 import sqlite3
@@ -68,15 +69,16 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] 
     Raises:
         Unavailable: The database was made by a newer program.
     """
-    while not is_current(connection, migrations):
-        connection.execute("BEGIN EXCLUSIVE")
-        try:
-            version = version_of(connection)
+    if is_current(connection, migrations):
+        return
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        for version in range(version_of(connection), len(migrations)):
             for statement in migrations[version]:
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {version + 1}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

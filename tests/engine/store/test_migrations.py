@@ -36,9 +36,10 @@ def test_any_older_version_is_brought_to_the_newest(connection: sqlite3.Connecti
 
 
 def test_a_step_that_fails_leaves_the_version_before(connection: sqlite3.Connection) -> None:
-    """A migration is done whole or not at all."""
+    """What is missing is done whole or not at all: the program of before still works with the database."""
+    migrate(connection, STEPS[:1])
     with pytest.raises(sqlite3.OperationalError):
-        migrate(connection, (STEPS[0], ("CREATE TABLE c (x)", "NONSENSE")))
+        migrate(connection, (STEPS[0], ("CREATE TABLE b (x)",), ("CREATE TABLE c (x)", "NONSENSE")))
     assert version_of(connection) == 1
     assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("a",)]
     migrate(connection, STEPS)
