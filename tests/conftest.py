@@ -113,12 +113,20 @@ def built_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "sandbox" / "tools"
 
 
+def _languages(folder: str, names: list[str]) -> set[str]:
+    """What pytest does not use of Pygments: most of a thousand files, which every test would link and remove."""
+    kept = {"lexers": {"__init__.py", "_mapping.py", "python.py", "diff.py"}, "styles": {"__init__.py", "default.py"}}
+    package, kind = Path(folder).parts[-2:]
+    return set(names) - kept[kind] if package == "pygments" and kind in kept else set()
+
+
 @pytest.fixture
 def with_tools(built_tools: Path) -> Callable[[Path], Path]:
     """Begins a driver's folder with what devboxes share, which each would else take half a second to build."""
 
     def lay_out(folder: Path) -> Path:
-        shutil.copytree(built_tools, folder / "sandbox" / "tools", symlinks=True, copy_function=os.link)
+        tools = folder / "sandbox" / "tools"
+        shutil.copytree(built_tools, tools, symlinks=True, copy_function=os.link, ignore=_languages)
         return folder
 
     return lay_out
