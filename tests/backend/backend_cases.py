@@ -9,13 +9,13 @@ from typing import Any
 import cloud_selection
 import far_end
 import runloop_selection
+from probed_driver import ProbedDriver
 from pydantic import SecretStr
 from rest_face import serving_rest
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.client.retries import RetryPolicy
 from runloop_mcp.cloud.backend import CloudBackend
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
 
@@ -28,7 +28,7 @@ OpenWith = Callable[..., AbstractAsyncContextManager[Backend]]
 
 
 def _engine(folder: Path, settings: dict[str, Any]) -> EmbeddedEngine:
-    return EmbeddedEngine(folder, SandboxDriver(folder / "sandbox"), settings=EngineSettings(**settings))
+    return EmbeddedEngine(folder, ProbedDriver(folder / "sandbox"), settings=EngineSettings(**settings))
 
 
 def _embedded(folder: Path) -> OpenWith:

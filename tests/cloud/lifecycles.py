@@ -7,6 +7,7 @@ from pathlib import Path
 
 import anyio
 from fault_proxy import Fault, FaultProxy, proxying
+from probed_driver import ProbedDriver
 from pydantic import SecretStr
 from rest_face import serving_rest
 
@@ -18,7 +19,6 @@ from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.client.retries import RetryPolicy
 from runloop_mcp.client.wire import Deadlines
 from runloop_mcp.cloud.backend import CloudBackend
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 
 CALLS_OF_A_LIFECYCLE = 6
@@ -82,7 +82,7 @@ class Summary:
 
 async def carry_out(state: Path, *, count: int, at_once: int, every: int = 10, read_seconds: float = 3) -> Summary:
     """Carries out lifecycles side by side through a proxy that breaks every so manieth answer."""
-    engine = EmbeddedEngine(state, SandboxDriver(state / "sandbox"))
+    engine = EmbeddedEngine(state, ProbedDriver(state / "sandbox"))
     deadlines = Deadlines(read=read_seconds, long_read=read_seconds + 2, hold=2)
     policy = RetryPolicy(most_attempts=8, patience_seconds=120, backoff_scale=0.2)
     outcomes: list[Outcome] = []

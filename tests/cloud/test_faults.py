@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fault_proxy import Fault, FaultProxy, proxying
 from lifecycles import carry_out
+from probed_driver import ProbedDriver
 from pydantic import SecretStr
 from rest_face import serving_rest
 
@@ -14,7 +15,6 @@ from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxStatus, Exec
 from runloop_mcp.api.models.storage_object import ContentType, ObjectCreateParams
 from runloop_mcp.client.retries import RetryPolicy
 from runloop_mcp.cloud.backend import CloudBackend
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 
 
@@ -37,7 +37,7 @@ async def test_what_is_read_and_written_is_whole(tmp_path: Path, with_tools: Cal
     data = bytes(range(256)) * 4_000
     faults = [fault for fault in Fault if fault is not Fault.LATE]
     async with (
-        serving_rest(EmbeddedEngine(tmp_path, SandboxDriver(tmp_path / "sandbox"))) as url,
+        serving_rest(EmbeddedEngine(tmp_path, ProbedDriver(tmp_path / "sandbox"))) as url,
         proxying(FaultProxy(url, faults, every=3)) as proxy,
         CloudBackend(tmp_path / "here", proxy.url, SecretStr("key"), policy=RetryPolicy(backoff_scale=0.05)) as backend,
     ):

@@ -10,6 +10,7 @@ import pytest
 from fault_proxy import FaultProxy, proxying
 from mcp.client import Client
 from mcp_types import TextContent
+from probed_driver import ProbedDriver
 from pydantic import SecretStr
 from rest_face import serving_rest
 
@@ -20,7 +21,6 @@ from runloop_mcp.api.models.scenario import InputContext, ScenarioCreateParams, 
 from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.api.models.trust import RescoreParams
 from runloop_mcp.cloud.backend import CloudBackend
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server import waiting
 from runloop_mcp.server.app import build_server
@@ -44,7 +44,7 @@ async def over_the_wire(
     folder: Path, change: Callable[[Any], Any] | None = None
 ) -> AsyncIterator[tuple[Backend, FaultProxy]]:
     """The cloud backend, and the proxy that it reaches the REST face through."""
-    engine = EmbeddedEngine(folder, SandboxDriver(folder / "sandbox"))
+    engine = EmbeddedEngine(folder, ProbedDriver(folder / "sandbox"))
     async with (
         serving_rest(engine) as url,
         proxying(FaultProxy(url, change=change)) as proxy,
@@ -150,7 +150,7 @@ async def test_a_wait_of_a_tool_is_one_request(
 async def test_a_key_holds_across_servers(tmp_path: Path, with_tools: Callable[[Path], Path]) -> None:
     """A caller that repeats a start with its key gets its run from the next server, too."""
     with_tools(tmp_path / "sandbox")
-    engine = EmbeddedEngine(tmp_path, SandboxDriver(tmp_path / "sandbox"))
+    engine = EmbeddedEngine(tmp_path, ProbedDriver(tmp_path / "sandbox"))
     runs = []
     async with serving_rest(engine) as url:
         for _ in range(2):

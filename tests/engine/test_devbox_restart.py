@@ -11,13 +11,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 from forked_python import ForkedProcess
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.errors import Conflict, InvalidState
 from runloop_mcp.api.models.devbox import DevboxCreateParams, DevboxStatus, DevboxView, ExecuteParams, OutputStream
 from runloop_mcp.api.models.run import StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioCreateParams
 from runloop_mcp.api.models.secret import SecretCreateParams
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.retention.plan import What
 from runloop_mcp.engine.settings import EngineSettings
@@ -26,7 +26,7 @@ _ENDED = {DevboxStatus.SHUTDOWN, DevboxStatus.FAILURE}
 
 
 def _engine(state: Path, **settings: object) -> EmbeddedEngine:
-    return EmbeddedEngine(state, SandboxDriver(state / "sandbox"), settings=EngineSettings(**settings))  # type: ignore[arg-type] # fields of many types
+    return EmbeddedEngine(state, ProbedDriver(state / "sandbox"), settings=EngineSettings(**settings))  # type: ignore[arg-type] # fields of many types
 
 
 async def _made(engine: EmbeddedEngine, **params: object) -> DevboxView:

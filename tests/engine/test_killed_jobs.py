@@ -6,13 +6,13 @@ from pathlib import Path
 import anyio
 import pytest
 from forked_python import ForkedProcess
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.models.base import PageParams
 from runloop_mcp.api.models.benchmark_job import BenchmarkJobCreateParams
 from runloop_mcp.api.models.run import RunListParams
 from runloop_mcp.api.models.scenario import InputContext, ScenarioCreateParams
 from runloop_mcp.api.models.scoring import ScoringContract
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 
 ATTEMPTS = 6
@@ -37,7 +37,7 @@ anyio.run(main)
 
 def engine_on(state: Path) -> EmbeddedEngine:
     """A server on a state directory."""
-    return EmbeddedEngine(state, SandboxDriver(state / "sandbox"))
+    return EmbeddedEngine(state, ProbedDriver(state / "sandbox"))
 
 
 async def begin(engine: EmbeddedEngine) -> str:

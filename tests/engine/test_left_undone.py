@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams
@@ -19,7 +20,6 @@ from runloop_mcp.api.models.scenario import (
     ScenarioEnvironment,
 )
 from runloop_mcp.api.models.scoring import ScoringContract
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.runs.states import Move
@@ -28,11 +28,11 @@ from runloop_mcp.engine.store import runs
 _VALUE = "s3cr3t-value"
 
 
-def _driver(state: Path) -> SandboxDriver:
-    return SandboxDriver(state / "sandbox")
+def _driver(state: Path) -> ProbedDriver:
+    return ProbedDriver(state / "sandbox")
 
 
-def _engine(state: Path, driver: SandboxDriver | None = None) -> EmbeddedEngine:
+def _engine(state: Path, driver: ProbedDriver | None = None) -> EmbeddedEngine:
     return EmbeddedEngine(state, driver or _driver(state), environment={"RUNLOOP_MCP_SECRET_DEPLOY_KEY": _VALUE})
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 from forked_python import ForkedProcess
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.errors import Conflict
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams, QueuePlace
@@ -22,7 +23,6 @@ from runloop_mcp.api.models.scenario import (
 )
 from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.devbox.port import Devbox, DevboxSpec
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.devboxes import usable
 from runloop_mcp.engine.settings import EngineSettings
@@ -39,7 +39,7 @@ def sandbox() -> Iterator[Path]:
     subprocess.run(["rm", "-rf", "--", folder], check=True)
 
 
-class _Driver(SandboxDriver):
+class _Driver(ProbedDriver):
     """Remembers which devboxes were up together, whenever one more had come up."""
 
     def __init__(self, folder: Path) -> None:
@@ -54,8 +54,8 @@ class _Driver(SandboxDriver):
         return box
 
 
-def _engine(state: Path, sandbox: Path | SandboxDriver, limit: int) -> EmbeddedEngine:
-    driver = SandboxDriver(sandbox) if isinstance(sandbox, Path) else sandbox
+def _engine(state: Path, sandbox: Path | ProbedDriver, limit: int) -> EmbeddedEngine:
+    driver = ProbedDriver(sandbox) if isinstance(sandbox, Path) else sandbox
     return EmbeddedEngine(state, driver, settings=EngineSettings(max_devboxes=limit))
 
 

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 from forked_python import ForkedProcess
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.errors import Conflict
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams
 from runloop_mcp.api.models.run import RunState, StartRunParams
 from runloop_mcp.api.models.scenario import InputContext, ScenarioCreateParams
 from runloop_mcp.api.models.scoring import ScoringContract
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 
 _SLOW_SCORER = {"type": "command_scorer", "command": "sleep 2; grep -q hello greeting.txt"}
 
 
 def _engine(state: Path) -> EmbeddedEngine:
-    return EmbeddedEngine(state, SandboxDriver(state / "sandbox"))
+    return EmbeddedEngine(state, ProbedDriver(state / "sandbox"))
 
 
 def _scenario(scorer: dict[str, str] | None = None) -> ScenarioCreateParams:

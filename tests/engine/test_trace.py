@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.errors import NotFound, Unavailable
 from runloop_mcp.api.models.devbox import ExecuteParams
@@ -15,7 +16,6 @@ from runloop_mcp.api.models.run import RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import InputContext, ScenarioCreateParams
 from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.api.trace import EventKind, RunEvent, ToolCall
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.store.database import Database
 from runloop_mcp.engine.store.events import after
@@ -33,7 +33,7 @@ _CONTRACT = ScoringContract.model_validate(
 
 def engine_in(folder: Path) -> EmbeddedEngine:
     """An engine with its state in a folder."""
-    return EmbeddedEngine(folder, SandboxDriver(folder / "sandbox"))
+    return EmbeddedEngine(folder, ProbedDriver(folder / "sandbox"))
 
 
 async def started(engine: EmbeddedEngine) -> ScenarioRunView:
@@ -187,7 +187,7 @@ async def test_a_command_under_a_server_that_died_ends_in_the_record(state: Path
         assert [event.data["how"] for event in events if event.kind == EventKind.DEVBOX] == ["again"]
 
 
-class _FullDisk(SandboxDriver):
+class _FullDisk(ProbedDriver):
     """A driver with which the first snapshot fails."""
 
     failures = 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.run import RunListParams, RunState, ScenarioRunView
@@ -20,7 +21,6 @@ from runloop_mcp.api.models.scenario import (
     ScenarioView,
 )
 from runloop_mcp.api.models.scoring import ScoringContract
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.evaluation.attempt import Attempt, Terms
@@ -103,7 +103,7 @@ async def _evaluation(
 ) -> AsyncIterator[_Evaluation]:
     function = {"name": "right", "weight": 1, "scorer": {"type": "command_scorer", "command": "test -f right"}}
     settings = EngineSettings(max_devboxes=max_devboxes)
-    async with EmbeddedEngine(folder / "state", SandboxDriver(sandbox), settings=settings) as engine:
+    async with EmbeddedEngine(folder / "state", ProbedDriver(sandbox), settings=settings) as engine:
         scenario = await engine.scenarios.create(
             ScenarioCreateParams(
                 name="right",

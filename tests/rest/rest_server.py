@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.access import Principal
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.scenarios.pack import bundled_pack
 from runloop_mcp.rest.app import PRINCIPAL, rest_app
@@ -48,7 +48,7 @@ class Served:
 def serving(folder: Path, *, bundled: bool = False, packs: Sequence[Path] = ()) -> Iterator[Served]:
     """Serves on the state in a folder, until left."""
     engine = EmbeddedEngine(
-        folder, SandboxDriver(folder / "sandbox"), packs=[*packs, *([bundled_pack()] if bundled else [])]
+        folder, ProbedDriver(folder / "sandbox"), packs=[*packs, *([bundled_pack()] if bundled else [])]
     )
     with (
         start_blocking_portal() as portal,

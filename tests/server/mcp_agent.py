@@ -13,10 +13,10 @@ import yaml
 from human import Human
 from mcp.client import Client
 from mcp_types import TextContent
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal
 from runloop_mcp.api.backend import Backend
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
 from runloop_mcp.server.app import build_server
@@ -134,7 +134,7 @@ async def serving(
     """An agent on a server of its own, with its state and its devboxes in these folders."""
     engine = EmbeddedEngine(
         state,
-        SandboxDriver(devboxes),
+        ProbedDriver(devboxes),
         packs=packs,
         settings=EngineSettings(max_devboxes=max_devboxes),
         environment={"RUNLOOP_MCP_SECRET_DEPLOY_KEY": STORED_SECRET},

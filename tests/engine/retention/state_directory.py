@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from probed_driver import ProbedDriver
+
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams, ExecutionView
 from runloop_mcp.api.models.run import ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import (
@@ -16,7 +18,6 @@ from runloop_mcp.api.models.scenario import (
     ScenarioEnvironment,
 )
 from runloop_mcp.api.models.scoring import ScoringContract
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
 
@@ -28,7 +29,7 @@ _ALWAYS = {"gc.lock", "secrets.lock", "locks", "outputs", "sandbox", "servers", 
 def engine_on(state: Path, *, days: float = 14, size: int = 10**10, **settings: object) -> EmbeddedEngine:
     """A server on a state directory, which keeps what is kept for a limited time for so long and so much."""
     chosen = EngineSettings(retention_days=days, retention_bytes=size, **settings)  # type: ignore[arg-type] # fields of many types
-    return EmbeddedEngine(state, SandboxDriver(state), settings=chosen)
+    return EmbeddedEngine(state, ProbedDriver(state), settings=chosen)
 
 
 async def scenario(

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from probed_driver import ProbedDriver
 from state_directory import engine_on, executed, left, scenario, started
 
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import RunState, ScenarioRunView
 from runloop_mcp.devbox.port import DevboxSpec
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.clock import now_ms
 from runloop_mcp.engine.runs.states import Move
 from runloop_mcp.engine.scoring.scoring_devbox import Purpose, scoring_devbox_ids
@@ -31,7 +31,7 @@ async def _killed_while_scoring(state: Path) -> ScenarioRunView:
     """A run as a server leaves it that is killed while it scores: frozen disk and scoring devbox are there."""
     async with engine_on(state) as engine:
         run = await started(engine, await scenario(engine))
-    async with SandboxDriver(state) as driver:
+    async with ProbedDriver(state) as driver:
         await driver.resume(run.devbox_id)
         await driver.snapshot(run.devbox_id, _FROZEN)
         await driver.create(scoring_devbox_ids(_FROZEN, Purpose.SCORING)[0], DevboxSpec(work_snapshot=_FROZEN))
@@ -155,7 +155,7 @@ async def test_beside_other_servers_it_goes_when_it_is_old_enough(state: Path) -
 async def test_what_was_built_for_scorers_goes_when_none_has_used_it_for_long(state: Path) -> None:
     """It is kept for two weeks after its last use, however little else is kept."""
     snapshots = {"in-use": 0, "forgotten": 15 * 24 * 3600 * 1000}
-    async with SandboxDriver(state) as driver:
+    async with ProbedDriver(state) as driver:
         await driver.create("dbx_builder", DevboxSpec())
         for name in snapshots:
             await driver.snapshot("dbx_builder", f"snp_{name}")

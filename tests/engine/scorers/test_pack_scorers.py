@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.errors import InvalidRequest, NotFound
 from runloop_mcp.api.ids import IdPrefix, stable_id
 from runloop_mcp.api.models.scorer import ScorerCreateParams, ScorerListParams, ScorerUpdateParams, ScorerView
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 
 SCRIPT = "echo 1.0\n"
@@ -25,7 +25,7 @@ def pack(tmp_path: Path) -> Path:
 
 def engine(state: Path, *packs: Path) -> EmbeddedEngine:
     """A server on these packs."""
-    return EmbeddedEngine(state, SandboxDriver(state / "sandbox"), packs=packs)
+    return EmbeddedEngine(state, ProbedDriver(state / "sandbox"), packs=packs)
 
 
 async def listed(backend: EmbeddedEngine) -> list[ScorerView]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.ids import IdPrefix, new_id
 from runloop_mcp.api.models.scoring import (
@@ -17,7 +18,6 @@ from runloop_mcp.api.models.scoring import (
     ScoringMode,
 )
 from runloop_mcp.devbox.port import DEFAULT_WORKING_DIRECTORY, Command, Devbox, DevboxSpec, Driver, FileData
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.file_lock import FileLock
 from runloop_mcp.engine.scoring.contract import run_contract
 from runloop_mcp.engine.scoring.protected import DEFAULT_PROTECTED, capture_protected
@@ -121,7 +121,7 @@ async def solver(
     state: Path, *, before: str = "true", working_directory: str = DEFAULT_WORKING_DIRECTORY
 ) -> AsyncIterator[Solver]:
     """A solver's devbox, in which a script has laid out the environment."""
-    async with SandboxDriver(state) as driver:
+    async with ProbedDriver(state) as driver:
         devbox = await driver.create(new_id(IdPrefix.DEVBOX), DevboxSpec(working_directory))
         status, output = await run(devbox, before)
         assert status == 0, output

@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.errors import ApiError, InvalidState, NotFound
 from runloop_mcp.api.models.devbox import DevboxStatus, ExecuteParams
@@ -16,7 +17,6 @@ from runloop_mcp.api.models.run import RunState, ScenarioRunView, StartRunParams
 from runloop_mcp.api.models.scenario import InputContext, ScenarioCreateParams, ScenarioUpdateParams
 from runloop_mcp.api.models.scoring import ScoringContract
 from runloop_mcp.api.models.trust import RescoreParams
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.engine.settings import EngineSettings
 
@@ -29,7 +29,7 @@ def own_state(tmp_path: Path, with_tools: Callable[[Path], Path]) -> Path:
 
 def engine_on(state: Path, **settings: Any) -> EmbeddedEngine:
     """A server on a state directory."""
-    return EmbeddedEngine(state, SandboxDriver(state), settings=EngineSettings(**settings))
+    return EmbeddedEngine(state, ProbedDriver(state), settings=EngineSettings(**settings))
 
 
 def passes(command: str = "true") -> ScoringContract:

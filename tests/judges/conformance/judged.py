@@ -13,8 +13,8 @@ import anyio
 from client_environments import environment_of, node
 from fixtures import ConformanceFixtures, add_to
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from probed_driver import ProbedDriver
 
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.rest.app import RestFace
 from runloop_mcp.server.app import build_server
@@ -50,7 +50,7 @@ async def application(folder: Path, *, with_fixtures: bool = True) -> AsyncItera
         judged.url = url
         ready.set()
 
-    async with EmbeddedEngine(folder / "state", SandboxDriver(folder / "devboxes")) as engine:
+    async with EmbeddedEngine(folder / "state", ProbedDriver(folder / "devboxes")) as engine:
         server = build_server(engine, extensions=[ConformanceFixtures()] if with_fixtures else [])
         if with_fixtures:
             add_to(server)

@@ -14,12 +14,12 @@ import yaml
 from judged import Verdict, verdicts
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, Tool
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.access import LOCAL_OPERATOR
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import ANSWER_SECONDS, RunloopServer
 from runloop_mcp.server.heartbeat import SILENCE_SECONDS
@@ -105,7 +105,7 @@ async def renamed(folder: Path) -> AsyncIterator[str]:
         address.append(url)
         up.set()
 
-    engine = EmbeddedEngine(folder / "state", SandboxDriver(folder / "devboxes"), packs=[folder / "pack"])
+    engine = EmbeddedEngine(folder / "state", ProbedDriver(folder / "devboxes"), packs=[folder / "pack"])
     async with engine, anyio.create_task_group() as tasks:
         server = Renamed(
             engine,

@@ -12,9 +12,9 @@ from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_agent import ERAS, Agent, scenario_folder
 from mcp_types import INTERNAL_ERROR, ErrorData
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.models.run import RunState
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
 from runloop_mcp.server.observation.traced_backend import TracedBackend
@@ -23,7 +23,7 @@ from runloop_mcp.server.surface import CORE, Surface, surface
 PATIENCE_SECONDS = 20
 
 
-class PaidDriver(SandboxDriver):
+class PaidDriver(ProbedDriver):
     """Local devboxes that are said to cost money."""
 
     paid = True
@@ -36,7 +36,7 @@ async def asking(
     era: str,
     human: Human | None,
     *,
-    driver: type[SandboxDriver] = SandboxDriver,
+    driver: type[ProbedDriver] = ProbedDriver,
     answer_seconds: float = PATIENCE_SECONDS,
     surface: Surface = CORE,
 ) -> AsyncIterator[Agent]:
@@ -165,7 +165,7 @@ async def test_a_client_that_leaves_an_open_question_has_agreed_to_nothing(tmp_p
     """What it was asked about is not done."""
     human = Human()
     pack = scenario_folder(tmp_path / "pack", "box")
-    async with EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) as engine:
+    async with EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes), packs=[pack]) as engine:
         server = build_server(engine)
         async with (
             anyio.create_task_group() as tasks,

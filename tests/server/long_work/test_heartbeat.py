@@ -6,10 +6,10 @@ import anyio
 import pytest
 from mcp.client import Client
 from mcp_agent import ERAS, scenario_folder
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.models.run import StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
 from runloop_mcp.server.heartbeat import Heartbeat
@@ -54,7 +54,7 @@ async def test_a_call_that_is_silent_for_long_is_heard_of(tmp_path: Path, devbox
         assert total is None or progress <= total
         heard.append((progress, message))
 
-    engine = EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack])
+    engine = EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes), packs=[pack])
     async with engine, Client(build_server(engine, silence_seconds=0.05), mode=era) as client:
         (scenario,) = (await engine.scenarios.list(ScenarioListParams())).items
         run = await engine.scenarios.start_run(StartRunParams(scenario_id=scenario.id))

@@ -13,10 +13,10 @@ from mcp.client.sse import sse_client
 from mcp.shared.exceptions import MCPError
 from mcp_agent import Serve, Tools, scenario_folder, scorer
 from mcp_types import HEADER_MISMATCH
+from probed_driver import ProbedDriver
 from task_client import NamelessRequest, TakesTasks, Tasker
 
 from runloop_mcp.api.models.run import RunState
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
 from runloop_mcp.server.transports.http import serve_http
@@ -36,7 +36,7 @@ async def served(tmp_path: Path, devboxes: Path) -> AsyncIterator[str]:
         up.set()
 
     pack = scenario_folder(tmp_path / "pack", "box")
-    engine = EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack])
+    engine = EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes), packs=[pack])
     async with engine, anyio.create_task_group() as tasks:
         tasks.start_soon(partial(serve_http, build_server(engine, defer_seconds=0.1), port=0, ready=ready, stop=stop))
         with anyio.fail_after(PATIENCE_SECONDS):

@@ -15,13 +15,13 @@ from mcp_types import (
     METHOD_NOT_FOUND,
     MISSING_REQUIRED_CLIENT_CAPABILITY,
 )
+from probed_driver import ProbedDriver
 from task_client import TASKS, TakesTasks, Tasker
 
 from runloop_mcp.api.access import LOCAL_OPERATOR, Principal, Role
 from runloop_mcp.api.models.devbox import DevboxStatus
 from runloop_mcp.api.models.run import StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
 
@@ -35,7 +35,7 @@ async def engine_of(tmp_path: Path, devboxes: Path, **scenario: Any) -> AsyncIte
     """An engine with one scenario, `box`."""
     if not (tmp_path / "pack").exists():
         scenario_folder(tmp_path / "pack", "box", **scenario)
-    async with EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[tmp_path / "pack"]) as engine:
+    async with EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes), packs=[tmp_path / "pack"]) as engine:
         yield engine
 
 

@@ -10,9 +10,9 @@ from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_agent import Agent, Serve, Tools, scenario_folder, scorer
 from mcp_types import EmbeddedResource, GetPromptResult, ImageContent, TextContent
+from probed_driver import ProbedDriver
 
 from runloop_mcp.api.access import Principal, Role
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
 from runloop_mcp.server.surface import all_tools, surface
@@ -65,7 +65,7 @@ async def test_each_caller_has_the_prompts_that_are_of_use_to_it(tmp_path: Path,
         said = await refused(agent, "review_run", run_id="scr_other")
         assert "no such prompt" in said
         assert "solve_scenario" in said
-    engine = EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes))
+    engine = EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes))
     async with engine, Client(build_server(engine, surface=surface(read_only=True))) as client:
         assert await names(client) == ["review_run", "compare_runs"]
 

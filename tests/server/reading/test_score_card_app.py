@@ -12,8 +12,8 @@ import pytest
 from mcp.client import Client
 from mcp.client.extension import advertise
 from mcp_agent import ERAS, Serve, Tools, scenario_folder, scorer
+from probed_driver import ProbedDriver
 
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
 
@@ -28,7 +28,7 @@ LOADS = {"src", "href", "action", "data", "srcset", "poster", "background"}
 @pytest.mark.parametrize("era", ERAS)
 async def test_hosts_that_show_pages_are_told_of_the_score_card(tmp_path: Path, devboxes: Path, era: str) -> None:
     """The tools that give a score name the page; others, or those that show other kinds, see no difference."""
-    engine = EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes))
+    engine = EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes))
     async with engine:
         lists = []
         for kinds in ([PAGE], ["text/plain"], None):

@@ -18,6 +18,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_agent import ERAS, OLDER_IN_PROOF, Agent, Serve, Tools, scenario_folder
+from probed_driver import ProbedDriver
 
 from runloop_mcp.access.keyring import open_keyring
 from runloop_mcp.api.access import Principal, Role
@@ -25,7 +26,6 @@ from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.benchmark import BenchmarkCreateParams, BenchmarkStartRunParams
 from runloop_mcp.api.models.run import StartRunParams
 from runloop_mcp.api.models.scenario import ScenarioListParams
-from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 from runloop_mcp.engine.backend import EmbeddedEngine
 from runloop_mcp.server.app import build_server
 from runloop_mcp.server.subscribing.subscriptions import FOLLOWING, SOLVERS_STREAMS
@@ -95,7 +95,7 @@ async def test_subscribers_are_told_of_what_reads_otherwise_now(tmp_path: Path, 
     """A command changes the log, a score all three; nothing is told of what is not subscribed to any more."""
     pack = scenario_folder(tmp_path / "pack", "answer")
     ear = Ear()
-    engine = EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack])
+    engine = EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes), packs=[pack])
     async with engine, Client(build_server(engine), mode=era, message_handler=ear.message) as client:
         tools = Tools(client)
         run, score, log = of_run(run_id := await tools.run_of("answer"))
@@ -126,7 +126,7 @@ async def test_subscribers_are_told_whoever_changed_the_run(
     async with serve(pack) as first:
         run_id = await first.run_of("answer")
     ear = Ear()
-    engine, other = (EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) for _ in range(2))
+    engine, other = (EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes), packs=[pack]) for _ in range(2))
     async with engine, other, Client(build_server(engine), mode=era, message_handler=ear.message) as client:
         async with subscribed(client, ear, of_run(run_id)):
             await other.runs.cancel(run_id)
@@ -156,7 +156,7 @@ async def test_subscribers_are_told_of_what_has_no_record(tmp_path: Path, devbox
         run_id = await first.run_of("answer")
     plot = f"runloop://scenarios/{scenario_id}/scores.svg"
     ear = Ear()
-    engine, other = (EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) for _ in range(2))
+    engine, other = (EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes), packs=[pack]) for _ in range(2))
     async with engine, other, Client(build_server(engine), mode="legacy", message_handler=ear.message) as client:
         async with subscribed(client, ear, [plot]):
             await other.runs.cancel(run_id)
@@ -179,7 +179,7 @@ async def test_subscribers_are_told_of_the_progress_of_a_benchmark(
         benchmark = await first.backend.benchmarks.create(params)
     uri = f"runloop://benchmarks/{benchmark.id}"
     ear = Ear()
-    engine, other = (EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) for _ in range(2))
+    engine, other = (EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes), packs=[pack]) for _ in range(2))
     async with engine, other, Client(build_server(engine), mode=era, message_handler=ear.message) as client:
         tools = Tools(client)
         async with subscribed(client, ear, [uri]):
@@ -224,7 +224,7 @@ async def test_subscribers_over_http_are_told_until_they_go(tmp_path: Path, devb
     """Two clients, of whom one goes without ending its subscriptions: when both have gone, nobody follows the run."""
     pack = scenario_folder(tmp_path / "pack", "answer")
     async with (
-        EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) as engine,
+        EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes), packs=[pack]) as engine,
         anyio.create_task_group() as group,
     ):
 
@@ -297,7 +297,7 @@ async def test_what_others_do_is_told_to_no_subscriber(tmp_path: Path, devboxes:
             yield Tools(client)
 
     async with (
-        EmbeddedEngine(tmp_path / "state", SandboxDriver(devboxes), packs=[pack]) as engine,
+        EmbeddedEngine(tmp_path / "state", ProbedDriver(devboxes), packs=[pack]) as engine,
         anyio.create_task_group() as group,
     ):
 
