@@ -130,8 +130,9 @@ async def serving(
     principal: Principal = LOCAL_OPERATOR,
     max_devboxes: int = 20,
     surface: Surface = CORE,
+    cheats: tuple[str, ...] = (),
 ) -> AsyncIterator[Agent]:
-    """An agent on a server of its own, with its state and its devboxes in these folders."""
+    """An agent on a server of its own, with its state and its devboxes in these folders; `cheats` are all it tries."""
     engine = EmbeddedEngine(
         state,
         ProbedDriver(devboxes),
@@ -141,7 +142,7 @@ async def serving(
     )
     failure: Exception | None = None
     background = Background()
-    services = Services(background, ScenarioProver())
+    services = Services(background, ScenarioProver(cheats))
     server = build_server(engine, principal=principal, surface=surface, services=services)
     async with engine, background, Client(server, mode=era) as client:
         try:

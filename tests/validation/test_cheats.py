@@ -12,8 +12,10 @@ from weak_scenarios import WEAK, weak_pack
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
+from runloop_mcp.api.proof import ProofTerms
 from runloop_mcp.engine.scenarios.pack import bundled_pack
 from runloop_mcp.validation.cheats.catalogue import CHEATS, Cheat, chosen_cheats
+from runloop_mcp.validation.prover import ScenarioProver
 from runloop_mcp.validation.validator import Validator
 from runloop_mcp.validation.verdicts import Outcome, Validation, Verdict
 
@@ -48,7 +50,10 @@ async def test_each_weakness_is_reported_with_the_cheat_that_finds_it(
 
 @pytest.mark.timeout(240)
 async def test_fair_scenarios_hold_against_every_cheat(open_pack: OpenPack, tmp_path: Path) -> None:
-    """A fair scenario is fooled by nothing, each cheat says what it did or what it lacked, and none breaks anything."""
+    """A fair scenario is fooled by nothing, each cheat says what it did or what it lacked, and none breaks anything.
+
+    A server's proof tries them all, where nobody has chosen.
+    """
     weak_pack(tmp_path / "pack")
     for name in WEAK:
         shutil.rmtree(tmp_path / "pack" / name)
@@ -56,12 +61,12 @@ async def test_fair_scenarios_hold_against_every_cheat(open_pack: OpenPack, tmp_
     async with _scenarios(open_pack, tmp_path / "pack") as (backend, scenarios):
         assert len(scenarios) == 1
         for scenario in scenarios.values():
-            found = await _validated(backend, scenario, CHEATS)
-            assert found.verdict is Verdict.VALID, found
-            assert [each.cheat for each in found.attempts] == [each.name for each in CHEATS]
-            assert {each.outcome for each in found.attempts} <= {Outcome.HELD, Outcome.NOT_APPLICABLE}, found
-            assert all(each.detail for each in found.attempts), found
-            applied |= {each.cheat for each in found.attempts if each.outcome is Outcome.HELD}
+            found = await ScenarioProver().prove(backend, scenario, ProofTerms(), lambda _: None)
+            assert found.verdict == Verdict.VALID, found
+            assert [each.cheat for each in found.cheats] == [each.name for each in CHEATS]
+            assert {each.outcome for each in found.cheats} <= {Outcome.HELD, Outcome.NOT_APPLICABLE}, found
+            assert all(each.detail for each in found.cheats), found
+            applied |= {each.cheat for each in found.cheats if each.outcome == Outcome.HELD}
     lacked = {"history-answer", "left-solution", "edited-tests", "deleted-tests", "swapped-inputs"}
     assert {each.name for each in CHEATS} - applied <= lacked
 

@@ -128,12 +128,9 @@ async def test_what_nothing_needs_any_more_is_deleted(serve: Serve, toolset: str
 
 async def test_a_cheat_that_wins_makes_a_scenario_invalid(serve: Serve) -> None:
     """The verdict names the cheats that had the score for less: here the solver's own code decides the verdict."""
-    hidden = {
-        "file_path": "test_total.py",
-        "file_contents": "from total import total\n\ndef test(): assert total() == 6",
-    }
-    tested = {"type": "test_based_scorer", "test_command": "python3 -m pytest -q test_total.py", "test_files": [hidden]}
-    async with serve(surface=AUTHOR) as agent:
+    hidden = {"file_path": "test_total.py", "file_contents": "from total import total\nassert total() == 6\n"}
+    tested = {"type": "test_based_scorer", "test_command": "python3 test_total.py", "test_files": [hidden]}
+    async with serve(surface=AUTHOR, cheats=("hostile-names", "early-exit")) as agent:
         created = await agent.call(
             "create_scenario",
             name="weak",
@@ -144,8 +141,9 @@ async def test_a_cheat_that_wins_makes_a_scenario_invalid(serve: Serve) -> None:
         )
         verdict = await proven(agent, created.found(r"scn_\w+"))
         assert verdict["verdict"] == "invalid"
-        assert verdict["fooled_by"]
-        assert verdict["fooled_by"][0] in [each["cheat"] for each in verdict["cheats"]]
+        assert verdict["fooled_by"] == ["early-exit"]
+        assert [(each["cheat"], each["outcome"]) for each in verdict["cheats"]] == [("early-exit", "won")]
+        assert verdict["cheats_tried"] == 2
 
 
 async def test_contracts_in_error_are_answered_with_what_is_valid(serve: Serve) -> None:
