@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import anyio
+from forked_python import ForkedProcess
 
 KEY = "a-key-of-the-tests"
 """The far end takes any."""
@@ -25,9 +26,8 @@ _END_SECONDS = 30
 def address() -> str:
     """Where it answers; the same one for the whole process."""
     folder = Path(tempfile.mkdtemp(prefix="far-end-"))
-    command = [sys.executable, __file__, str(folder)]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(filter(None, sys.path))}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+    process = ForkedProcess([__file__, str(folder)], stdout=subprocess.PIPE, env=environment)
     atexit.register(_end, process, folder)
     assert process.stdout is not None
     url = process.stdout.readline().decode().strip()
@@ -35,7 +35,7 @@ def address() -> str:
     return url
 
 
-def _end(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+def _end(process: ForkedProcess, folder: Path) -> None:
     process.terminate()
     try:
         process.wait(_END_SECONDS)

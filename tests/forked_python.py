@@ -283,6 +283,7 @@ def _carry_out() -> None:
     """Runs what was asked for, and ends without taking down all that was imported, as that takes the longest."""
     status: object = 0
     try:
+        sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(":"))
         match sys.argv:
             case ["-m", module, *_]:
                 del sys.argv[0]

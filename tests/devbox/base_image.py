@@ -16,7 +16,9 @@ sha256sum printf echo expr uname yes comm paste split fold nproc awk mawk unshar
 python3.11 flock nl
 """
 _PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "Pygments")
-_LEFT_OUT = {"test", "tests", "idle_test", "lib2to3", "tkinter", "turtledemo", "idlelib", "ensurepip"}
+_LEFT_OUT = {"test", "tests", "idle_test", "lib2to3", "tkinter", "turtledemo", "idlelib", "ensurepip", "pydoc_data"}
+_FOR_EXTENSIONS = "config-"
+"""Begins the name of the folder with what extensions are linked with: a third of all there is."""
 _OTHER_FILES = (
     "/etc/nsswitch.conf",
     "/etc/ld.so.conf",
@@ -77,7 +79,7 @@ def _system_files() -> set[Path]:
     start = [path for path in programs if path.exists()]
     start += [Path(path) for path in _OTHER_FILES if Path(path).exists()]
     library = Path("/usr/lib/python3.11")
-    start += [path for path in library.rglob("*") if path.is_file() and _LEFT_OUT.isdisjoint(path.parts)]
+    start += [path for path in library.rglob("*") if path.is_file() and not _is_left_out(path.relative_to(library))]
     core = Path("/usr/lib/git-core")
     start += [core / name for name in ("git", "git-remote-http", "git-sh-setup") if (core / name).exists()]
     start += [path for path in Path("/usr/share/git-core/templates").rglob("*") if path.is_file()]
@@ -87,6 +89,10 @@ def _system_files() -> set[Path]:
     for path in _libraries(path for path in set(found) if path.is_file() and _is_program(path)):
         _add_with_target(path, found)
     return found
+
+
+def _is_left_out(path: Path) -> bool:
+    return path.parts[0].startswith(_FOR_EXTENSIONS) or not _LEFT_OUT.isdisjoint(path.parts)
 
 
 def _add_with_target(path: Path, found: set[Path]) -> None:

@@ -1,11 +1,10 @@
 """Root runs tests of devboxes a second time as a user without privileges; other users collect nothing here."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from attack_catalogue import ATTACKS
-from unprivileged import REPOSITORY, Copy, Impossible, readable_copy
+from unprivileged import REPOSITORY, Impossible, readable_copy
 
 HERE = Path(__file__).parent
 _WITHOUT_SANDBOX = HERE / "containers"
@@ -15,28 +14,19 @@ _FILES = sorted(
 _ATTACKS = sorted({f"{HERE / file}::{function}" for attack in ATTACKS for file, function in attack.tests})
 _BESIDE_ATTACKS = ("observing", "guarded")
 """What of the contract depends on who runs it, and no attack is about."""
-PARTS = 2
-"""How many sessions they are spread over: one for each would start pytest too often."""
-
-
-@pytest.fixture(scope="session")
-def copy() -> Iterator[Copy]:
-    """A copy of the repository that every user can read."""
-    try:
-        with readable_copy() as laid_out:
-            yield laid_out
-    except Impossible as error:
-        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("part", range(PARTS))
-def test_the_same_holds_without_privileges(copy: Copy, part: int, full_size: bool) -> None:
+def test_the_same_holds_without_privileges(full_size: bool) -> None:
     """Attacks, and at full size all of the contract, come to the same for a user without privileges."""
     beside = [str(HERE / "contract" / f"test_driver_{name}.py") for name in _BESIDE_ATTACKS]
     attacks = [test for test in _ATTACKS if "/attacks/" in test]
     tests = [str(path) for path in _FILES] if full_size else [*attacks, *beside]
-    chosen = [str(Path(test).relative_to(REPOSITORY)) for test in tests[part::PARTS]]
-    session = copy.run_tests(chosen, timeout_seconds=880)
+    chosen = [str(Path(test).relative_to(REPOSITORY)) for test in tests]
+    try:
+        with readable_copy() as copy:
+            session = copy.run_tests(chosen, timeout_seconds=880)
+    except Impossible as error:
+        pytest.fail(str(error), pytrace=False)
     if session.status != 0:
         pytest.fail(f"As user {copy.uid}:\n{session.output}", pytrace=False)

@@ -107,7 +107,7 @@ def readable_copy() -> Iterator[Copy]:
     try:
         _copy_tree(REPOSITORY / "runloop_mcp", root / "repository" / "runloop_mcp")
         _copy_tree(REPOSITORY / "tests" / "devbox", root / "repository" / "tests" / "devbox")
-        for name in ("tests/conftest.py", "tests/far_end.py", "pyproject.toml"):
+        for name in ("tests/conftest.py", "tests/far_end.py", "tests/forked_python.py", "pyproject.toml"):
             _copy_file(REPOSITORY / name, root / "repository" / name)
         (root / "site").mkdir()
         (root / "site" / "runloop_mcp").symlink_to(root / "repository" / "runloop_mcp")

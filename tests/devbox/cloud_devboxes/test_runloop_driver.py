@@ -3,7 +3,6 @@
 import asyncio
 import random
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +26,7 @@ from boxes import (
     unique,
 )
 from cutting_proxy import cutting
+from forked_python import ForkedProcess
 from pydantic import SecretStr
 
 from runloop_mcp.api.errors import ApiError, NotFound, Unauthorized, Unavailable
@@ -158,11 +158,8 @@ async def test_what_a_killed_server_left_running_is_suspended(tmp_path: Path, cl
     left = unique("left")
     (tmp_path / "runloop.address").write_text(far_end.address())
     program = Path(__file__).parent.parent / "other_server.py"
-    with subprocess.Popen(
-        [sys.executable, program, "runloop", str(tmp_path), left, "echo up"],
-        stdout=subprocess.PIPE,
-        env=child_environment(),
-    ) as server:
+    arguments = ["runloop", str(tmp_path), left, "echo up"]
+    with ForkedProcess([str(program), *arguments], stdout=subprocess.PIPE, env=child_environment()) as server:
         assert server.stdout is not None
         try:
             assert await anyio.to_thread.run_sync(server.stdout.readline) == b"up\n"

@@ -3,7 +3,6 @@
 import os
 import select
 import subprocess
-import sys
 from pathlib import Path
 
 import anyio
@@ -23,6 +22,7 @@ from boxes import (
     unique,
 )
 from driver_cases import DriverCase
+from forked_python import ForkedProcess
 
 from runloop_mcp.api.errors import Conflict
 from runloop_mcp.devbox.port import Devbox, DevboxSpec, Driver, Exit
@@ -187,9 +187,7 @@ async def test_a_killed_server_leaves_no_process_and_keeps_the_disk(
     marker, devbox_id = unique("orphan"), workshop.devbox_id()
     program = Path(__file__).parent.parent / "other_server.py"
     arguments = [driver_case.name, str(driver_state), devbox_id, daemon(marker)]
-    with subprocess.Popen(
-        [sys.executable, program, *arguments], stdout=subprocess.PIPE, env=child_environment()
-    ) as server:
+    with ForkedProcess([str(program), *arguments], stdout=subprocess.PIPE, env=child_environment()) as server:
         assert server.stdout is not None
         try:
             assert await anyio.to_thread.run_sync(server.stdout.readline) == b"up\n"
