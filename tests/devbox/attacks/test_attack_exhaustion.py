@@ -38,16 +38,18 @@ for number in range(1 << 30): os.close(os.open(str(number), os.O_CREAT))
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_the_disk_is_not_filled(workshop: Workshop, devbox: Devbox, way: str) -> None:
+async def test_the_disk_is_not_filled(workshop: Workshop, devbox: Devbox, subtests: pytest.Subtests) -> None:
     """Whatever a devbox writes, and wherever, it loses its processes for it and learns why; others notice nothing."""
-    attacking = await workshop.create(limits=Limits(disk_bytes=16 * MEGABYTE))
     beside = await start(devbox, "echo up; exec sleep 1000")
     await beside.stdout.until(b"up")
-    ran = await run(attacking, WAYS[way], timeout_seconds=25)
-    assert (ran.exit.timed_out, ran.exit.limits) == (False, {LimitHit.DISK}), ran.stderr
-    assert await succeed(attacking, "cd; rm -rf work/* file /var/tmp/file; echo works") == "works"
-    assert await succeed(devbox, "echo unharmed") == "unharmed"
+    for way, script in WAYS.items():
+        with subtests.test(way):
+            attacking = await workshop.create(limits=Limits(disk_bytes=16 * MEGABYTE))
+            ran = await run(attacking, script, timeout_seconds=25)
+            assert (ran.exit.timed_out, ran.exit.limits) == (False, {LimitHit.DISK}), ran.stderr
+            assert await succeed(attacking, "cd; rm -rf work/* file /var/tmp/file; echo works") == "works"
+            assert await succeed(devbox, "echo unharmed") == "unharmed"
+            await workshop.driver.remove(attacking.id)
     await beside.process.kill()
 
 

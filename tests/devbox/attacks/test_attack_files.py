@@ -26,13 +26,13 @@ async def attack(devbox: Devbox, path: str, secret: Secret) -> None:
     assert secret.untouched(), f"{path} was changed"
 
 
-@pytest.mark.parametrize(
-    "way", ["plain", "upwards", "relative", "link", "relative-link", "chain", "directory-link", "proc"]
-)
-async def test_no_path_leads_to_a_file_of_the_host(secret: Secret, devbox: Devbox, way: str) -> None:
+async def test_no_path_leads_to_a_file_of_the_host(secret: Secret, devbox: Devbox, subtests: pytest.Subtests) -> None:
     """Named, through `..`, a link, a chain of links, a linked directory or procfs: the host's files stay closed."""
     for number, target in enumerate(secret.files):
-        paths = {
+        links = f"ln -s {target} link{number}; ln -s {UPWARDS}{target} relative{number};"
+        links += f"ln -s linked{number} chain{number}; ln -s {target} linked{number};"
+        await succeed(devbox, f"{links} ln -s {target.parent} directory{number}")
+        for way, path in {
             "plain": str(target),
             "upwards": f"{HOME}/{UPWARDS}{target}",
             "relative": f"{UPWARDS}{target}",
@@ -41,50 +41,42 @@ async def test_no_path_leads_to_a_file_of_the_host(secret: Secret, devbox: Devbo
             "chain": f"chain{number}",
             "directory-link": f"directory{number}/{target.name}",
             "proc": f"/proc/1/root{target}",
-        }
-        links = f"ln -s {target} link{number}; ln -s {UPWARDS}{target} relative{number};"
-        links += f"ln -s link{number} chain{number}; ln -s {target.parent} directory{number}"
-        await succeed(devbox, links)
-        await attack(devbox, paths[way], secret)
-
-
-@pytest.mark.parametrize("process", ["1", "self", "thread-self", "own"])
-async def test_procfs_is_no_way_round(secret: Secret, devbox: Devbox, process: str) -> None:
-    """The supervisor's and any process's links in procfs lead to no file of the host, directly or through a link."""
-    if process == "own":
-        running = await start(devbox, "echo $$; cd /; exec sleep 1000")
-        await running.stdout.until(b"\n")
-        process = running.stdout.data.decode().strip()
-    await succeed(
-        devbox, f"ln -s /proc/{process}/root root; ln -s /proc/{process}/cwd cwd; ln -s /proc/{process}/fd fd"
-    )
-    for target in secret.files:
-        for place in ("root", "cwd"):
-            for path in (f"/proc/{process}/{place}{target}", f"{place}{target}", f"{place}/{UPWARDS}{target}"):
+        }.items():
+            with subtests.test(way, target=str(target)):
                 await attack(devbox, path, secret)
-    for number in range(16):
-        await attack(devbox, f"fd/{number}", secret)
-    assert await succeed(devbox, "echo alive") == "alive"
 
 
-@pytest.mark.parametrize(
-    "name", ["environ", "mem", "maps", "comm", "oom_score_adj", "clear_refs", "coredump_filter", "attr/current"]
-)
-async def test_the_supervisor_is_not_made_to_open_itself(devbox: Devbox, name: str) -> None:
+async def test_procfs_is_no_way_round(secret: Secret, devbox: Devbox, subtests: pytest.Subtests) -> None:
+    """The supervisor's and any process's links in procfs lead to no file of the host, directly or through a link."""
+    running = await start(devbox, "echo $$; cd /; exec sleep 1000")
+    await running.stdout.until(b"\n")
+    for process in ("1", "self", "thread-self", running.stdout.data.decode().strip()):
+        with subtests.test(process=process):
+            await succeed(
+                devbox,
+                f"ln -sn /proc/{process}/root root; ln -sn /proc/{process}/cwd cwd; ln -sn /proc/{process}/fd fd",
+            )
+            for target in secret.files:
+                for place in ("root", "cwd"):
+                    for path in (f"/proc/{process}/{place}{target}", f"{place}{target}", f"{place}/{UPWARDS}{target}"):
+                        await attack(devbox, path, secret)
+            for number in range(16):
+                await attack(devbox, f"fd/{number}", secret)
+            assert await succeed(devbox, "rm root cwd fd; echo alive") == "alive"
+
+
+async def test_the_supervisor_is_not_made_to_open_itself(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """`/proc/self` means the supervisor to a call that it carries out: it must not read or change itself."""
-    for process in ("self", "1", "thread-self"):
-        path = f"/proc/{process}/{name}"
-        with anyio.fail_after(PATIENCE_SECONDS):
-            with pytest.raises((InvalidRequest, NotFound)):
-                await devbox.read_file(path)
-            with pytest.raises((InvalidRequest, NotFound)):
-                await devbox.write_file(path, b"0")
-    await succeed(devbox, f"ln -s /proc/self/{name} link")
-    with pytest.raises((InvalidRequest, NotFound)):
-        await devbox.read_file("link")
-    with pytest.raises((InvalidRequest, NotFound)):
-        await devbox.write_file("link", b"0")
-    assert await succeed(devbox, "echo alive") == "alive"
+    for name in ("environ", "mem", "maps", "comm", "oom_score_adj", "clear_refs", "coredump_filter", "attr/current"):
+        with subtests.test(name):
+            await succeed(devbox, f"ln -s /proc/self/{name} link")
+            for path in (*(f"/proc/{process}/{name}" for process in ("self", "1", "thread-self")), "link"):
+                with anyio.fail_after(PATIENCE_SECONDS):
+                    with pytest.raises((InvalidRequest, NotFound)):
+                        await devbox.read_file(path)
+                    with pytest.raises((InvalidRequest, NotFound)):
+                        await devbox.write_file(path, b"0")
+            assert await succeed(devbox, "rm link; echo alive") == "alive"
 
 
 async def test_no_file_appears_on_the_host(secret: Secret, devbox: Devbox, tmp_path: Path) -> None:

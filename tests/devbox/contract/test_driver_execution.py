@@ -13,16 +13,18 @@ from runloop_mcp.devbox.port import HOME, Command, Devbox, Exit
 MEGABYTE = 1_000_000
 
 
-@pytest.mark.parametrize("status", [0, 1, 7, 255])
-async def test_the_exit_status_is_the_programs_own(devbox: Devbox, status: int) -> None:
+async def test_the_exit_status_is_the_programs_own(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """A program that exits gives its status and no signal."""
-    assert (await run(devbox, f"exit {status}")).exit == Exit(status)
+    for status in (0, 1, 7, 255):
+        with subtests.test(status=status):
+            assert (await run(devbox, f"exit {status}")).exit == Exit(status)
 
 
-@pytest.mark.parametrize(("name", "number"), [("TERM", 15), ("KILL", 9), ("SEGV", 11)])
-async def test_a_signal_gives_128_and_its_number(devbox: Devbox, name: str, number: int) -> None:
+async def test_a_signal_gives_128_and_its_number(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """A program that a signal ended gives 128 + signal, and the signal."""
-    assert (await run(devbox, f"kill -{name} $$")).exit == Exit(128 + number, signal=number)
+    for name, number in (("TERM", 15), ("KILL", 9), ("SEGV", 11)):
+        with subtests.test(name=name):
+            assert (await run(devbox, f"kill -{name} $$")).exit == Exit(128 + number, signal=number)
 
 
 async def test_the_streams_are_apart_and_bytes_stay_bytes(devbox: Devbox) -> None:
@@ -61,42 +63,36 @@ async def test_many_arguments_arrive(devbox: Devbox) -> None:
     assert await succeed(devbox, ("bash", "-c", "echo $#", "bash", *(["x" * 99] * 10_000))) == "10000"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        Command(("no-such-program-anywhere",)),
-        Command(("/no/such/program",)),
-        Command(("true",), working_directory="missing"),
-        Command(("true",), working_directory="/no/such/directory"),
-        Command(("true",), working_directory="/etc/passwd"),
-        Command(("echo", "a\0b")),
-        Command(("true",), environment={"NAME": "a\0b"}),
-        Command(("echo", "x" * 3_000_000)),
-        Command(()),
-    ],
-    ids=[
-        "program", "program-path", "relative-directory", "directory", "directory-is-file",
-        "nul-in-argument", "nul-in-environment", "too-long", "nothing",
-    ],
-)  # fmt: skip
-async def test_what_cannot_start_is_refused(devbox: Devbox, command: Command) -> None:
+IMPOSSIBLE = {
+    "program": Command(("no-such-program-anywhere",)),
+    "program-path": Command(("/no/such/program",)),
+    "relative-directory": Command(("true",), working_directory="missing"),
+    "directory": Command(("true",), working_directory="/no/such/directory"),
+    "directory-is-file": Command(("true",), working_directory="/etc/passwd"),
+    "nul-in-argument": Command(("echo", "a\0b")),
+    "nul-in-environment": Command(("true",), environment={"NAME": "a\0b"}),
+    "too-long": Command(("echo", "x" * 3_000_000)),
+    "nothing": Command(()),
+}
+
+
+async def test_what_cannot_start_is_refused(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """A command that can't start is an error of the request, and the devbox goes on."""
-    with anyio.fail_after(PATIENCE_SECONDS), pytest.raises(InvalidRequest):
-        await devbox.start(command, stdout=Capture(), stderr=Capture())
-    assert await succeed(devbox, "echo fine") == "fine"
+    for name, command in IMPOSSIBLE.items():
+        with subtests.test(name):
+            with anyio.fail_after(PATIENCE_SECONDS), pytest.raises(InvalidRequest):
+                await devbox.start(command, stdout=Capture(), stderr=Capture())
+            assert await succeed(devbox, "echo fine") == "fine"
 
 
-@pytest.mark.parametrize(
-    ("command", "name"),
-    [
+async def test_a_refusal_names_what_is_missing(devbox: Devbox) -> None:
+    """The message names the program or the directory that is not there."""
+    for command, name in (
         (Command(("no-such-program",)), "no-such-program"),
         (Command(("true",), working_directory="no-such-place"), "no-such-place"),
-    ],
-)
-async def test_a_refusal_names_what_is_missing(devbox: Devbox, command: Command, name: str) -> None:
-    """The message names the program or the directory that is not there."""
-    with pytest.raises(InvalidRequest, match=name):
-        await devbox.start(command, stdout=Capture(), stderr=Capture())
+    ):
+        with pytest.raises(InvalidRequest, match=name):
+            await devbox.start(command, stdout=Capture(), stderr=Capture())
 
 
 async def test_programs_are_found_on_the_devboxs_own_path(workshop: Workshop) -> None:

@@ -17,15 +17,16 @@ async def test_a_file_is_read_with_its_size_and_mode(devbox: Devbox) -> None:
     assert await devbox.read_file("file") == FileData(b"a\0\xff\n", size=4, mode=0o750)
 
 
-@pytest.mark.parametrize(
-    ("offset", "limit", "expected"),
-    [(0, 3, b"012"), (4, 2, b"45"), (8, 100, b"89"), (10, None, b""), (99, 5, b""), (3, None, b"3456789"), (2, 0, b"")],
-)
-async def test_a_part_of_a_file_is_read(devbox: Devbox, offset: int, limit: int | None, expected: bytes) -> None:
+async def test_a_part_of_a_file_is_read(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """A range gives what the file has of it, and the size of the whole."""
     await devbox.write_file("file", b"0123456789")
-    found = await devbox.read_file("file", offset=offset, limit=limit)
-    assert (found.data, found.size) == (expected, 10)
+    for offset, limit, expected in (
+        (0, 3, b"012"), (4, 2, b"45"), (8, 100, b"89"), (10, None, b""), (99, 5, b""), (3, None, b"3456789"),
+        (2, 0, b""),
+    ):  # fmt: skip
+        with subtests.test(offset=offset, limit=limit):
+            found = await devbox.read_file("file", offset=offset, limit=limit)
+            assert (found.data, found.size) == (expected, 10)
 
 
 async def test_a_small_part_of_a_huge_file_is_read(devbox: Devbox) -> None:
@@ -87,13 +88,14 @@ async def test_links_inside_the_devbox_are_followed(devbox: Devbox) -> None:
     )
 
 
-@pytest.mark.parametrize("path", ["missing", "missing/file", "/no/such/file", "dangling", "loop"])
-async def test_what_is_not_there_cannot_be_read(devbox: Devbox, path: str) -> None:
+async def test_what_is_not_there_cannot_be_read(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """Reading a path that leads to no file says so and names it."""
     await succeed(devbox, "ln -s nowhere dangling; ln -s loop loop")
-    refusal = InvalidRequest if path == "loop" else NotFound
-    with anyio.fail_after(PATIENCE_SECONDS), pytest.raises((NotFound, refusal), match=path):
-        await devbox.read_file(path)
+    for path in ("missing", "missing/file", "/no/such/file", "dangling", "loop"):
+        refusal = InvalidRequest if path == "loop" else NotFound
+        refused = pytest.raises((NotFound, refusal), match=path)
+        with subtests.test(path=path), anyio.fail_after(PATIENCE_SECONDS), refused:
+            await devbox.read_file(path)
 
 
 SPECIAL = {
@@ -108,17 +110,17 @@ SPECIAL = {
 }
 
 
-@pytest.mark.parametrize("path", SPECIAL)
-async def test_only_regular_files_are_read_and_written(devbox: Devbox, path: str) -> None:
+async def test_only_regular_files_are_read_and_written(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """A FIFO, a directory, a socket or a device is refused at once, and nothing hangs on it afterwards."""
-    await succeed(devbox, SPECIAL[path])
-    with anyio.fail_after(PATIENCE_SECONDS):
-        for _ in range(3):
-            with pytest.raises((InvalidRequest, NotFound)):
-                await devbox.read_file(path)
-            with pytest.raises(InvalidRequest):
-                await devbox.write_file(path, b"data")
-        assert await succeed(devbox, "echo fine") == "fine"
+    for path, make in SPECIAL.items():
+        with subtests.test(path=path), anyio.fail_after(PATIENCE_SECONDS):
+            await succeed(devbox, make)
+            for _ in range(3):
+                with pytest.raises((InvalidRequest, NotFound)):
+                    await devbox.read_file(path)
+                with pytest.raises(InvalidRequest):
+                    await devbox.write_file(path, b"data")
+            assert await succeed(devbox, "echo fine") == "fine"
 
 
 async def test_a_fifo_with_somebody_at_its_other_end_is_refused_too(devbox: Devbox) -> None:
@@ -131,25 +133,26 @@ async def test_a_fifo_with_somebody_at_its_other_end_is_refused_too(devbox: Devb
             await devbox.write_file("fifo", b"data")
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["", "a\0b", "x" * 300, "/".join(["d" * 200] * 30), "file/below", "/usr/new", "/etc/hosts", "/new", "locked/new"],
-    ids=["empty", "nul", "long-name", "long-path", "below-file", "usr", "etc", "root", "locked-directory"],
-)
-async def test_what_cannot_be_written_is_refused(devbox: Devbox, path: str) -> None:
+async def test_what_cannot_be_written_is_refused(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """An impossible path, the read-only system and what the user may not write are errors of the request."""
     await succeed(devbox, "touch file; mkdir locked; chmod 555 locked")
-    with anyio.fail_after(PATIENCE_SECONDS), pytest.raises(InvalidRequest):
-        await devbox.write_file(path, b"data")
-    assert await succeed(devbox, "find . /etc/hosts -size +0 -name new; echo fine") == "fine"
+    for name, path in {
+        "empty": "", "nul": "a\0b", "long-name": "x" * 300, "long-path": "/".join(["d" * 200] * 30),
+        "below-file": "file/below", "usr": "/usr/new", "etc": "/etc/hosts", "root": "/new",
+        "locked-directory": "locked/new",
+    }.items():  # fmt: skip
+        with subtests.test(name):
+            with anyio.fail_after(PATIENCE_SECONDS), pytest.raises(InvalidRequest):
+                await devbox.write_file(path, b"data")
+            assert await succeed(devbox, "find . /etc/hosts -size +0 -name new; echo fine") == "fine"
 
 
-@pytest.mark.parametrize("path", ["", "a\0b", "x" * 300, "file/below"], ids=["empty", "nul", "long", "below-file"])
-async def test_impossible_paths_are_not_read(devbox: Devbox, path: str) -> None:
+async def test_impossible_paths_are_not_read(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """A path that can't be one is an error of the request, or not found; never another error."""
     await succeed(devbox, "touch file")
-    with anyio.fail_after(PATIENCE_SECONDS), pytest.raises((InvalidRequest, NotFound)):
-        await devbox.read_file(path)
+    for name, path in {"empty": "", "nul": "a\0b", "long": "x" * 300, "below-file": "file/below"}.items():
+        with subtests.test(name), anyio.fail_after(PATIENCE_SECONDS), pytest.raises((InvalidRequest, NotFound)):
+            await devbox.read_file(path)
 
 
 async def test_permissions_hold_for_the_file_calls(devbox: Devbox) -> None:
@@ -162,15 +165,16 @@ async def test_permissions_hold_for_the_file_calls(devbox: Devbox) -> None:
     assert (await devbox.read_file("unwritable")).data == b"old\n"
 
 
-@pytest.mark.parametrize("name", ["two\nlines", "\udcff\udcfe", " ", "-rf", "ünïcode", "tab\t\x1b[31m"])
-async def test_any_name_can_be_written_read_found_and_deleted(devbox: Devbox, name: str) -> None:
+async def test_any_name_can_be_written_read_found_and_deleted(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """Names with line breaks, control characters or invalid UTF-8 (as surrogate escapes) work in every call."""
-    await devbox.write_file(f"odd {name}/{name}", b"data")
-    (found,) = await devbox.find_files([name], below=f"{HOME}/work")
-    assert found == f"{HOME}/work/odd {name}/{name}"
-    assert (await devbox.read_file(found)).data == b"data"
-    await devbox.remove_file(found)
-    assert await devbox.find_files([name], below=f"{HOME}/work") == []
+    for name in ("two\nlines", "\udcff\udcfe", " ", "-rf", "ünïcode", "tab\t\x1b[31m"):
+        with subtests.test(name=ascii(name)):
+            await devbox.write_file(f"odd {name}/{name}", b"data")
+            (found,) = await devbox.find_files([name], below=f"{HOME}/work")
+            assert found == f"{HOME}/work/odd {name}/{name}"
+            assert (await devbox.read_file(found)).data == b"data"
+            await devbox.remove_file(found)
+            assert await devbox.find_files([name], below=f"{HOME}/work") == []
 
 
 async def test_files_and_links_are_deleted(devbox: Devbox) -> None:
@@ -182,13 +186,14 @@ async def test_files_and_links_are_deleted(devbox: Devbox) -> None:
     assert await succeed(devbox, "find . | sort | xargs") == ". ./d ./d/kept ./target"
 
 
-@pytest.mark.parametrize("path", ["directory", "/usr/bin/env", "/etc/passwd", "locked/file", "", ".", "/"])
-async def test_what_cannot_be_deleted_is_refused(devbox: Devbox, path: str) -> None:
+async def test_what_cannot_be_deleted_is_refused(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """A directory, and what the user may not delete, is an error of the request and stays."""
     await succeed(devbox, "mkdir directory locked; touch locked/file; chmod 555 locked")
-    with anyio.fail_after(PATIENCE_SECONDS), pytest.raises(InvalidRequest):
-        await devbox.remove_file(path)
-    assert await succeed(devbox, "ls -d directory locked/file /usr/bin/env | wc -l") == "3"
+    for path in ("directory", "/usr/bin/env", "/etc/passwd", "locked/file", "", ".", "/"):
+        with subtests.test(path=path):
+            with anyio.fail_after(PATIENCE_SECONDS), pytest.raises(InvalidRequest):
+                await devbox.remove_file(path)
+            assert await succeed(devbox, "ls -d directory locked/file /usr/bin/env | wc -l") == "3"
 
 
 async def test_files_are_found_by_their_names(devbox: Devbox) -> None:
@@ -242,8 +247,7 @@ async def test_file_calls_run_beside_each_other_and_beside_commands(devbox: Devb
     assert await succeed(devbox, "find . -type f | wc -l") == "40"
 
 
-@pytest.mark.parametrize("call", ["read", "write", "remove", "find"])
-async def test_errors_are_the_apis_own(devbox: Devbox, call: str) -> None:
+async def test_errors_are_the_apis_own(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """Whatever text comes as a path, the error, where there is one, is one of the api's."""
     calls: dict[str, Callable[[str], Awaitable[object]]] = {
         "read": devbox.read_file,
@@ -251,8 +255,8 @@ async def test_errors_are_the_apis_own(devbox: Devbox, call: str) -> None:
         "remove": devbox.remove_file,
         "find": lambda path: devbox.find_files(["name"], below=path),
     }
-    for path in ("a\0b", "\ud800", "x" * 5000, "/x" * 2500, "../" * 2000 + "\0"):
-        with anyio.fail_after(PATIENCE_SECONDS):
-            with suppress(ApiError):
-                await calls[call](path)
-    assert await succeed(devbox, "echo fine") == "fine"
+    for name, call in calls.items():
+        for path in ("a\0b", "\ud800", "x" * 5000, "/x" * 2500, "../" * 2000 + "\0"):
+            with subtests.test(call=name, path=ascii(path[:8])), anyio.fail_after(PATIENCE_SECONDS), suppress(ApiError):
+                await call(path)
+        assert await succeed(devbox, "echo fine") == "fine"

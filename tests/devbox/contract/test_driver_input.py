@@ -88,25 +88,23 @@ async def test_input_that_nobody_reads_is_bounded(devbox: Devbox) -> None:
     assert bytes(running.stdout.data).split() == [b"up", b"%d" % taken]
 
 
-@pytest.mark.parametrize(
-    ("script", "ended"),
-    [
+async def test_an_interrupt_is_as_ctrl_c(devbox: Devbox, subtests: pytest.Subtests) -> None:
+    """The process and its children get SIGINT, and do with it what they like."""
+    for script, ended in (
         ("echo up; sleep 1000; echo on", Exit(130, signal=2)),
         ("echo up; while :; do sleep 1000; done", Exit(130, signal=2)),
         ("trap 'echo caught; exit 7' INT; echo up; sleep 1000", Exit(7)),
         ("trap '' INT; echo up; read line; exit 5", Exit(5)),
-    ],
-)
-async def test_an_interrupt_is_as_ctrl_c(devbox: Devbox, script: str, ended: Exit) -> None:
-    """The process and its children get SIGINT, and do with it what they like."""
-    running = await start(devbox, script, attach_stdin=True)
-    await running.stdout.until(b"up")
-    with anyio.fail_after(PATIENCE_SECONDS):
-        await running.process.interrupt()
-        if ended.status == 5:
-            await running.process.end_stdin()
-    assert await running.wait() == ended
-    assert b"on" not in running.stdout.data
+    ):
+        with subtests.test(script=script):
+            running = await start(devbox, script, attach_stdin=True)
+            await running.stdout.until(b"up")
+            with anyio.fail_after(PATIENCE_SECONDS):
+                await running.process.interrupt()
+                if ended.status == 5:
+                    await running.process.end_stdin()
+            assert await running.wait() == ended
+            assert b"on" not in running.stdout.data
 
 
 async def test_an_interrupt_leaves_others_alone(devbox: Devbox) -> None:

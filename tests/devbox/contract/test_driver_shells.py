@@ -167,46 +167,45 @@ async def test_killing_a_command_ends_its_shell(devbox: Devbox) -> None:
     assert (closed.alive, await marked(devbox, marker)) == (False, [])
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+async def test_an_interrupt_ends_the_command_and_not_the_shell(devbox: Devbox, subtests: pytest.Subtests) -> None:
+    """As Ctrl-C at a terminal: loops and lists are given up, status 130, the state is kept; jobs run on."""
+    for text in (
         "echo up; sleep 1000; echo on",
         "echo up; while :; do :; done; echo on",
         "f() { sleep 1000; echo on; }; echo up; f; echo on",
         "echo up; (sleep 1000; echo on) | cat; echo on",
         "echo up; read -t 1000 < <(sleep 1000); echo on",
-    ],
-)
-async def test_an_interrupt_ends_the_command_and_not_the_shell(devbox: Devbox, text: str) -> None:
-    """As Ctrl-C at a terminal: loops and lists are given up, status 130, the state is kept; jobs run on."""
-    shell = await devbox.open_shell(environment={})
-    await said(shell, "sleep 1000 & job=$!; cd /usr")
-    running = await start(shell, text)
-    await running.stdout.until(b"up")
-    with anyio.fail_after(PATIENCE_SECONDS):
-        await running.process.interrupt()
-    assert (await running.wait()).status == 130
-    assert bytes(running.stdout.data) == b"up\n"
-    assert await said(shell, "kill -0 $job; pwd") == "/usr"
-    with pytest.raises(InvalidState, match="130"):
-        await running.process.interrupt()
+    ):
+        with subtests.test(text=text):
+            shell = await devbox.open_shell(environment={})
+            await said(shell, "sleep 1000 & job=$!; cd /usr")
+            running = await start(shell, text)
+            await running.stdout.until(b"up")
+            with anyio.fail_after(PATIENCE_SECONDS):
+                await running.process.interrupt()
+            assert (await running.wait()).status == 130
+            assert bytes(running.stdout.data) == b"up\n"
+            assert await said(shell, "kill -0 $job; pwd") == "/usr"
+            with pytest.raises(InvalidState, match="130"):
+                await running.process.interrupt()
 
 
-@pytest.mark.parametrize(
-    "text", ["echo up; while :; do /bin/true; done", "echo up; (sleep 1000; echo on) | cat; echo on"]
-)
-async def test_an_interrupt_is_not_lost_on_programs_that_begin_and_end(devbox: Devbox, text: str) -> None:
+async def test_an_interrupt_is_not_lost_on_programs_that_begin_and_end(
+    devbox: Devbox, subtests: pytest.Subtests
+) -> None:
     """A loop of short programs ends, although bash takes an interrupt between two of them for theirs."""
-    shell = await devbox.open_shell(environment={})
-    await said(shell, "sleep 1000 & job=$!; kill -STOP $job")
-    for _ in range(10):
-        running = await start(shell, text)
-        await running.stdout.until(b"up")
-        with anyio.fail_after(PATIENCE_SECONDS):
-            await running.process.interrupt()
-        assert (await running.wait()).status == 130
-        assert bytes(running.stdout.data) == b"up\n"
-    assert await said(shell, "cut -d ' ' -f 3 /proc/$job/stat") == "T", "who stands still is not set going"
+    for text in ("echo up; while :; do /bin/true; done", "echo up; (sleep 1000; echo on) | cat; echo on"):
+        with subtests.test(text=text):
+            shell = await devbox.open_shell(environment={})
+            await said(shell, "sleep 1000 & job=$!; kill -STOP $job")
+            for _ in range(10):
+                running = await start(shell, text)
+                await running.stdout.until(b"up")
+                with anyio.fail_after(PATIENCE_SECONDS):
+                    await running.process.interrupt()
+                assert (await running.wait()).status == 130
+                assert bytes(running.stdout.data) == b"up\n"
+            assert await said(shell, "cut -d ' ' -f 3 /proc/$job/stat") == "T", "who stands still is not set going"
 
 
 async def test_interrupts_at_any_moment_lose_no_end(devbox: Devbox) -> None:
