@@ -4,7 +4,7 @@ Importing is most of what a short command or a server's start takes, and the sui
 own arguments, environment, descriptors and end, as one that `python` starts has; what a start itself is about is
 tested with processes that are started the usual way.
 
-    python forked_python.py DESCRIPTOR       forks processes for whoever connects to this listening socket
+    python forked_python.py DESCRIPTOR PACKAGE       forks processes for whoever connects to this listening socket
 """
 
 import atexit
@@ -22,13 +22,17 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import IO, Any, Self
 
-_START_SECONDS = 120.0
+from forked_command import ask
+
+OWN = (sys.executable, "runloop_mcp")
+"""This interpreter, and the program."""
 
 
 class ForkedProcess:
@@ -41,6 +45,7 @@ class ForkedProcess:
         stdout: See above.
         stderr: See above.
         text: Pipes are of text.
+        imported: See `address`.
     """
 
     def __init__(
@@ -52,13 +57,14 @@ class ForkedProcess:
         stdout: int | IO[Any] | None = None,
         stderr: int | IO[Any] | None = None,
         text: bool = False,
+        imported: tuple[str, str] = OWN,
     ) -> None:
         self.args = list(arguments)
         self.returncode: int | None = None
         self.stdin: IO[Any] | None = None
         self.stdout: IO[Any] | None = None
         self.stderr: IO[Any] | None = None
-        theirs = []
+        theirs: list[int] = []
         for standard, (name, stream) in enumerate({"stdin": stdin, "stdout": stdout, "stderr": stderr}.items()):
             if stream == subprocess.PIPE:
                 end, own = os.pipe() if standard == 0 else reversed(os.pipe())
@@ -71,15 +77,7 @@ class ForkedProcess:
             else:
                 end = os.dup(standard if stream is None else stream if isinstance(stream, int) else stream.fileno())
             theirs.append(end)
-        request = {
-            "arguments": self.args,
-            "environment": dict(os.environ if env is None else env),
-            "cwd": str(Path.cwd()),
-        }
-        self.told = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.told.settimeout(_START_SECONDS)
-        self.told.connect(address())
-        socket.send_fds(self.told, [json.dumps(request).encode()], theirs)
+        self.told = ask(address(*imported), self.args, os.environ if env is None else env, theirs)
         for descriptor in theirs:
             os.close(descriptor)
         self.pid = int(self.told.recv(100))
@@ -130,7 +128,12 @@ class ForkedProcess:
 
 
 def run(
-    arguments: Sequence[str], *, env: Mapping[str, str], given: str = "", timeout: float
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    given: str = "",
+    timeout: float,
+    imported: tuple[str, str] = OWN,
 ) -> subprocess.CompletedProcess[str]:
     """Runs a process to its end, as `subprocess.run` with text would.
 
@@ -139,14 +142,14 @@ def run(
         env: Its environment.
         given: What it can read from its standard input.
         timeout: Seconds.
+        imported: See `address`.
 
     Raises:
         subprocess.TimeoutExpired: It took longer than this, and was killed.
     """
     pipe = subprocess.PIPE
-    with ForkedProcess(
-        arguments, env=env, stdin=pipe if given else subprocess.DEVNULL, stdout=pipe, stderr=pipe
-    ) as process:
+    stdin = pipe if given else subprocess.DEVNULL
+    with ForkedProcess(arguments, env=env, stdin=stdin, stdout=pipe, stderr=pipe, imported=imported) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         said = [_Reading(process.stdout), _Reading(process.stderr)]
@@ -183,15 +186,25 @@ class _Reading:
         return self._data.decode().replace("\r\n", "\n")
 
 
+def forked_command(*arguments: str) -> list[str]:
+    """A command line for clients that start a server themselves: what `python` would do with these arguments."""
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("forked_command.py")), address(), *arguments]
+
+
 @cache
-def address() -> str:
-    """Where the process that forks listens; it is started when the first asks, and ends with this one."""
+def address(python: str = OWN[0], package: str = OWN[1]) -> str:
+    """Where the process that forks listens; it is started when the first asks, and ends with this one.
+
+    Args:
+        python: The interpreter that it is.
+        package: What it has imported, with all modules of it.
+    """
     folder = TemporaryDirectory(prefix="forked-python-")
     path = f"{folder.name}/socket"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(path)
         listener.listen()
-        command = [sys.executable, __file__, str(listener.fileno())]
+        command = [python, __file__, str(listener.fileno()), package]
         # It ends when its standard input does: at the latest when this process does.
         process = subprocess.Popen(command, pass_fds=[listener.fileno()], stdin=subprocess.PIPE)
 
@@ -205,49 +218,86 @@ def address() -> str:
     return path
 
 
-def _import_all() -> None:
+def _import_all(package: str) -> None:
     from pydantic import BaseModel  # noqa: PLC0415 - not in the tests' own process
 
-    import runloop_mcp  # noqa: PLC0415 - likewise
-
-    for found in pkgutil.walk_packages(runloop_mcp.__path__, "runloop_mcp."):
+    for found in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
         if not found.name.endswith(".__main__") and ".inside" not in found.name:
             importlib.import_module(found.name)
     waiting = [BaseModel]
     while waiting:
         model = waiting.pop()
         waiting += model.__subclasses__()
-        if model.__module__.startswith("runloop_mcp."):
+        if model.__module__.startswith(f"{package}."):
             model.model_rebuild()
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A process that somebody has asked for."""
+
+    connection: socket.socket
+    process: int
+    ended: int
+    """A descriptor that is readable once it has ended."""
+
+    def leave(self) -> None:
+        """Closes what is known of it in a process that is none of its business."""
+        self.connection.close()
+        os.close(self.ended)
+
+    def tell_end(self) -> None:
+        """Reaps it, so that what it took counts as taken by the tests, and tells how it has ended."""
+        _, status = os.waitpid(self.process, 0)
+        with suppress(OSError):
+            self.connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+        self.leave()
+
+
 def _serve(listener: socket.socket) -> None:
-    """Forks for each that connects a process that forks what is asked for, and returns in that."""
-    children: set[int] = set()
-    while listener in select.select([listener, 0], [], [])[0]:
-        connection, _ = listener.accept()
-        child = os.fork()
-        if child == 0:
-            _begin(listener, connection)
-            return
-        connection.close()
-        # Reaped, rather than ignored, so that what they took counts as taken by the tests.
-        children = {each for each in children | {child} if os.waitpid(each, os.WNOHANG)[0] == 0}
-    for each in children:
-        os.waitpid(each, 0)
+    """Forks what is asked for, and tells how it ends; returns in the process that was asked for."""
+    running: set[_Asked] = set()
+    last = False
+    while not last or running:
+        awaited: list[int | socket.socket] = [] if last else [0, listener]
+        for each in running:
+            awaited += [each.connection, each.ended]
+        ready = select.select(awaited, [], [])[0]
+        last = last or 0 in ready
+        for each in list(running):
+            if each.ended in ready:
+                running.remove(each)
+                each.tell_end()
+            elif last or each.connection in ready:  # whoever has asked for it and is gone takes it along
+                signal.pidfd_send_signal(each.ended, signal.SIGKILL)
+        if listener in ready:
+            asked = _fork(listener)
+            if asked is None:
+                listener.close()
+                for each in running:
+                    each.leave()
+                return
+            running.add(asked)
     os._exit(0)
 
 
-def _begin(listener: socket.socket, connection: socket.socket) -> None:
-    """Forks the process and tells how it ends; returns in it."""
-    listener.close()
+def _fork(listener: socket.socket) -> _Asked | None:
+    """The process that is asked for next; or nothing, in that process."""
+    connection, _ = listener.accept()
     data, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
     process = os.fork()
-    if process != 0:
-        for descriptor in descriptors:
-            os.close(descriptor)
-        _watch(connection, process)
-    connection.close()
+    if process == 0:
+        connection.close()
+        _begin(data, descriptors)
+        return None
+    for descriptor in descriptors:
+        os.close(descriptor)
+    connection.send(str(process).encode())
+    return _Asked(connection, process, os.pidfd_open(process))
+
+
+def _begin(data: bytes, descriptors: Sequence[int]) -> None:
+    """Makes this process the one that was asked for."""
     for standard, descriptor in enumerate(descriptors):
         os.dup2(descriptor, standard)
         os.close(descriptor)
@@ -258,18 +308,6 @@ def _begin(listener: socket.socket, connection: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv[:] = request["arguments"]
-
-
-def _watch(connection: socket.socket, process: int) -> None:
-    """Tells how the process ends; whoever has asked for it and is gone takes it along."""
-    connection.send(str(process).encode())
-    ended = os.pidfd_open(process)
-    if ended not in select.select([connection, ended], [], [])[0]:
-        os.kill(process, signal.SIGKILL)
-    _, status = os.waitpid(process, 0)
-    with suppress(OSError):
-        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
-    os._exit(0)
 
 
 def _open_streams() -> None:
@@ -312,7 +350,7 @@ def _carry_out() -> None:
 
 
 if __name__ == "__main__":
-    _import_all()
+    _import_all(sys.argv[2])
     gc.freeze()  # commands would look through all of it, and so copy it
     _serve(socket.socket(fileno=int(sys.argv[1])))
     _open_streams()

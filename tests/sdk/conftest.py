@@ -9,6 +9,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+import forked_python
 import pytest
 from client_environments import environment_of, node
 from served_command import PATIENCE, Server, serving_command
@@ -44,22 +45,22 @@ def ask(server: Server, tmp_path: Path) -> Ask:
 
     def run(environment: str, program: str, url: str = server.url) -> Told:
         folder = environment_of(environment)
+        env = {"PATH": os.environ["PATH"], "RUNLOOP_BASE_URL": url, "RUNLOOP_API_KEY": server.key}
+        arguments = [f"t{token_hex(4)}", str(tmp_path / "file")]
         if environment.startswith("python"):
-            command = [str(folder / "bin" / "python"), str(PROGRAMS / f"{program}.py")]
+            done = forked_python.run(
+                [str(PROGRAMS / f"{program}.py"), *arguments],
+                env=env,
+                timeout=PATIENCE,
+                imported=(str(folder / "bin" / "python"), "runloop_api_client"),
+            )
         else:
             # Beside the modules that it imports, as a user's program would lie.
             for source in PROGRAMS.glob("*.mjs"):
                 shutil.copy(source, tmp_path)
             (tmp_path / "node_modules").symlink_to(folder / "node_modules")
-            command = [node(), str(tmp_path / f"{program}.mjs")]
-        done = subprocess.run(
-            [*command, f"t{token_hex(4)}", str(tmp_path / "file")],
-            env={"PATH": os.environ["PATH"], "RUNLOOP_BASE_URL": url, "RUNLOOP_API_KEY": server.key},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
+            command = [node(), str(tmp_path / f"{program}.mjs"), *arguments]
+            done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         told: Told = json.loads(done.stdout)
         return told
