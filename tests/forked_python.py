@@ -77,7 +77,7 @@ class ForkedProcess:
             else:
                 end = os.dup(standard if stream is None else stream if isinstance(stream, int) else stream.fileno())
             theirs.append(end)
-        self.told = ask(address(*imported), self.args, os.environ if env is None else env, theirs)
+        self.told = ask(address(imported), self.args, os.environ if env is None else env, theirs)
         for descriptor in theirs:
             os.close(descriptor)
         self.pid = int(self.told.recv(100))
@@ -188,17 +188,17 @@ class _Reading:
 
 def forked_command(*arguments: str) -> list[str]:
     """A command line for clients that start a server themselves: what `python` would do with these arguments."""
-    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("forked_command.py")), address(), *arguments]
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("forked_command.py")), address(OWN), *arguments]
 
 
 @cache
-def address(python: str = OWN[0], package: str = OWN[1]) -> str:
+def address(imported: tuple[str, str]) -> str:
     """Where the process that forks listens; it is started when the first asks, and ends with this one.
 
     Args:
-        python: The interpreter that it is.
-        package: What it has imported, with all modules of it.
+        imported: The interpreter that it is, and the package that it has imported, with all modules of that.
     """
+    python, package = imported
     folder = TemporaryDirectory(prefix="forked-python-")
     path = f"{folder.name}/socket"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:

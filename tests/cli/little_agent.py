@@ -1,8 +1,8 @@
 """A little agent, as `eval` runs them: it reads where its run is served, and writes the answer there.
 
-Usage: little_agent.py (solve | fail | sleep | cancel)
+Usage: little_agent.py (solve | fail | sleep | cancel) [COMMAND…]
 
-The one that fails leaves a process behind.
+The one that fails leaves a process behind. The command stands for the interpreter that is to start the server.
 """
 
 import json
@@ -12,25 +12,24 @@ import sys
 import time
 from pathlib import Path
 
-import anyio
-from mcp.client import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp_agent_over_stdio import session_with
 
 
-async def solve(*tools: str) -> None:
+def solve(interpreter: list[str], *tools: str) -> None:
     """Writes the answer, and calls these tools with the run's id."""
     run_id = os.environ["RUNLOOP_RUN_ID"]
     (server,) = json.loads(Path(os.environ["RUNLOOP_MCP_CONFIG"]).read_text())["mcpServers"].values()
-    parameters = StdioServerParameters(command=server["command"], args=server["args"], env=server["env"])
-    async with Client(stdio_client(parameters)) as client:
-        await client.call_tool("write_file", {"run_id": run_id, "path": "answer.txt", "content": "42\n"})
+    with session_with(
+        [*(interpreter or [server["command"]]), *server["args"]], env={**os.environ, **server["env"]}
+    ) as session:
+        session.call("write_file", run_id=run_id, path="answer.txt", content="42\n")
         for tool in tools:
-            await client.call_tool(tool, {"run_id": run_id})
+            session.call(tool, run_id=run_id)
 
 
 def main() -> int:
     """Does what it is asked to."""
-    how = sys.argv[1]
+    how, *interpreter = sys.argv[1:]
     prompt, problem = sys.stdin.read(), Path(os.environ["RUNLOOP_PROBLEM_FILE"]).read_text()
     assert problem in prompt
     assert os.environ["RUNLOOP_RUN_ID"] in prompt
@@ -41,7 +40,7 @@ def main() -> int:
     if how == "fail":
         subprocess.Popen(["setsid", "sleep", "4242.5"])
     if how in {"solve", "cancel"}:
-        anyio.run(solve, *(["cancel_run"] if how == "cancel" else []))
+        solve(interpreter, *(["cancel_run"] if how == "cancel" else []))
     print(f"{how}: {os.environ.get('RUNLOOP_MODEL')}, attempt {os.environ['RUNLOOP_ATTEMPT']}")  # noqa: T201 - its output
     return 3 if how == "fail" else 0
 

@@ -15,6 +15,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from forked_python import forked_command
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -30,7 +31,7 @@ scoring_contract:
   scoring_function_parameters:
     - {{name: right, weight: 1, scorer: {{type: command_scorer, command: grep -qx 42 answer.txt}}}}
 """
-_AGENT = shlex.join([sys.executable, str(Path(__file__).parent / "little_agent.py")])
+_AGENT = shlex.join([sys.executable, "-S", str(Path(__file__).parent / "little_agent.py")])
 
 
 def _pack(folder: Path, *names: str, seconds: int = 600) -> Path:
@@ -67,7 +68,7 @@ def test_agents_solve_fail_give_up_and_run_out_of_time(tmp_path: Path, runloop: 
     pack = _pack(tmp_path / "pack", "solve", "fail", "cancel")
     _pack(pack, "sleep", seconds=12)  # which leaves its agent one or two, as scoring has to be asked for in time
     output = tmp_path / "results.jsonl"
-    agent = f'{_AGENT} "$RUNLOOP_SCENARIO"'
+    agent = f'{_AGENT} "$RUNLOOP_SCENARIO" {shlex.join(forked_command())}'
     evaluated = runloop(
         *("eval", "--scenarios", str(pack), "--agent", agent, "-n", "4", "--max-devboxes", "3"),
         *("--model", "little-1", "--output", str(output), "--json"),

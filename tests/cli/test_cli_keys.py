@@ -104,6 +104,7 @@ def test_a_server_needs_a_key(runloop: Command, environment: dict[str, str], key
         deadline = time.monotonic() + 30
         while client.get("/v1/nothing").status_code != 401:
             assert time.monotonic() < deadline
+            time.sleep(0.05)
     files = [file for file in Path(environment["RUNLOOP_MCP_STATE_DIR"]).iterdir() if file.is_file()]
     written = "".join([*said, *(file.read_bytes().decode("latin-1") for file in files)])
     assert key not in written

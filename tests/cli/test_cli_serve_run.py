@@ -4,14 +4,13 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forked_python import ForkedProcess
+from forked_python import ForkedProcess, forked_command
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import TextContent
@@ -38,8 +37,8 @@ def pack(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def _served(environment: dict[str, str], *arguments: str) -> AsyncIterator[Client]:
-    command = ["-m", "runloop_mcp", "serve", *arguments]
-    server = StdioServerParameters(command=sys.executable, args=command, env={**os.environ, **environment})
+    program, *command = forked_command("-m", "runloop_mcp", "serve", *arguments)
+    server = StdioServerParameters(command=program, args=command, env={**os.environ, **environment})
     async with Client(stdio_client(server)) as client:
         yield client
 

@@ -17,14 +17,17 @@ from runloop_mcp.client.retries import RetryPolicy
 from runloop_mcp.cloud.backend import CloudBackend
 from runloop_mcp.engine.backend import EmbeddedEngine
 
+_LIFECYCLES = 9
+"""So few are enough for every kind of fault to come, and `benchmarks/faults.py` carries out many."""
+
 
 async def test_every_lifecycle_comes_to_its_end_once(tmp_path: Path, with_tools: Callable[[Path], Path]) -> None:
     """No run is started twice or lost, no command runs twice, no score differs, and nobody hammers the server."""
     with_tools(tmp_path / "sandbox")
-    summary = await carry_out(tmp_path, count=15, at_once=4)
+    summary = await carry_out(tmp_path, count=_LIFECYCLES, at_once=4, every=6)
     said = "\n".join(summary.lines())
     assert set(summary.injected) == set(Fault), said
-    assert summary.runs_there == len({outcome.run_id for outcome in summary.outcomes}) == 15, said
+    assert summary.runs_there == len({outcome.run_id for outcome in summary.outcomes}) == _LIFECYCLES, said
     assert {outcome.state for outcome in summary.outcomes} == {"completed"}, said
     assert summary.wrong_scores == [], said
     assert summary.asked <= summary.most_asked, said

@@ -4,13 +4,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from client_environments import environment_of, node
+from forked_python import forked_command
 from served_command import PATIENCE, Server, serving_command
 
 HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ def stdio_command(tmp_path_factory: pytest.TempPathFactory, built_tools: Path) -
     """The command line of a server over stdio, which has the same."""
     state = tmp_path_factory.mktemp("started")
     shutil.copytree(built_tools, state / "sandbox" / "tools", symlinks=True, copy_function=os.link)
-    return [sys.executable, "-m", "runloop_mcp", "serve", "--state-dir", str(state), *FLAGS]
+    return forked_command("-m", "runloop_mcp", "serve", "--state-dir", str(state), *FLAGS)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import anyio
-from forked_python import ForkedProcess, address
+from forked_python import OWN, ForkedProcess, address
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PATIENCE_SECONDS = 60.0
@@ -169,7 +169,7 @@ _others: set[int] = set()
 @asynccontextmanager
 async def adopting_orphans() -> AsyncIterator[None]:
     """Processes whose parent ends become children of this one, so that none is overlooked."""
-    address()  # what servers are forked from is no orphan
+    address(OWN)  # what servers are forked from is no orphan
     _others.clear()
     _others.update(_children())
     set_option = ctypes.CDLL(None, use_errno=True).prctl

@@ -281,7 +281,7 @@ async def test_nothing_acknowledged_is_lost_by_kill_9_at_any_moment(arena: Arena
         async with anyio.create_task_group() as playing:
             for player in players:
                 playing.start_soon(arena.play, player)
-            for _ in range(100 if full_size else 10):
+            for _ in range(100 if full_size else 5):
                 await kill(arena, players, chance)
             arena.over = True
         await arena.server.end(signal.SIGKILL)

@@ -1,9 +1,9 @@
 """Spans around calls."""
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
+import forked_python
 import pytest
 
 from runloop_mcp.api.access import Principal
@@ -49,8 +49,8 @@ anyio.run(main)
 
 def test_calls_have_spans_once_someone_collects_them() -> None:
     """A message has its span as soon as a provider is set up, and none before."""
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "[] True\n"
+    done = forked_python.run(["-c", _PROGRAM], env=os.environ, timeout=60)
+    assert done.stdout == "[] True\n", done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Being told that a run has changed, by clients of both eras, over every way to reach a server."""
 
 import json
-import sys
 import warnings
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ import anyio.lowlevel
 import httpx
 import pytest
 from anyio.abc import TaskStatus
+from forked_python import forked_command
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
@@ -139,7 +139,8 @@ async def test_subscribers_are_told_over_stdio(tmp_path: Path, devboxes: Path, e
     """By a server that is a process of its own."""
     pack = scenario_folder(tmp_path / "pack", "answer")
     options = ["serve", "--state-dir", str(devboxes), "--scenarios", str(pack)]
-    server = StdioServerParameters(command=sys.executable, args=["-m", "runloop_mcp", *options])
+    program, *arguments = forked_command("-m", "runloop_mcp", *options)
+    server = StdioServerParameters(command=program, args=arguments)
     ear = Ear()
     async with Client(stdio_client(server), mode=era, message_handler=ear.message) as client:
         run_id = await Tools(client).run_of("answer")

@@ -56,12 +56,19 @@ class Child:
         folder: Where it puts its files; stderr goes there too.
         transport: As in `served.py`.
         more: Further arguments.
+        starter: A program that is given the server's arguments, and starts it.
         streams: Arguments for `Popen` other than pipes for stdin and stdout.
         argv: Another command line.
     """
 
     def __init__(
-        self, folder: Path, transport: str, *more: object, argv: list[str] | None = None, **streams: Any
+        self,
+        folder: Path,
+        transport: str,
+        *more: object,
+        argv: list[str] | None = None,
+        starter: str = "",
+        **streams: Any,
     ) -> None:
         self.folder = folder
         self._errors = (folder / "stderr").open("ab")
@@ -79,7 +86,10 @@ class Child:
                     argv, bufsize=0, **(options | streams)
                 )
             else:
-                self.process = ForkedProcess(command(folder, transport, *more)[1:], **(options | streams))
+                before_it = ["-c", starter] if starter else []
+                self.process = ForkedProcess(
+                    [*before_it, *command(folder, transport, *more)[1:]], **(options | streams)
+                )
         finally:
             signal.signal(signal.SIGHUP, before)
         self._unread = bytearray()
@@ -187,13 +197,13 @@ class Child:
                 stream.close()
 
 
-def valid_object(line: bytes) -> dict[str, Any]:
+def valid_object(line: bytes | str) -> dict[str, Any]:
     """The JSON object in a line, read as strictly as any parser would."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
 
-    value = json.loads(line.decode("utf-8"), parse_constant=refuse)
+    value = json.loads(line, parse_constant=refuse)
     json.dumps(value, ensure_ascii=False).encode("utf-8")
     assert isinstance(value, dict)
     return value

@@ -6,15 +6,16 @@ import pty
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import forked_python
 import pytest
+from forked_python import forked_command
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
-from served_child import INITIALIZE, Child, await_file, command, environment, valid_object
+from served_child import INITIALIZE, PATIENCE, Child, await_file, command, environment, valid_object
 
 CONNECTION_CLOSED = -32000
 
@@ -131,7 +132,7 @@ def test_a_client_that_reads_late_gets_every_answer(shared: Child) -> None:
 @pytest.mark.parametrize("mode", ["auto", pytest.param("legacy", marks=pytest.mark.proof)])
 async def test_the_sdk_client_works_in_both_eras(tmp_path: Path, mode: Any) -> None:
     """Lists, calls and progress work for the SDK's client, with and without the handshake."""
-    argv = command(tmp_path, "stdio")
+    argv = forked_command(*command(tmp_path, "stdio")[1:])
     seen: list[float] = []
 
     async def note(progress: float, _total: float | None, _message: str | None) -> None:
@@ -189,14 +190,10 @@ def test_calls_in_flight_are_answered_after_the_end_of_input(tmp_path: Path) -> 
         b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"stray","arguments":{}}}',
         b'{"jsonrpc":"2.0","id":3,"method":"ping"}',
     ]
-    done = subprocess.run(
-        command(tmp_path, "stdio"),
-        input=b"\n".join(lines),
-        capture_output=True,
-        check=True,
-        timeout=20,
-        env=environment(),
+    done = forked_python.run(
+        command(tmp_path, "stdio")[1:], given=b"\n".join(lines).decode(), timeout=PATIENCE, env=environment()
     )
+    done.check_returncode()
     answers = {(message := valid_object(line))["id"]: message for line in done.stdout.splitlines()}
     assert all("result" in answers[request_id] for request_id in (1, 2, 3))
     assert (tmp_path / "ended").exists()
@@ -212,11 +209,20 @@ def test_the_end_of_input_ends_calls_that_do_not_finish(tmp_path: Path) -> None:
         assert child.has("lifespan")
 
 
+_STARTER = """
+import os, runpy, sys
+if os.fork():
+    os.wait()
+else:
+    del sys.argv[0]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""A program that has a child of its own serve."""
+
+
 def test_it_ends_with_its_parent_although_the_pipe_stays_open(tmp_path: Path) -> None:
     """When whoever started it is killed, nobody is left to serve, whoever else holds its stdin."""
-    starter = "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"
-    argv = [sys.executable, "-c", starter, *command(tmp_path, "stdio")]
-    with Child(tmp_path, "stdio", argv=argv) as parent:
+    with Child(tmp_path, "stdio", starter=_STARTER) as parent:
         parent.handshake()
         parent.signal(signal.SIGKILL)
         parent.status()
