@@ -2,16 +2,16 @@
 
 import gc
 import os
-import shutil
 import signal
 import ssl
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import certifi
 import pytest
 from hypothesis import HealthCheck, settings
+from lent_tools import LentTools
 from pluggy import Result
 
 settings.register_profile("small", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -119,23 +119,24 @@ def built_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "sandbox" / "tools"
 
 
-def _languages(folder: str, names: list[str]) -> set[str]:
-    """What pytest does not use of Pygments: most of a thousand files, which every test would link and remove."""
-    kept = {"lexers": {"__init__.py", "_mapping.py", "python.py", "diff.py"}, "styles": {"__init__.py", "default.py"}}
-    package, kind = Path(folder).parts[-2:]
-    return set(names) - kept[kind] if package == "pygments" and kind in kept else set()
+@pytest.fixture(scope="session")
+def lent_tools(built_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> LentTools:
+    """Copies of them."""
+    return LentTools(built_tools, tmp_path_factory.mktemp("lent"))
 
 
 @pytest.fixture
-def with_tools(built_tools: Path) -> Callable[[Path], Path]:
-    """Begins a driver's folder with what devboxes share, which each would else take half a second to build."""
+def with_tools(lent_tools: LentTools) -> Iterator[Callable[[Path], Path]]:
+    """Begins a driver's folder with what devboxes share, until the test ends."""
+    lent = []
 
     def lay_out(folder: Path) -> Path:
-        tools = folder / "sandbox" / "tools"
-        shutil.copytree(built_tools, tools, symlinks=True, copy_function=os.link, ignore=_languages)
+        lent.append(lent_tools.lend(folder))
         return folder
 
-    return lay_out
+    yield lay_out
+    for place in lent:
+        lent_tools.take_back(place)
 
 
 @pytest.fixture
