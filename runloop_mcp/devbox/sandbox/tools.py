@@ -12,6 +12,7 @@ The copies come from the installed distributions; nothing is downloaded. No PYTH
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -203,7 +204,8 @@ def _distributions() -> dict[str, "importlib.metadata.Distribution"]:
 def _key(version: list[int], tag: str, site: list[str], found: dict[str, "importlib.metadata.Distribution"]) -> str:
     content = hashlib.sha256("\0".join([_LAYOUT, *map(str, version), tag, *site]).encode())
     for name, distribution in found.items():
-        content.update(f"{name}\0{distribution.version}\0{distribution.read_text('RECORD')}".encode())
+        # Which has the version in its paths; to ask for that parses the metadata, which takes longer than all else here.
+        content.update(f"{name}\0{distribution.read_text('RECORD')}".encode())
     for path in _sources():
         content.update(path.read_bytes())
     if _BASH.is_file():
@@ -296,8 +298,12 @@ def own_places(state: Path) -> list[str]:
     return sorted(path for path in places if any(path.startswith(f"{top}/") for top in _VISIBLE))
 
 
-def _site_directories(own: str) -> set[str]:
-    """The directories of packages that a box can see: of the system, and of environments made below /usr."""
+@functools.cache
+def _site_directories(own: str) -> frozenset[str]:
+    """The directories of packages that a box can see: of the system, and of environments made below /usr.
+
+    Looked for once in a process, which has most of them from its start.
+    """
     local = "/usr/local"
     prefixes = ["/usr", local]
     for top, levels in ((local, 3), ("/usr/share", 1), ("/usr/lib", 1), ("/usr/src", 1)):
@@ -311,7 +317,7 @@ def _site_directories(own: str) -> set[str]:
             versions = [path for path in _folders_in(library) if path.startswith(f"{library}/python3")]
             places = [f"{version}/{kind}" for version in versions for kind in ("site-packages", "dist-packages")]
             found.update(filter(os.path.isdir, places))
-    return found
+    return frozenset(found)
 
 
 def _folders_in(path: str) -> list[str]:
