@@ -107,11 +107,10 @@ def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
 def built_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the sandbox's devboxes share, built once in a session."""
     import anyio  # noqa: PLC0415 - most tests need no devbox
-
-    from runloop_mcp.devbox.sandbox.driver import SandboxDriver  # noqa: PLC0415 - likewise
+    from probed_driver import ProbedDriver  # noqa: PLC0415 - likewise
 
     async def build(folder: Path) -> None:
-        async with SandboxDriver(folder) as driver:
+        async with ProbedDriver(folder) as driver:
             await driver.probe()
 
     folder = tmp_path_factory.mktemp("built")

@@ -11,6 +11,7 @@ import pytest_asyncio
 from attack_catalogue import is_limit
 from boxes import Workshop, entered
 from driver_cases import ABOUT_DISKS, CASES, NOT_HERE, OF_THE_SANDBOX, PROOF_CASES, DriverCase
+from lent_tools import LentTools
 
 from runloop_mcp.devbox.port import Capability, Devbox, Driver
 
@@ -69,12 +70,13 @@ def _is_not_promised(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session")
-def driver_state() -> Iterator[Path]:
+def driver_state(lent_tools: LentTools) -> Iterator[Path]:
     """A folder for the state of drivers, private to its owner, that lasts as long as the session.
 
     It is none of pytest's own temporary folders, because those are deleted by code that a devbox's disk can defeat.
     """
     folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
+    lent_tools.lend(folder)
     yield folder
     subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
     subprocess.run(["rm", "-rf", "--", folder], check=True)

@@ -107,8 +107,8 @@ def readable_copy() -> Iterator[Copy]:
     try:
         _copy_tree(REPOSITORY / "runloop_mcp", root / "repository" / "runloop_mcp")
         _copy_tree(REPOSITORY / "tests" / "devbox", root / "repository" / "tests" / "devbox")
-        for name in ("tests/conftest.py", "tests/far_end.py", "tests/forked_python.py", "pyproject.toml"):
-            _copy_file(REPOSITORY / name, root / "repository" / name)
+        for path in (*(REPOSITORY / "tests").glob("*.py"), REPOSITORY / "pyproject.toml"):
+            _copy_file(path, root / "repository" / path.relative_to(REPOSITORY))
         (root / "site").mkdir()
         (root / "site" / "runloop_mcp").symlink_to(root / "repository" / "runloop_mcp")
         for distribution in _needed():

@@ -7,13 +7,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from lent_tools import LentTools
 from mcp_agent import Serve, serving
 
 
 @pytest.fixture(scope="session")
-def devboxes() -> Iterator[Path]:
+def devboxes(lent_tools: LentTools) -> Iterator[Path]:
     """A folder for devboxes; none of pytest's own, which are deleted by code that a devbox's disk can defeat."""
     folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
+    lent_tools.lend(folder)
     yield folder
     subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
     subprocess.run(["rm", "-rf", "--", folder], check=True)

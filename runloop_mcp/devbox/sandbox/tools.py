@@ -204,7 +204,7 @@ def _distributions() -> dict[str, "importlib.metadata.Distribution"]:
 def _key(version: list[int], tag: str, site: list[str], found: dict[str, "importlib.metadata.Distribution"]) -> str:
     content = hashlib.sha256("\0".join([_LAYOUT, *map(str, version), tag, *site]).encode())
     for name, distribution in found.items():
-        # Which has the version in its paths; to ask for that parses the metadata, which takes longer than all else here.
+        # Its paths have the version; to ask for that parses the metadata, which takes longer than all else here.
         content.update(f"{name}\0{distribution.read_text('RECORD')}".encode())
     for path in _sources():
         content.update(path.read_bytes())
