@@ -25,7 +25,7 @@ async def main(driver_name: str, folder: Path, tools: Path) -> None:
     disk.mkdir()
     source.mkdir()
     (source / "file").write_bytes(b"x" * 3 * PAGE)
-    kernel.mount("tmpfs", str(disk), "tmpfs", options="size=128m,mode=700")
+    kernel.mount("tmpfs", str(disk), "tmpfs", options="size=64m,mode=700")
     shutil.copytree(tools, disk / "sandbox" / "tools", symlinks=True)
     async with case_named(driver_name).open(disk) as driver:
         workshop = Workshop(driver)
@@ -54,7 +54,7 @@ def _fill(path: Path, *, leave: int) -> None:
     with path.open("wb", buffering=0) as file:
         try:
             while True:
-                file.write(bytes(PAGE))
+                file.write(bytes(256 * PAGE))  # as much of it as there is room for
         except OSError:
             file.truncate(max(file.tell() - leave * PAGE, 0))
 

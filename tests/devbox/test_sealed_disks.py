@@ -1,11 +1,10 @@
 """The sandbox keeps a stopped devbox by a rename: a server that is killed in the middle of that loses nothing."""
 
-import subprocess
-import sys
 from pathlib import Path
 
+import forked_python
 import pytest
-from boxes import Workshop, child_environment, entered, succeed
+from boxes import PATIENCE_SECONDS, Workshop, child_environment, entered, succeed
 
 from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 
@@ -47,13 +46,8 @@ async def test_a_server_that_is_killed_while_it_seals_loses_nothing(driver_state
             snapshot_id = workshop.snapshot_id()
             owner = str((driver_state / "sandbox" / "devboxes" / devbox.id / "home").stat().st_uid)
             arguments = [driver_state, owner, devbox.id, snapshot_id, str(steps)]
-            killed = subprocess.run(
-                [sys.executable, "-c", SEALED_AND_KILLED, *map(str, arguments)],
-                env=child_environment(),
-                check=False,
-                capture_output=True,
-                text=True,
-            )
+            command = ["-c", SEALED_AND_KILLED, *map(str, arguments)]
+            killed = forked_python.run(command, env=child_environment(), timeout=PATIENCE_SECONDS)
             assert killed.returncode in (0, 9), killed.stderr
             for found in await driver.kept():
                 if found.id == snapshot_id and not await driver.has_snapshot(snapshot_id):

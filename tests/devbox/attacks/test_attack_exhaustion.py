@@ -44,7 +44,7 @@ async def test_the_disk_is_not_filled(workshop: Workshop, devbox: Devbox, subtes
     await beside.stdout.until(b"up")
     for way, script in WAYS.items():
         with subtests.test(way):
-            attacking = await workshop.create(limits=Limits(disk_bytes=16 * MEGABYTE))
+            attacking = await workshop.create(limits=Limits(disk_bytes=4 * MEGABYTE))
             ran = await run(attacking, script, timeout_seconds=25)
             assert (ran.exit.timed_out, ran.exit.limits) == (False, {LimitHit.DISK}), ran.stderr
             assert await succeed(attacking, "cd; rm -rf work/* file /var/tmp/file; echo works") == "works"

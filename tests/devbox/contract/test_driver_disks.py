@@ -91,11 +91,14 @@ async def test_what_is_laid_down_read_only(workshop: Workshop, tmp_path: Path) -
     assert await succeed(await workshop.driver.resume(devbox.id), see) == "original\nran\nbuilt"
 
 
-@pytest.mark.parametrize("at", ["/srv/app/tool", "/srv", "/home/user/tool", "/home", "/tmp/tool", "/usr/tool"])
-async def test_what_is_read_only_lies_where_nobody_writes(workshop: Workshop, tmp_path: Path, at: str) -> None:
+async def test_what_is_read_only_lies_where_nobody_writes(
+    workshop: Workshop, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     """Neither below a directory that can be written, where the way to it could be changed, nor above one."""
-    with pytest.raises(InvalidRequest, match=at):
-        await workshop.create(working_directory="/srv/app", read_only={at: lay_out(tmp_path)})
+    files = lay_out(tmp_path)
+    for at in ("/srv/app/tool", "/srv", "/home/user/tool", "/home", "/tmp/tool", "/usr/tool"):
+        with subtests.test(at=at), pytest.raises(InvalidRequest, match=at):
+            await workshop.create(working_directory="/srv/app", read_only={at: files})
 
 
 async def test_a_snapshot_to_lay_down_has_to_be_there(workshop: Workshop) -> None:
@@ -249,16 +252,18 @@ async def test_a_devbox_is_held_by_one_driver(
     assert await succeed(await driver.resume(devbox.id), "cat note") == "second"
 
 
-@pytest.mark.parametrize("devbox_id", ["dbx_missing", "../escape", "", "a/b", "a\0b", ".."])
-async def test_only_devboxes_that_are_there_can_be_used(driver: Driver, workshop: Workshop, devbox_id: str) -> None:
+async def test_only_devboxes_that_are_there_can_be_used(
+    driver: Driver, workshop: Workshop, subtests: pytest.Subtests
+) -> None:
     """Resuming or keeping a devbox that is not there, or whose id is none, says so; removing it does nothing."""
+    for devbox_id in ("dbx_missing", "../escape", "", "a/b", "a\0b", ".."):
+        with subtests.test(devbox_id=ascii(devbox_id)), anyio.fail_after(PATIENCE_SECONDS):
+            with pytest.raises((NotFound, InvalidRequest)):
+                await driver.resume(devbox_id)
+            with pytest.raises((NotFound, InvalidRequest)):
+                await driver.snapshot(devbox_id, workshop.snapshot_id())
     with anyio.fail_after(PATIENCE_SECONDS):
-        with pytest.raises((NotFound, InvalidRequest)):
-            await driver.resume(devbox_id)
-        with pytest.raises((NotFound, InvalidRequest)):
-            await driver.snapshot(devbox_id, workshop.snapshot_id())
-    if devbox_id == "dbx_missing":
-        await driver.remove(devbox_id)
+        await driver.remove("dbx_missing")
         await driver.remove_snapshot("snp_missing")
 
 

@@ -37,7 +37,7 @@ async def test_a_time_out_kills_the_whole_tree(devbox: Devbox) -> None:
     doomed, spared = unique("doomed"), unique("spared")
     await succeed(devbox, f"{daemon(spared)} | grep -m1 up")
     ran = await run(
-        devbox, f"trap '' TERM; echo kept; {daemon(doomed)}; sleep 1000 & cat /dev/zero > /dev/null", timeout_seconds=1
+        devbox, f"trap '' TERM; echo kept; {daemon(doomed)}; sleep 1000 & sleep 1000; echo on", timeout_seconds=1
     )
     assert ran.exit == TIMED_OUT
     assert ran.stdout.startswith(b"kept\n"), "what it said before is lost"

@@ -188,8 +188,8 @@ async def test_many_run_at_once(devbox: Devbox) -> None:
 
 @pytest.mark.timeout(240)
 async def test_a_flood_of_output_passes_through_in_constant_memory(devbox: Devbox, full_size: bool) -> None:
-    """All of 200 megabytes, or three gigabytes, reaches the sink, to the byte, and the host doesn't hold it."""
-    size = (3000 if full_size else 200) * MEGABYTE
+    """All of a hundred megabytes, or three gigabytes, reaches the sink, to the byte, and the host doesn't hold it."""
+    size = (3000 if full_size else 100) * MEGABYTE
     counted = {"stdout": 0, "stderr": 0}
 
     async def count_stdout(chunk: bytes) -> None:
