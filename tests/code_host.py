@@ -1,9 +1,12 @@
 """A host of repositories, for tests of what is cloned."""
 
+import atexit
 import functools
 import http.server
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +16,35 @@ from pathlib import Path
 @contextmanager
 def repositories(folder: Path, *, guarded: bool = True) -> Iterator[str]:
     """A host of repositories on this machine, which has one, `them/tool`, for who has the token; gives its address."""
+    shutil.copytree(_repository(), folder / "them" / "tool.git")
+    handler = functools.partial(_Guarded if guarded else _Silent, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@functools.cache
+def _repository() -> Path:
+    """One with two commits, each with a tag; made once for all who serve it, until this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="code-host-"))
+    atexit.register(shutil.rmtree, folder)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         **{f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
     }
-    work, bare = folder / "work", folder / "served" / "them" / "tool.git"
+    work, bare = folder / "work", folder / "tool.git"
 
     def git(*arguments: str, at: Path = work) -> None:
         subprocess.run(["git", *arguments], cwd=at, env=environment, check=True, capture_output=True)
 
-    work.mkdir(parents=True)
+    work.mkdir()
     git("init", "-q", "-b", "main")
     for version in ("one", "two"):
         (work / "version").write_text(f"{version}\n")
@@ -32,16 +53,7 @@ def repositories(folder: Path, *, guarded: bool = True) -> Iterator[str]:
         git("tag", version)
     git("clone", "-q", "--bare", str(work), str(bare), at=folder)
     git("update-server-info", at=bare)
-    handler = functools.partial(_Guarded if guarded else _Silent, directory=str(folder / "served"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return bare
 
 
 class _Silent(http.server.SimpleHTTPRequestHandler):

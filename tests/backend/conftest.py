@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from backend_cases import CASES, BackendCase, OpenBackend, OpenWith
+from empty_store import lay_out_store
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,6 +53,7 @@ def case(request: pytest.FixtureRequest) -> BackendCase:
 @pytest.fixture
 def open_with(case: BackendCase, tmp_path: Path, with_tools: Callable[[Path], Path]) -> OpenWith:
     """Opens the backend under test; entered inside the test, because its tasks belong to the test's own."""
+    lay_out_store(tmp_path / "state")
     with_tools(tmp_path / "state" / "sandbox")
     return case.open_on(tmp_path / "state")
 

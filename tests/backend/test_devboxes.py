@@ -5,6 +5,7 @@ import pytest
 from backend_cases import OpenBackend
 from greeting_scenario import greeting, run_command, started
 
+from runloop_mcp.api import output_search
 from runloop_mcp.api.errors import InvalidRequest, InvalidState, NotFound
 from runloop_mcp.api.models.devbox import ExecuteParams, OutputStream
 
@@ -124,8 +125,12 @@ async def test_large_output_is_kept_whole_and_read_by_range(open_backend: OpenBa
         assert end.text == "200000\n"
 
 
-async def test_output_is_searched_by_regular_expression(open_backend: OpenBackend) -> None:
+async def test_output_is_searched_by_regular_expression(
+    open_backend: OpenBackend, full_size: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Matches come with line number and byte offset; a pattern that is none, or never ends, is refused."""
+    if not full_size:
+        monkeypatch.setattr(output_search, "_SEARCH_SECONDS", 0.2)
     async with open_backend() as backend:
         run = await started(backend)
         execution = await run_command(backend, run, "seq 1 30000; echo; printf 'a%.0s' $(seq 5000); echo b")

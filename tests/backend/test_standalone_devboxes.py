@@ -397,7 +397,7 @@ async def test_a_snapshot_in_the_making_holds_a_shutdown_up(open_backend: OpenBa
     """It is refused until that is made, unless it is forced: then the snapshot has failed, and says why."""
     async with open_backend() as backend:
         made = await _made(backend)
-        await _said(backend, made.id, "head -c 100M /dev/urandom > large")
+        await _said(backend, made.id, "head -c 100M /dev/zero > large")
         begun = await backend.snapshots.create(made.id, SnapshotParams(), wait_seconds=0)
         with pytest.raises(Conflict, match="snapshot"):
             await backend.devboxes.shutdown(made.id)

@@ -51,7 +51,7 @@ def test_a_download_takes_no_disk_and_leaves_nothing(
 ) -> None:
     """Large contents are not copied for a client, and a server that is killed while it sends them leaves no file."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    contents = b"large" * 10_000_000
+    contents = b"large" * 4_000_000
     made = uploaded(served.client, contents, content_type="binary")
     address = served.client.get(f"/v1/objects/{made['id']}/download").json()["download_url"]
     with httpx.stream("GET", address) as got:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from empty_store import lay_out_store
 
 
 @pytest.fixture
 def state(tmp_path: Path, with_tools: Callable[[Path], Path]) -> Path:
     """A state directory without runs."""
-    return with_tools(tmp_path / "state")
+    return lay_out_store(with_tools(tmp_path / "state"))

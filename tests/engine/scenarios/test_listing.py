@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from empty_store import lay_out_store
 from hypothesis import given
 from hypothesis import strategies as st
 from scenario_document import WriteFolder
@@ -74,7 +75,7 @@ def test_walking_the_pages_gives_each_match_once_newest_first(
 
     async def walk() -> None:
         with TemporaryDirectory() as directory:
-            async with Database(Path(directory, "state.db")) as database:
+            async with Database(lay_out_store(Path(directory)) / "store.db") as database:
                 library = ScenarioLibrary(database, [])
                 views = []
                 for params, archived in scenarios:

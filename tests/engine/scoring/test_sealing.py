@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from empty_store import lay_out_store
 from probed_driver import ProbedDriver
 
 from runloop_mcp.api.errors import ApiError, InvalidState, NotFound
@@ -24,7 +25,7 @@ from runloop_mcp.engine.settings import EngineSettings
 @pytest.fixture
 def own_state(tmp_path: Path, with_tools: Callable[[Path], Path]) -> Path:
     """A state directory with a store of its own."""
-    return with_tools(tmp_path)
+    return lay_out_store(with_tools(tmp_path))
 
 
 def engine_on(state: Path, **settings: Any) -> EmbeddedEngine:
