@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-CONFTEST = Path(__file__).parents[1] / "conftest.py"
+TESTS = Path(__file__).parents[1]
 
 
 def _run(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
-    shutil.copy(CONFTEST, folder)
+    for own in ("conftest.py", "lent_tools.py"):
+        shutil.copy(TESTS / own, folder)
     (folder / "test_it.py").write_text(source)
     command = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "no:cacheprovider", "--rootdir", ".", *options]
     few = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
