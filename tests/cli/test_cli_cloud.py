@@ -68,9 +68,11 @@ def without_scenarios() -> Iterator[str]:
             thread.join()
 
 
-def test_commands_work_over_the_api(runloop: Command, environment: dict[str, str], tmp_path: Path) -> None:
+def test_commands_work_over_the_api(
+    runloop: Command, environment: dict[str, str], tmp_path: Path, with_tools: Callable[[Path], Path]
+) -> None:
     """Scenarios that another server keeps are listed and shown, doctor finds all well, and nobody shows the key."""
-    with own_server(environment, tmp_path / "there") as url:
+    with own_server(environment, with_tools(tmp_path / "there")) as url:
         cloud = {"RUNLOOP_MCP_BACKEND": "cloud", "RUNLOOP_BASE_URL": url, "RUNLOOP_API_KEY": KEY}
         listed = runloop("scenarios", "list", "--json", **cloud)
         doctor = runloop("doctor", "--json", **cloud)

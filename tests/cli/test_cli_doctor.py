@@ -11,7 +11,7 @@ import pytest
 Command = Callable[..., CompletedProcess[str]]
 
 
-def test_machine_that_can_run_devboxes(runloop: Command) -> None:
+def test_machine_that_can_run_devboxes(quick_devboxes: None, runloop: Command) -> None:
     """Where devboxes can run it says so, names the isolation, finds the scenarios, and exits with 0."""
     result = runloop("doctor", "--json")
     assert result.returncode == 0, result.stdout + result.stderr

@@ -4,14 +4,13 @@ import json
 import os
 import pty
 import select
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from forked_python import ForkedProcess
 
 Command = Callable[..., CompletedProcess[str]]
 _VALUE = "hush-4711-hush"
@@ -61,13 +60,19 @@ def test_what_is_refused_is_not_repeated(
     assert not (tmp_path / "state" / "secrets.json").exists()
 
 
+_WITHOUT_OUR_TERMINAL = """
+import os, runpy
+os.setsid()
+runpy.run_module("runloop_mcp", run_name="__main__", alter_sys=True)
+"""
+"""The program in a session of its own: it would ask on the terminal of whoever runs the tests."""
+
+
 def test_a_prompt_does_not_show_what_is_typed(environment: dict[str, str], tmp_path: Path) -> None:
     """On a terminal the value is asked for, and nothing of it appears there."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "runloop_mcp", "secrets", "set", "DEPLOY_KEY"]
-    with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
-    ) as process:
+    command = ["-c", _WITHOUT_OUR_TERMINAL, "secrets", "set", "DEPLOY_KEY"]
+    with ForkedProcess(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         shown = _until(ours, b"DEPLOY_KEY: ")
         os.write(ours, f"{_VALUE}\n".encode())
         shown += _until(ours, b"Set DEPLOY_KEY")

@@ -57,8 +57,7 @@ class Child:
         transport: As in `served.py`.
         more: Further arguments.
         starter: A program that is given the server's arguments, and starts it.
-        streams: Arguments for `Popen` other than pipes for stdin and stdout.
-        argv: Another command line.
+        streams: Arguments for `ForkedProcess` other than pipes for stdin and stdout.
     """
 
     def __init__(
@@ -66,7 +65,6 @@ class Child:
         folder: Path,
         transport: str,
         *more: object,
-        argv: list[str] | None = None,
         starter: str = "",
         **streams: Any,
     ) -> None:
@@ -78,20 +76,9 @@ class Child:
             "stderr": self._errors,
             "env": environment(),
         }
-        # Tests that run under nohup would hand on that hang-ups are ignored.
-        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        try:
-            if argv:
-                self.process: subprocess.Popen[bytes] | ForkedProcess = subprocess.Popen(
-                    argv, bufsize=0, **(options | streams)
-                )
-            else:
-                before_it = ["-c", starter] if starter else []
-                self.process = ForkedProcess(
-                    [*before_it, *command(folder, transport, *more)[1:]], **(options | streams)
-                )
-        finally:
-            signal.signal(signal.SIGHUP, before)
+        before_it = ["-c", starter] if starter else []
+        arguments = [*before_it, *command(folder, transport, *more)[1:]]
+        self.process = ForkedProcess(arguments, **(options | streams))
         self._unread = bytearray()
         self._last_id = 0
 

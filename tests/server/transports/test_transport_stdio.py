@@ -300,9 +300,18 @@ def test_it_serves_a_terminal(tmp_path: Path) -> None:
         assert child.status() == 0
 
 
+_WITHOUT_STDIN = """
+import os, runpy, sys
+os.close(0)
+sys.stdin = None
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Begins as an interpreter does that finds no descriptor 0."""
+
+
 def test_it_ends_when_started_without_stdin(tmp_path: Path) -> None:
     """With a closed stdin there is no client, and the server ends in order."""
-    argv = ["sh", "-c", 'exec "$@" <&-', "sh", *command(tmp_path, "stdio")]
-    with Child(tmp_path, "stdio", argv=argv) as child:
+    with Child(tmp_path, "stdio", starter=_WITHOUT_STDIN) as child:
         assert child.status() == 0
         assert child.has("ended")
