@@ -31,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "xdist_group(name): runs on one worker with all others of the group")
     settings.load_profile("full-size" if config.getoption("full_size") else "small")
     _trust_nobody_far_away()
+    gc.disable()  # until the tests are collected, of which it takes a third otherwise
     # Servers and workers that may not keep what they compile take twice as long to start.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A shell that starts the tests in the background has them ignore interrupts, and their processes would do so too.
@@ -74,6 +75,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish() -> None:
     """What is there now stays to the end: collecting garbage need not look at it each time."""
     gc.freeze()
+    gc.enable()
 
 
 def _shares_with_its_module(item: pytest.Function) -> bool:

@@ -350,7 +350,9 @@ def _carry_out() -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # all of it stays: looking for garbage would take a sixth of the time
     _import_all(sys.argv[2])
+    gc.enable()
     gc.freeze()  # commands would look through all of it, and so copy it
     _serve(socket.socket(fileno=int(sys.argv[1])))
     _open_streams()
