@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 _LONGEST_LINE = 2000
+LEAST_OF_LINE = len("     1\t\n")
+"""The characters that a numbered line takes at least."""
 
 
 def split_lines(text: str) -> list[str]:
@@ -13,8 +15,10 @@ def split_lines(text: str) -> list[str]:
 
 def numbered(lines: Sequence[str], first: int) -> str:
     """Lines with their numbers, as `cat -n` shows them; very long ones are cut, and say so."""
-    shown = []
-    for number, line in enumerate(lines, first):
-        cut = f"{line[:_LONGEST_LINE]}[… {len(line) - _LONGEST_LINE:,} characters left out]"
-        shown.append(f"{number:>6}\t{line if len(line) <= _LONGEST_LINE else cut}")
-    return "\n".join(shown)
+    return "\n".join(f"{number:>6}\t{_cut(line)}" for number, line in enumerate(lines, first))
+
+
+def _cut(line: str) -> str:
+    if len(line) <= _LONGEST_LINE:
+        return line
+    return f"{line[:_LONGEST_LINE]}[… {len(line) - _LONGEST_LINE:,} characters left out]"

@@ -15,7 +15,7 @@ from runloop_mcp.server.arguments import Arguments, RunId
 from runloop_mcp.server.call import Call, Image, Reply
 from runloop_mcp.server.printable import sendable
 from runloop_mcp.server.rendering.binary import described, image_of
-from runloop_mcp.server.rendering.files import numbered, split_lines
+from runloop_mcp.server.rendering.files import LEAST_OF_LINE, numbered, split_lines
 from runloop_mcp.server.rendering.quantities import amount
 from runloop_mcp.server.targets import Target, ready_target
 from runloop_mcp.server.tools.editing import Edit, replace
@@ -138,7 +138,8 @@ def _window(lines: list[str], arguments: ReadFile) -> str:
     end = min(arguments.end_line or len(lines), len(lines))
     if end < arguments.start_line:
         raise ToolError("`end_line` is before `start_line`.")
-    text = numbered([line.rstrip("\r") for line in lines[arguments.start_line - 1 : end]], arguments.start_line)
+    last = min(end, arguments.start_line + _REPLY // LEAST_OF_LINE + 1)  # there is no room for more
+    text = numbered([line.rstrip("\r") for line in lines[arguments.start_line - 1 : last]], arguments.start_line)
     if len(text) > _REPLY:
         text = text[: text.rfind("\n", 0, _REPLY)]
         end = arguments.start_line + text.count("\n")

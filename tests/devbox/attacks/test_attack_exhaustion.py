@@ -102,12 +102,12 @@ async def test_memory_is_not_held_outside_of_processes(workshop: Workshop, drive
 
     Where such segments are gone at once, nothing piles up and the command goes on.
     """
-    devbox = await workshop.create(limits=Limits(memory_bytes=128 * MEGABYTE))
+    devbox = await workshop.create(limits=Limits(memory_bytes=64 * MEGABYTE))
     ran = await run(devbox, python(OUTSIDE[kind]), timeout_seconds=20)
     piles_up = kind == "files" or driver_case.segments_last
     assert (ran.exit.timed_out, LimitHit.MEMORY in ran.exit.limits) == (not piles_up, piles_up)
     with anyio.fail_after(PATIENCE_SECONDS):
         while (await run(devbox, "grep -c . /proc/sysvipc/shm")).text != "1":  # noqa: ASYNC110 - nobody tells
             await anyio.sleep(0.01)
-    lasts = "import time; held = [b'x' * 2**20 for _ in range(64)]; time.sleep(0.5); print(len(held))"  # is looked at
-    assert await succeed(devbox, python(lasts)) == "64"
+    lasts = "import time; held = [b'x' * 2**20 for _ in range(24)]; time.sleep(0.5); print(len(held))"  # is looked at
+    assert await succeed(devbox, python(lasts)) == "24"
