@@ -223,7 +223,11 @@ def _import_all(package: str) -> None:
 
     for found in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
         if not found.name.endswith(".__main__") and ".inside" not in found.name:
-            importlib.import_module(found.name)
+            try:
+                importlib.import_module(found.name)
+            except ModuleNotFoundError as error:
+                if (error.name or "").startswith(package):
+                    raise  # else it lacks an extra that is not installed
     waiting = [BaseModel]
     while waiting:
         model = waiting.pop()

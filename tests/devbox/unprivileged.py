@@ -172,8 +172,9 @@ def _needed() -> list[Distribution]:
         try:
             found[name] = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
-            continue  # for another system, another Python or an extra that is not installed
-        names += [match[0] for text in found[name].requires or () if (match := re.match(r"[\w.-]+", text))]
+            continue  # for another system or another Python
+        required = [text for text in found[name].requires or () if "extra ==" not in text]
+        names += [match[0] for text in required if (match := re.match(r"[\w.-]+", text))]
     return list(found.values())
 
 
