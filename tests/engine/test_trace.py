@@ -213,9 +213,9 @@ async def test_a_key_that_began_scoring_which_broke_begins_no_other(state: Path)
         assert (await engine.runs.score(run.id, idempotency_key="second")).score == 1.0
 
 
-async def test_records_of_the_first_schema_keep_their_order(state: Path) -> None:
+async def test_records_of_the_first_schema_keep_their_order(tmp_path: Path) -> None:
     """Executions that were put in place by when they ended have those places now."""
-    path = state / "store.db"
+    path = tmp_path / "store.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         migrate(old, (STATEMENTS,))
         for run in ("a", "b"):
