@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 from forked_python import ForkedProcess
+from lent_tools import LentTools
 from probed_driver import ProbedDriver
 
 from runloop_mcp.api.errors import Conflict
@@ -31,9 +32,10 @@ _KEEP_ALIVE = 600
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Path]:
+def sandbox(lent_tools: LentTools) -> Iterator[Path]:
     """A folder for devboxes, as what they share takes a while to be built; none of pytest's, which can't delete it."""
     folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
+    lent_tools.lend(folder)
     yield folder
     subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
     subprocess.run(["rm", "-rf", "--", folder], check=True)

@@ -1,7 +1,7 @@
 """Output over the wire, as server-sent events."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +122,9 @@ def test_a_stream_ends_when_its_client_goes_away(served: Served, devbox: str, mo
     assert served.client.post(f"{execution}/kill").status_code == 200
 
 
-def test_a_stream_that_the_server_ends_says_so(tmp_path: Path) -> None:
+def test_a_stream_that_the_server_ends_says_so(tmp_path: Path, with_tools: Callable[[Path], Path]) -> None:
     """An orderly end would read as the end of the output; this way clients come back, to the next server too."""
+    with_tools(tmp_path / "sandbox")
     with httpx.Client(timeout=30) as other:
         with serving(tmp_path) as server:
             execution = begun(server.client, running_devbox(server.client), "echo one; sleep 1000")

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -185,12 +186,15 @@ def test_a_secret_may_be_named_as_a_part_of_a_path(client: httpx.Client) -> None
     assert client.post("/v1/secrets/id/delete").json()["name"] == "id"
 
 
-def test_a_start_answers_with_the_scenario_that_it_starts_from(tmp_path: Path) -> None:
+def test_a_start_answers_with_the_scenario_that_it_starts_from(
+    tmp_path: Path, with_tools: Callable[[Path], Path]
+) -> None:
     """Also where its folder was changed just now, before anybody has looked for changes."""
     folder = tmp_path / "pack" / "greet"
     folder.mkdir(parents=True)
     for name, text in {"scenario.yaml": _GREET, "problem.md": "Say hello."}.items():
         (folder / name).write_text(text)
+    with_tools(tmp_path / "state" / "sandbox")
     with serving(tmp_path / "state", packs=[folder.parent]) as served:
         (scenario,) = served.client.get("/v1/scenarios").json()["scenarios"]
         (folder / "problem.md").write_text("Say good night.")

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from lent_tools import LentTools
 
 
 @pytest.fixture(scope="session")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def state(tmp_path_factory: pytest.TempPathFactory, lent_tools: LentTools) -> Path:
     """Where the driver keeps disks and tools."""
-    return tmp_path_factory.mktemp("state")
+    folder = tmp_path_factory.mktemp("state")
+    lent_tools.lend(folder)
+    return folder

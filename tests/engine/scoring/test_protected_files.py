@@ -25,9 +25,7 @@ async def restored(box: Solver) -> list[str]:
     return touched
 
 
-@pytest.mark.parametrize(
-    ("tampering", "touched"),
-    [
+TAMPERING = [
         ("echo y > a.py", []),
         ("echo evil > conftest.py", ["conftest.py"]),
         ("chmod 777 conftest.py", ["conftest.py"]),
@@ -40,14 +38,18 @@ async def restored(box: Solver) -> list[str]:
         ("rm -r pkg; ln -s nowhere pkg", ["pkg/tests/conftest.py"]),
         ("mkdir 'odd\nname'; touch 'odd\nname/setup.cfg'", ["odd\nname/setup.cfg"]),
         ("mkdir locked; touch locked/tox.ini; chmod 500 locked", ["locked/tox.ini"]),
-    ],
-)  # fmt: skip
-async def test_tampering_is_undone_and_told(tampering: str, touched: list[str], state: Path) -> None:
+]  # fmt: skip
+
+
+async def test_tampering_is_undone_and_told(state: Path, subtests: pytest.Subtests) -> None:
     """Changed, removed, replaced, hidden and further files are put right, and exactly they are named."""
     async with solver(state, before=BEFORE) as box:
         assert set(box.pristine) == {"conftest.py", "pkg/tests/conftest.py"}
-        await box.does(tampering)
-        assert await restored(box) == touched
+        for tampering, touched in TAMPERING:
+            with subtests.test(tampering=tampering):
+                await box.does(tampering)
+                assert await restored(box) == touched
+            await box.does(f"chmod -R u+rwX .; rm -rf ./*; {BEFORE}")
 
 
 async def test_links_that_were_there_before_are_no_tampering(state: Path) -> None:
