@@ -17,8 +17,10 @@ python3.11 flock nl
 """
 _PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "Pygments")
 _LEFT_OUT = {"test", "tests", "idle_test", "lib2to3", "tkinter", "turtledemo", "idlelib", "ensurepip", "pydoc_data"}
+_LEFT_OUT |= {"distutils", "wsgiref", "xmlrpc"}
 _FOR_EXTENSIONS = "config-"
 """Begins the name of the folder with what extensions are linked with: a third of all there is."""
+_GRAMMARS = {"__init__", "_mapping", "diff", "python", "special"}
 _OTHER_FILES = (
     "/etc/nsswitch.conf",
     "/etc/ld.so.conf",
@@ -81,7 +83,7 @@ def _system_files() -> set[Path]:
     library = Path("/usr/lib/python3.11")
     start += [path for path in library.rglob("*") if path.is_file() and not _is_left_out(path.relative_to(library))]
     core = Path("/usr/lib/git-core")
-    start += [core / name for name in ("git", "git-remote-http", "git-sh-setup") if (core / name).exists()]
+    start += [core / name for name in ("git-sh-setup",) if (core / name).exists()]
     start += [path for path in Path("/usr/share/git-core/templates").rglob("*") if path.is_file()]
     start += [path for name in _NSS for path in Path("/usr/lib").glob(f"*/{name}")]
     for path in start:
@@ -122,8 +124,14 @@ def _add_pytest(tar: tarfile.TarFile, scratch: Path) -> None:
     for package in _PYTEST:
         for file in files(package) or ():
             located = Path(str(file.locate())).resolve()
-            if located.is_relative_to(base) and "__pycache__" not in located.parts:
+            if located.is_relative_to(base) and not _is_seldom_used(located.relative_to(base)):
                 tar.add(located, f"{target}/{located.relative_to(base)}", filter=_of_root)
     (scratch / "pytest").write_text("#!/usr/bin/python3\nimport sys\nimport pytest\nsys.exit(pytest.main())\n")
     (scratch / "pytest").chmod(0o755)
     tar.add(scratch / "pytest", "usr/local/bin/pytest", filter=_of_root)
+
+
+def _is_seldom_used(path: Path) -> bool:
+    """Bytecode, and the grammars of languages that pytest shows no sources in: two hundred files."""
+    of_grammar = path.parts[:2] == ("pygments", "lexers") and path.stem not in _GRAMMARS
+    return of_grammar or "__pycache__" in path.parts
