@@ -11,6 +11,11 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 _found: list[Capability] = []
 
 
+def known() -> Capability | None:
+    """What this machine can do, where that was found out already."""
+    return _found[0] if _found else None
+
+
 class ProbedDriver(SandboxDriver):
     """A driver of devboxes on a machine that is known; its disks are of the kind that the machine has."""
 

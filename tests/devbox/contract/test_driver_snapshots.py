@@ -140,7 +140,7 @@ async def test_a_long_line_of_snapshots_holds(
 ) -> None:
     """Generations, each copied from the one before, keep every change of each, however many they are."""
     devbox = await workshop.create()
-    count = (110 if driver_case.name != "podman" else 20) if full_size else 7  # Podman takes seconds for each
+    count = (110 if driver_case.name != "podman" else 20) if full_size else 4  # Podman takes seconds for each
     for generation in range(count):
         await succeed(devbox, f"echo {generation} > g{generation}; echo {generation} > last; rm -f g{generation - 2}")
         if stopped:

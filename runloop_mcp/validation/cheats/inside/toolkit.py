@@ -1,11 +1,15 @@
 """What cheats share: the files that a solver sees, and how code is put into them."""
 
+from __future__ import annotations
+
 import os
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess
 
 Situation = Mapping[str, Any]
 """What a cheat knows: `hidden` (paths of test files), `named` (file names in the problem statement), `results`."""
@@ -162,6 +166,8 @@ def has(program: str) -> bool:
 
 def git(*arguments: str, cwd: Path = WORK) -> subprocess.CompletedProcess[str]:
     """Runs git; its exit status is for the caller to look at."""
+    import subprocess  # noqa: PLC0415 - takes as long as all else here, and most have no need of it
+
     command = ["git", "-c", "user.name=Solver", "-c", "user.email=solver@example.com", *arguments]
     return subprocess.run(
         command, cwd=cwd, capture_output=True, text=True, errors="surrogateescape", check=False, timeout=60
