@@ -79,7 +79,8 @@ async def test_weights_give_partial_credit(open_backend: OpenBackend) -> None:
 async def test_all_functions_right_is_exactly_one(open_backend: OpenBackend) -> None:
     """Weights that binary fractions can't hold still sum to exactly 1.0."""
     right = {"type": "command_scorer", "command": "true"}
-    params = greeting(scoring_contract=contract(*((f"part-{n}", 0.1, right) for n in range(10))))
+    parts = contract(*((f"part-{n}", 0.1, right) for n in range(10)))
+    params = greeting(scoring_contract=parts, metadata={"scoring": "live"})  # else each has a devbox of its own
     async with open_backend() as backend:
         assert (await backend.runs.score((await started(backend, params)).id)).score == 1.0
 

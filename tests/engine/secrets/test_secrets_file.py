@@ -3,10 +3,10 @@
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked_python import ForkedProcess
 
 from runloop_mcp.api.errors import Unavailable
 from runloop_mcp.engine.secrets.file import Secret, SecretsFile
@@ -110,9 +110,7 @@ def test_a_change_that_raises_changes_nothing(tmp_path: Path) -> None:
 def test_several_processes_lose_none_of_each_others_changes(tmp_path: Path) -> None:
     """What each was told that it kept is there, though one of them was killed while it wrote."""
     writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", _WRITER, tmp_path, name, count], stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+        ForkedProcess(["-c", _WRITER, str(tmp_path), name, count], stdout=subprocess.PIPE, text=True)
         for name, count in (("A", "40"), ("B", "40"), ("C", "1000000"))
     ]
     kept: list[str] = []

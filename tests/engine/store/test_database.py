@@ -11,6 +11,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from forked_python import ForkedProcess
 
 from runloop_mcp.api.errors import Conflict, Unavailable
 from runloop_mcp.engine.store.database import Database
@@ -49,11 +50,9 @@ def count_events(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
 
 
-def start_writer(path: Path, name: str, count: int) -> subprocess.Popen[str]:
+def start_writer(path: Path, name: str, count: int) -> ForkedProcess:
     """A process of its own that writes, and prints the number of each write once it is acknowledged."""
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), name, str(count)], stdout=subprocess.PIPE, text=True
-    )
+    return ForkedProcess(["-c", WRITER, str(path), name, str(count)], stdout=subprocess.PIPE, text=True)
 
 
 async def test_a_write_is_there_for_the_next_read_and_for_the_next_opening(tmp_path: Path) -> None:
