@@ -90,12 +90,14 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("kind", READERS)
-async def test_what_a_scorer_runs_cannot_read_its_script(kind: str, state: Path) -> None:
+async def test_what_a_scorer_runs_cannot_read_its_script(state: Path, subtests: pytest.Subtests) -> None:
     """Neither in a file, nor in the arguments, variables, descriptors and memory of the processes that run it."""
     async with solver(state) as box:
         await box.devbox.write_file("answer.py", LOOK.encode())
-        assert only(await box.score(READERS[kind])).output.splitlines()[0] == "nothing"
+        results = await box.score(*READERS.values())
+        for kind, result in zip(READERS, results.scoring_function_results, strict=True):
+            with subtests.test(kind=kind):
+                assert result.output.splitlines()[0] == "nothing"
         # One that is run as anybody would run it is found, in each of these places.
         careless = f"echo 'python3 answer.py; : {HIDDEN}' > /tmp/careless.sh; bash /tmp/careless.sh; : {HIDDEN}"
         seen = await box.does(careless)
@@ -110,13 +112,14 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("kind", FORGED)
-async def test_what_a_scorer_runs_cannot_write_its_score(kind: str, state: Path) -> None:
+async def test_what_a_scorer_runs_cannot_write_its_score(state: Path, subtests: pytest.Subtests) -> None:
     """A Python scorer's children have another standard output; a bash scorer's can be given one, and reach no other."""
     async with solver(state) as box:
         await box.devbox.write_file("answer.py", FORGE.encode())
-        result = only(await box.score(FORGED[kind]))
-    assert (result.score, result.state) == (0.0, "complete"), result.output
+        results = await box.score(*FORGED.values())
+    for kind, result in zip(FORGED, results.scoring_function_results, strict=True):
+        with subtests.test(kind=kind):
+            assert (result.score, result.state) == (0.0, "complete"), result.output
 
 
 async def test_a_python_script_has_what_scripts_are_used_to(state: Path) -> None:
