@@ -28,10 +28,9 @@ _INITIALIZE = {
 
 
 @pytest.mark.parametrize("arguments", [[], ["serve"], ["serve", "--transport", "stdio"]])
-def test_stdio_from_start_to_end(runloop: Command, started: Command, arguments: list[str]) -> None:
+def test_stdio_from_start_to_end(runloop: Command, arguments: list[str]) -> None:
     """With no arguments it serves stdio: answers initialize, keeps quiet otherwise, and ends well with its input."""
-    begin = runloop if arguments else started
-    result = begin(*arguments, given=json.dumps(_INITIALIZE) + "\n")
+    result = runloop(*arguments, given=json.dumps(_INITIALIZE) + "\n")
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     answer = json.loads(result.stdout)

@@ -36,6 +36,9 @@ _QUICK = ("three-depots", "paid-twice", "turned-away", "next-please", "wet-joint
 """Bundled scenarios that take a second each; with the others it would be half a minute."""
 
 _ASKS = "grep -qx yes done"
+_OWN_JUDGE = "printf '#!/bin/sh\\n' > check; chmod +x check"
+"""A solution that is what judges it."""
+_WARNING = "done: ./check is a program of the solver's"
 
 
 def _scenario(
@@ -73,7 +76,10 @@ def test_bundled_scenarios_are_valid_each_time(runloop: Command, full_size: bool
 
 
 def test_each_fault_has_its_verdict_and_reason(runloop: Command, tmp_path: Path) -> None:
-    """A scenario that is not right is told apart from one that could not be tried, and from one that took too long."""
+    """A scenario that is not right is told apart from one that could not be tried, and from one that took too long.
+
+    One whose solution could decide its own score stays valid, and is warned of.
+    """
     pack = tmp_path / "pack"
     _scenario(pack, "right")
     _scenario(pack, "nothing-to-do", command="true")
@@ -83,6 +89,7 @@ def test_each_fault_has_its_verdict_and_reason(runloop: Command, tmp_path: Path)
     _scenario(pack, "taken-away", kind="REVERSE", command="test ! -e done")
     _scenario(pack, "chance", command="test -e done || exit 1; echo $RANDOM >> done", reference="touch done")
     _scenario(pack, "no-pass-mark", kind="EVALUATION", command="true")
+    _scenario(pack, "doubtful", command="./check", reference=_OWN_JUDGE)
     (pack / "unreadable").mkdir()
     (pack / "unreadable" / "scenario.yaml").write_text("format: 1\n")
     folders = [str(folder) for folder in sorted(pack.iterdir())]
@@ -99,6 +106,7 @@ def test_each_fault_has_its_verdict_and_reason(runloop: Command, tmp_path: Path)
         "taken-away": "valid",
         "chance": "valid",
         "no-pass-mark": "valid",
+        "doubtful": "valid",
         "unreadable": "invalid",
     }, found
     assert "nothing to solve" in found["nothing-to-do"]["reason"]
@@ -106,6 +114,9 @@ def test_each_fault_has_its_verdict_and_reason(runloop: Command, tmp_path: Path)
     assert "does not apply" in found["no-patch"]["reason"]
     assert "done" in found["unsolved"]["reason"]
     assert "scenario.yaml" in found["unreadable"]["reason"]
+    (warning,) = found["doubtful"]["warnings"]
+    assert warning.startswith(_WARNING)
+    assert found["right"]["warnings"] == []
 
 
 @pytest.mark.proof
@@ -119,14 +130,15 @@ def test_scenario_that_takes_too_long(runloop: Command, tmp_path: Path) -> None:
 
 
 def test_verdicts_are_a_table(runloop: Command, tmp_path: Path) -> None:
-    """Without --json the verdicts are a table on stdout, and progress goes to stderr."""
-    _scenario(tmp_path / "pack", "right")
-    result = runloop("validate", "--repeat", "1", "--no-cheats", str(tmp_path / "pack" / "right"))
+    """Without --json the verdicts are a table on stdout, and progress and warnings go to stderr."""
+    _scenario(tmp_path / "pack", "doubtful", command="./check", reference=_OWN_JUDGE)
+    result = runloop("validate", "--repeat", "1", "--no-cheats", str(tmp_path / "pack" / "doubtful"))
     assert result.returncode == 0, result.stderr
     heading, line = result.stdout.splitlines()
     assert heading.split()[:4] == ["scenario", "verdict", "untouched", "reference"]
-    assert line.split()[:4] == ["right", "valid", "0", "1"]
-    assert "right: valid" in result.stderr
+    assert line.split()[:4] == ["doubtful", "valid", "0", "1"]
+    assert "doubtful: valid" in result.stderr
+    assert any(line.startswith(f"Warning: doubtful, {_WARNING}") for line in result.stderr.splitlines())
 
 
 def test_interrupt_is_quiet_and_cleans_up(environment: dict[str, str], runloop: Command, tmp_path: Path) -> None:
@@ -173,23 +185,6 @@ def test_custom_scorer_of_a_pack(runloop: Command, tmp_path: Path) -> None:
     assert found["misspelt"]["verdict"] != "valid"
     assert "says-yes." in found["misspelt"]["reason"]
     assert f"{pack / 'scorers' / 'say-yes.sh'}: It is empty" in found["misspelt"]["reason"]
-
-
-def test_doubtful_verdicts_are_warned_of(runloop: Command, tmp_path: Path) -> None:
-    """A scenario whose solution could decide its own score stays valid, and is warned of, in JSON and in words."""
-    _scenario(
-        tmp_path / "pack", "doubtful", command="./check", reference="printf '#!/bin/sh\\n' > check; chmod +x check"
-    )
-    _scenario(tmp_path / "pack", "fair")
-    folders = [str(tmp_path / "pack" / name) for name in ("doubtful", "fair")]
-    result = runloop("validate", "--repeat", "1", "--no-cheats", "--json", *folders)
-    found = _verdicts(result)
-    assert result.returncode == 0
-    (warning,) = found["doubtful"]["warnings"]
-    assert warning.startswith("done: ./check is a program of the solver's")
-    assert found["fair"]["warnings"] == []
-    shown = runloop("validate", "--repeat", "1", "--no-cheats", folders[0])
-    assert f"Warning: doubtful, {warning}" in shown.stderr.splitlines()
 
 
 @pytest.mark.proof

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcp_agent import ERAS, STORED_SECRET, Agent, Serve, scenario_folder
+from mcp_agent import OLDER_IN_PROOF, STORED_SECRET, Agent, Serve, scenario_folder
 
 from runloop_mcp.api.trace import EventKind, RunEvent
 
@@ -16,7 +16,7 @@ async def _log(agent: Agent, run_id: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", OLDER_IN_PROOF)
 async def test_the_log_tells_calls_commands_and_moves_in_order(tmp_path: Path, serve: Serve, era: str) -> None:
     """What the solver did is there as it did it, with its outcome; values of secrets are not."""
     pack = scenario_folder(tmp_path / "pack", "answer", required_secret_names=["DEPLOY_KEY"])

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcp_agent import ERAS, SOLVED, Agent, Serve, scenario_folder, scorer
+from mcp_agent import OLDER_IN_PROOF, SOLVED, Agent, Serve, scenario_folder, scorer
 from mcp_types import BlobResourceContents, PromptReference, ResourceTemplateReference
 from PIL import Image
 
@@ -24,7 +24,7 @@ async def refused(agent: Agent, uri: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", OLDER_IN_PROOF)
 async def test_resources_show_scenarios_runs_and_scores(tmp_path: Path, serve: Serve, era: str) -> None:
     """Everything under runloop:// is listed by form or by name, and reads as what its type says."""
     problem = "Write 42 into answer.txt.\n\n" + "Mind the details. " * 4000
