@@ -218,6 +218,10 @@ def address(imported: tuple[str, str]) -> str:
     return path
 
 
+_IMPORTED_LATER = ("anyio._backends._asyncio", "encodings.ascii", "encodings.idna", "httpcore", "rich.logging")
+"""What is imported when it is first used, which takes 10 ms and more each time."""
+
+
 def _import_all(package: str) -> None:
     from pydantic import BaseModel  # noqa: PLC0415 - not in the tests' own process
 
@@ -228,6 +232,9 @@ def _import_all(package: str) -> None:
             except ModuleNotFoundError as error:
                 if (error.name or "").startswith(package):
                     raise  # else it lacks an extra that is not installed
+    for later in _IMPORTED_LATER:
+        with suppress(ImportError):
+            importlib.import_module(later)
     waiting = [BaseModel]
     while waiting:
         model = waiting.pop()
