@@ -112,9 +112,17 @@ def _is_program(path: Path) -> bool:
 
 
 def _libraries(programs: Iterable[Path]) -> set[Path]:
-    said = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=False).stdout
-    words = (word for line in said.splitlines() for word in line.split())
-    return {Path(word) for word in words if word.startswith("/") and not word.endswith(":") and Path(word).exists()}
+    # What `ldd` does for one, which is a script of a dozen processes.
+    (loader,) = (path for path in _paths(_said("ldd", "/bin/bash")) if path.name.startswith("ld-"))
+    return {loader, *(path for program in programs for path in _paths(_said(loader, "--list", program)))}
+
+
+def _said(*command: str | Path) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def _paths(text: str) -> list[Path]:
+    return [Path(word) for word in text.split() if word.startswith("/") and Path(word).exists()]
 
 
 def _add_pytest(tar: tarfile.TarFile, scratch: Path) -> None:
