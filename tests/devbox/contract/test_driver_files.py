@@ -38,7 +38,7 @@ async def test_a_small_part_of_a_huge_file_is_read(devbox: Devbox) -> None:
 
 async def test_large_files_go_in_and_come_out(devbox: Devbox, full_size: bool) -> None:
     """Several megabytes, many times what goes over at once, are written and read back whole."""
-    data = bytes(range(256)) * (80_000 if full_size else 30_000)
+    data = bytes(range(256)) * (80_000 if full_size else 20_000)
     with anyio.fail_after(PATIENCE_SECONDS):
         await devbox.write_file("large", data)
         assert (await devbox.read_file("large")).data == data
