@@ -31,7 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "xdist_group(name): runs on one worker with all others of the group")
     settings.load_profile("full-size" if config.getoption("full_size") else "small")
     _trust_nobody_far_away()
-    gc.disable()  # until the tests are collected, of which it takes a third otherwise
+    if not config.getoption("numprocesses", None):  # workers collect, and whoever has them does not
+        gc.disable()  # until the tests are collected, of which it takes a third otherwise
     # Servers and workers that may not keep what they compile take twice as long to start.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A shell that starts the tests in the background has them ignore interrupts, and their processes would do so too.
@@ -109,11 +110,13 @@ def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
 def built_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the sandbox's devboxes share, built once in a session."""
     import anyio  # noqa: PLC0415 - most tests need no devbox
-    from probed_driver import ProbedDriver  # noqa: PLC0415 - likewise
+    import probed_driver  # noqa: PLC0415 - likewise
+
+    from runloop_mcp.devbox.sandbox.driver import SandboxDriver  # noqa: PLC0415 - likewise
 
     async def build(folder: Path) -> None:
-        async with ProbedDriver(folder) as driver:
-            await driver.probe()
+        async with SandboxDriver(folder) as driver:
+            probed_driver.remember(await driver.probe())
 
     folder = tmp_path_factory.mktemp("built")
     anyio.run(build, folder)

@@ -5,6 +5,7 @@ For clients that start a server by a command line. This program has little to im
     python -I -S forked_command.py SOCKET ARGUMENTS…       ARGUMENTS are what `python` would get
 """
 
+import _signal  # type: ignore[import-not-found] # not signal, which imports enum: it takes its time
 import json
 import os
 import socket
@@ -37,8 +38,10 @@ def ask(address: str, arguments: Sequence[str], env: Mapping[str, str], streams:
 def main() -> int:
     """Carries out the command, and ends as it does."""
     with ask(sys.argv[1], sys.argv[2:], os.environ, range(3)) as told:
-        told.recv(100)
+        process = int(told.recv(100))
         told.settimeout(None)
+        for number in (_signal.SIGTERM, _signal.SIGINT):
+            _signal.signal(number, lambda number, _: os.kill(process, number))
         for stream in range(2):
             os.close(stream)  # whoever reads or writes at the other end deals with the process alone
         return int(told.recv(100))

@@ -97,7 +97,9 @@ class ForkedProcess:
         if self.returncode is None:
             if not select.select([self.told], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
-            self.returncode = int(self.told.recv(100))
+            told = self.told.recv(100)
+            assert told, "the process that forks has ended"
+            self.returncode = int(told)
             self.told.close()
         return self.returncode
 
@@ -281,8 +283,8 @@ def _serve(listener: socket.socket) -> None:
                 each.tell_end()
             elif last or each.connection in ready:  # whoever has asked for it and is gone takes it along
                 signal.pidfd_send_signal(each.ended, signal.SIGKILL)
-        if listener in ready:
-            asked = _fork(listener)
+        if listener in ready and (request := _next_request(listener)) is not None:
+            asked = _fork(*request)
             if asked is None:
                 listener.close()
                 for each in running:
@@ -292,10 +294,18 @@ def _serve(listener: socket.socket) -> None:
     os._exit(0)
 
 
-def _fork(listener: socket.socket) -> _Asked | None:
-    """The process that is asked for next; or nothing, in that process."""
+def _next_request(listener: socket.socket) -> tuple[socket.socket, bytes, list[int]] | None:
+    """What somebody asks for, and with which standard streams; nothing where they went before asking."""
     connection, _ = listener.accept()
     data, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+    if data:
+        return connection, data, descriptors
+    connection.close()
+    return None
+
+
+def _fork(connection: socket.socket, data: bytes, descriptors: list[int]) -> _Asked | None:
+    """The process that is asked for; or nothing, in that process."""
     process = os.fork()
     if process == 0:
         connection.close()
@@ -303,7 +313,8 @@ def _fork(listener: socket.socket) -> _Asked | None:
         return None
     for descriptor in descriptors:
         os.close(descriptor)
-    connection.send(str(process).encode())
+    with suppress(OSError):  # whoever asked may be gone already, which the connection tells again
+        connection.send(str(process).encode())
     return _Asked(connection, process, os.pidfd_open(process))
 
 

@@ -4,8 +4,13 @@ Building them takes half a second, and laying out copies for each test, of hundr
 takes that boots a devbox. A rename takes nothing.
 """
 
+import errno
 import os
 import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -14,7 +19,7 @@ class LentTools:
 
     Args:
         built: The driver's `tools` folder, as a driver has built it.
-        shelf: Where copies lie that nobody has; on the same file system as the tests' folders.
+        shelf: Where copies lie that nobody has.
     """
 
     def __init__(self, built: Path, shelf: Path) -> None:
@@ -28,23 +33,44 @@ class LentTools:
         place = folder / "sandbox" / "tools"
         place.parent.mkdir(parents=True, exist_ok=True)
         if self._free:
-            self._free.pop().rename(place)
+            shutil.move(self._free.pop(), place)
         else:
-            shutil.copytree(self._built, place, symlinks=True, copy_function=os.link)
+            shutil.copytree(self._built, place, symlinks=True, copy_function=_link)
         return place
 
     def take_back(self, place: Path) -> None:
         """Puts a copy back, unless it was taken away or is not as it was."""
         if _outline(place) == _outline(self._built):
             self._number += 1
-            free = self._shelf / str(self._number)
-            self._free.append(place.rename(free))
+            self._free.append(Path(shutil.move(place, self._shelf / str(self._number))))
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A private folder for drivers that has a copy, removed in the end.
+
+        It is none of pytest's own, which are deleted by code that a devbox's disk can defeat.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
+        place = self.lend(folder)
+        yield folder
+        self.take_back(place)  # before the modes change, which its files share with all other copies'
+        subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
+        subprocess.run(["rm", "-rf", "--", folder], check=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copy2(source, target)
 
 
 def _outline(tools: Path) -> dict[str, tuple[int, int]]:
-    """The upper two levels, with who owns what and may do what: whatever changes or discards tools shows in these."""
+    """The upper three levels, with who owns what and may do what: what changes or discards tools shows in these."""
     found = {}
-    for path in (*tools.glob("*"), *tools.glob("*/*")):
+    for path in (*tools.glob("*"), *tools.glob("*/*"), *tools.glob("*/*/*")):
         about = path.lstat()
         found[str(path.relative_to(tools))] = (about.st_uid, about.st_mode)
     return found

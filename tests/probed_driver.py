@@ -11,6 +11,12 @@ from runloop_mcp.devbox.sandbox.driver import SandboxDriver
 _found: list[Capability] = []
 
 
+def remember(capability: Capability) -> None:
+    """Has the drivers to come know what one has found out, unless that was a failure: the next may have more luck."""
+    if capability.available and not _found:
+        _found.append(capability)
+
+
 def known() -> Capability | None:
     """What this machine can do, where that was found out already."""
     return _found[0] if _found else None
@@ -20,6 +26,7 @@ class ProbedDriver(SandboxDriver):
     """A driver of devboxes on a machine that is known; its disks are of the kind that the machine has."""
 
     async def _probe(self) -> Capability:
-        if not _found:
-            _found.append(await super()._probe())
-        return _found[0]
+        if (capability := known()) is None:
+            capability = await super()._probe()
+            remember(capability)
+        return capability

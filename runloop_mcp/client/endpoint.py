@@ -1,8 +1,7 @@
 """Where the Runloop API is and the key that it is used with, which is told to the API alone."""
 
-import ssl
 from ipaddress import ip_address
-from typing import Literal, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -42,13 +41,6 @@ class Endpoint:
             return ip_address(host).is_loopback
         except ValueError:
             return host == "localhost"
-
-    def authorities(self) -> ssl.SSLContext | Literal[True]:
-        """Which certificates are trusted: the usual ones.
-
-        Reading those takes 20 ms, so none are where the API is served without any.
-        """
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if self.base_url.startswith("http:") else True
 
     def headers(self, ask: Ask) -> dict[str, str]:
         """What is sent with a request.

@@ -97,7 +97,6 @@ class Wire:
             timeout=httpx.Timeout(self.deadlines.read, connect=self.deadlines.connect, pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30),
             trust_env=not self._endpoint.is_on_this_machine,
-            verify=self._endpoint.authorities(),
         )
 
     async def __aexit__(

@@ -362,7 +362,7 @@ async def test_what_is_not_there_is_not_found(open_backend: OpenBackend) -> None
 
 
 async def test_many_runs_side_by_side_keep_apart(open_backend: OpenBackend, full_size: bool) -> None:
-    """As many runs at once: each gets its own devbox and its own score."""
+    """Of several runs at once each gets its own devbox and its own score."""
     many = 10 if full_size else 4
 
     async def play(backend: Backend, scenario_id: str, *, solve: bool, scores: list[tuple[bool, float | None]]) -> None:

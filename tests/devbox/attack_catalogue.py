@@ -97,7 +97,7 @@ ATTACKS = (
             "leaving_the_driver_leaves_no_process"),
     _attack("outlive kill -9 of the server", "contract/endings",
             "a_killed_server_leaves_no_process_and_keeps_the_disk"),
-    _attack("leave a tree that can't be deleted: 1,500 deep, mode 000", "contract/disks", "a_hostile_tree_is_removed"),
+    _attack("leave a tree that can't be deleted: 1,100 deep, mode 000", "contract/disks", "a_hostile_tree_is_removed"),
     _attack("spoil a shell: nonsense on its descriptors, its pipes, its builtins", "shells",
             "nonsense_on_the_descriptor_of_reports_ends_nothing", "names_of_pipes_lead_nowhere_else",
             "a_shell_can_be_ended_whatever_it_does"),

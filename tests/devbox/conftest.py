@@ -1,8 +1,6 @@
 """Fixtures for the tests of devboxes; every test that asks for one runs over every driver."""
 
 import os
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -72,15 +70,9 @@ def _is_not_promised(item: pytest.Item) -> bool:
 
 @pytest.fixture(scope="session")
 def driver_state(lent_tools: LentTools) -> Iterator[Path]:
-    """A folder for the state of drivers, private to its owner, that lasts as long as the session.
-
-    It is none of pytest's own temporary folders, because those are deleted by code that a devbox's disk can defeat.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
-    lent_tools.lend(folder)
-    yield folder
-    subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
-    subprocess.run(["rm", "-rf", "--", folder], check=True)
+    """A folder for the state of drivers, private to its owner, that lasts as long as the session."""
+    with lent_tools.folder() as folder:
+        yield folder
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

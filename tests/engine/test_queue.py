@@ -2,7 +2,6 @@
 
 import sqlite3
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -33,12 +32,9 @@ _KEEP_ALIVE = 600
 
 @pytest.fixture(scope="module")
 def sandbox(lent_tools: LentTools) -> Iterator[Path]:
-    """A folder for devboxes, as what they share takes a while to be built; none of pytest's, which can't delete it."""
-    folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
-    lent_tools.lend(folder)
-    yield folder
-    subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
-    subprocess.run(["rm", "-rf", "--", folder], check=True)
+    """A folder for devboxes."""
+    with lent_tools.folder() as folder:
+        yield folder
 
 
 class _Driver(ProbedDriver):

@@ -1,7 +1,6 @@
 """Attempts on the real engine, with agents of a few words: what is begun, taken up again, counted and made anew."""
 
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,12 +30,9 @@ from runloop_mcp.evaluation.results import AttemptResult, ResultsFile
 
 @pytest.fixture(scope="module")
 def sandbox(lent_tools: LentTools) -> Iterator[Path]:
-    """A folder for devboxes; none of pytest's, which can't delete it."""
-    folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
-    lent_tools.lend(folder)
-    yield folder
-    subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
-    subprocess.run(["rm", "-rf", "--", folder], check=True)
+    """A folder for devboxes."""
+    with lent_tools.folder() as folder:
+        yield folder
 
 
 class _Killed(Exception):

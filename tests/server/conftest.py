@@ -1,7 +1,5 @@
 """A server for each test; what all devboxes share is built once in a session."""
 
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,12 +11,9 @@ from mcp_agent import Serve, serving
 
 @pytest.fixture(scope="session")
 def devboxes(lent_tools: LentTools) -> Iterator[Path]:
-    """A folder for devboxes; none of pytest's own, which are deleted by code that a devbox's disk can defeat."""
-    folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
-    lent_tools.lend(folder)
-    yield folder
-    subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
-    subprocess.run(["rm", "-rf", "--", folder], check=True)
+    """A folder for devboxes."""
+    with lent_tools.folder() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """Cheats against scenarios that are weak on purpose, and against those that should hold."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import anyio
 import pytest
-from weak_scenarios import WEAK, weak_pack
+from weak_scenarios import WEAK, fair_pack, weak_pack
 
 from runloop_mcp.api.backend import Backend
 from runloop_mcp.api.models.scenario import ScenarioListParams, ScenarioView
@@ -49,17 +48,16 @@ async def test_each_weakness_is_reported_with_the_cheat_that_finds_it(
 
 
 @pytest.mark.timeout(240)
-async def test_fair_scenarios_hold_against_every_cheat(open_pack: OpenPack, tmp_path: Path) -> None:
+async def test_fair_scenarios_hold_against_every_cheat(open_pack: OpenPack, tmp_path: Path, full_size: bool) -> None:
     """A fair scenario is fooled by nothing, each cheat says what it did or what it lacked, and none breaks anything.
 
     A server's proof tries them all, where nobody has chosen.
     """
-    weak_pack(tmp_path / "pack")
-    for name in WEAK:
-        shutil.rmtree(tmp_path / "pack" / name)
+    judges = 2 if full_size else 1
+    fair_pack(tmp_path / "pack", judges=judges)
     applied = set()
     async with _scenarios(open_pack, tmp_path / "pack") as (backend, scenarios):
-        assert len(scenarios) == 1
+        assert len(scenarios) == judges
         for scenario in scenarios.values():
             found = await ScenarioProver().prove(backend, scenario, ProofTerms(), lambda _: None)
             assert found.verdict == Verdict.VALID, found

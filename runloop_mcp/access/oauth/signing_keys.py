@@ -1,7 +1,6 @@
 """The public keys of an authorization server: fetched when needed, kept for a while, never waited for long."""
 
 import json
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -45,8 +44,6 @@ class SigningKeys:
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
         self._lock = anyio.Lock()
-        self._authorities: ssl.SSLContext | None = None
-        """Whose certificates are trusted, once they have been read."""
 
     async def key(self, key_id: str | None) -> jwt.PyJWK:
         """The key with an id, or the only key where a token names none.
@@ -96,9 +93,9 @@ class SigningKeys:
         )
 
     async def _fetched(self) -> Mapping[str | None, jwt.PyJWK]:
-        if self._authorities is None:  # read once, and beside the event loop, which it would hold for 20 ms
-            self._authorities = await anyio.to_thread.run_sync(httpx.create_ssl_context)
-        async with httpx.AsyncClient(verify=self._authorities, timeout=FETCH_SECONDS, follow_redirects=False) as http:
+        # Beside the event loop, which reading the authorities' certificates would hold for 20 ms.
+        trusted = await anyio.to_thread.run_sync(httpx.create_ssl_context)
+        async with httpx.AsyncClient(verify=trusted, timeout=FETCH_SECONDS, follow_redirects=False) as http:
             url = self._jwks_url or await self._discovered(http)
             keys = jwt.PyJWKSet.from_dict(await _document(http, url)).keys
         return {key.key_id: key for key in keys if key.public_key_use in (None, "sig")}

@@ -12,7 +12,6 @@ The copies come from the installed distributions; nothing is downloaded. No PYTH
 
 import contextlib
 import fcntl
-import functools
 import hashlib
 import json
 import os
@@ -289,7 +288,7 @@ def own_places(state: Path) -> list[str]:
     found = {str(here / "runloop_mcp"), str(state)}
     if (here / "pyproject.toml").is_file():  # an editable install: its tests and repository as well
         found.add(str(here))
-    for site in _site_directories(str(here)):
+    for site in {str(here), *site_directories("/usr")}:
         for pattern in ("runloop_mcp*", "__editable__*runloop_mcp*", "_runloop_mcp*"):
             found.update(map(str, Path(site).glob(pattern)))
     for metadata in [path for path in found if path.endswith(".dist-info")]:
@@ -298,35 +297,42 @@ def own_places(state: Path) -> list[str]:
     return sorted(path for path in places if any(path.startswith(f"{top}/") for top in _VISIBLE))
 
 
-@functools.cache
-def _site_directories(own: str) -> frozenset[str]:
+def site_directories(usr: str) -> set[str]:
     """The directories of packages that a box can see: of the system, and of environments made below /usr.
 
-    Looked for once in a process, which has most of them from its start.
+    Args:
+        usr: Where that is.
     """
-    local = "/usr/local"
-    prefixes = ["/usr", local]
-    for top, levels in ((local, 3), ("/usr/share", 1), ("/usr/lib", 1), ("/usr/src", 1)):
+    prefixes = [usr]
+    for top, levels in ((f"{usr}/local", 3), (f"{usr}/share", 1), (f"{usr}/lib", 1), (f"{usr}/src", 1)):
         below = [top]
+        prefixes += below
         for _ in range(levels):
             below = [path for parent in below for path in _folders_in(parent)]
             prefixes += below
-    found = {own}
+    found: set[str] = set()
     for prefix in prefixes:
         for library in (f"{prefix}/lib", f"{prefix}/lib64"):
             versions = [path for path in _folders_in(library) if path.startswith(f"{library}/python3")]
             places = [f"{version}/{kind}" for version in versions for kind in ("site-packages", "dist-packages")]
             found.update(filter(os.path.isdir, places))
-    return frozenset(found)
+    return found
 
 
 def _folders_in(path: str) -> list[str]:
     """The folders in one, and what links lead to; none where it is not there or can't be read."""
     try:
         with os.scandir(path) as entries:
-            return [entry.path for entry in entries if entry.is_dir()]
+            return [entry.path for entry in entries if _is_folder(entry)]
     except OSError:
         return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle, or where this user may not look
+        return False
 
 
 def missing_programs(names: Iterable[str], path: str, tools: Tools | None = None) -> list[str]:

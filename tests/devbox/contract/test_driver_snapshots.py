@@ -243,15 +243,21 @@ async def test_processes_go_on_after_a_snapshot(workshop: Workshop, devbox: Devb
 
 
 async def test_a_snapshot_is_one_instant(workshop: Workshop, devbox: Devbox, full_size: bool) -> None:
-    """While a writer counts in the working directory and then at home, a snapshot never sees them out of step."""
+    """While a writer counts in the working directory and then at home, a snapshot never sees them out of step.
+
+    One file is replaced each time, the other is written to.
+    """
     fillers = 400 if full_size else 50
     await succeed(devbox, f"for i in {{1..{fillers}}}; do echo $i > filler$i; echo $i > ~/filler$i; done")
     writer = (
         "import os\n"
-        "a, b = (os.open(path, os.O_CREAT | os.O_RDWR) for path in ('/home/user/work/a', '/home/user/b'))\n"
+        "def put(path, n):\n"
+        "    with open(path + '.new', 'w') as f: f.write(str(n))\n"
+        "    os.replace(path + '.new', path)\n"
+        "b = os.open('/home/user/b', os.O_CREAT | os.O_RDWR)\n"
         "n = 0\n"
         "while True:\n"
-        "    os.pwrite(a, b'%09d' % n, 0); os.pwrite(b, b'%09d' % n, 0)\n"
+        "    put('/home/user/work/a', n); os.pwrite(b, b'%09d' % n, 0)\n"
         "    if n == 100: print('up', flush=True)\n"
         "    n += 1\n"
     )

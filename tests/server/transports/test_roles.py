@@ -18,7 +18,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_agent import OLDER_IN_PROOF, Tools
+from mcp_agent import ERAS, Tools
 from mcp_types import PromptReference, ResourceTemplateReference, TextContent
 from served_child import INITIALIZE
 from served_command import PATIENCE, Server, pack_with, serving_command
@@ -84,7 +84,7 @@ async def handed_over(agent: Tools, **terms: Any) -> tuple[str, str, str]:
     return started.found(r"scr_\w+"), started.found(r"URL: (\S+)"), started.found(r"Bearer (rlmcp_run_\S+)")
 
 
-@pytest.mark.parametrize("era", OLDER_IN_PROOF)
+@pytest.mark.parametrize("era", ERAS)
 async def test_a_solver_with_a_minted_token_solves_its_run_and_knows_of_nothing_else(house: House, era: str) -> None:
     """From the problem to the score; other runs and scenarios are not there, and Runloop's API is closed."""
     async with house.agent(house.server.key, era) as operator:
