@@ -42,6 +42,7 @@ class Outputs:
         await self._read(view, stream, part, available=total, wait_seconds=wait_seconds)
         text, end = part.cut()
         seen = max(total or 0, part.end)
+        complete = complete or part.ended  # while it was waited for
         return OutputRange(text=text, offset=offset, next_offset=end, total_bytes=seen, complete=complete)
 
     async def whole(self, view: ExecutionView, stream: OutputStream) -> bytes:
@@ -72,6 +73,7 @@ class Outputs:
                     try:
                         part.add(await anext(chunks))
                     except StopAsyncIteration:
+                        part.ended = True
                         break
                 if patience.cancelled_caught:
                     break
@@ -86,6 +88,8 @@ class _Part:
     limit: int | None
     text: str = ""
     end: int = -1
+    ended: bool = False
+    """Whether the stream has, as it does once the command has completed."""
 
     def __post_init__(self) -> None:
         self.end = self.begin

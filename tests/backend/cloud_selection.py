@@ -10,6 +10,7 @@ CLOUD = (
     "test_variables_and_secrets_reach_commands_and_scorers",
     "test_a_key_scores_and_completes_one_run",
     "test_a_named_shell_keeps_its_state",
+    "test_the_end_ends_a_wait",
     "test_input_and_interrupts_are_for_one_execution",
     "test_pages_and_filters",
     "test_an_object_is_uploaded_completed_and_read",

@@ -79,6 +79,22 @@ async def test_everyone_who_waits_is_woken(open_backend: OpenBackend) -> None:
         assert seen == ["word"] * 3
 
 
+async def test_the_end_ends_a_wait(open_backend: OpenBackend) -> None:
+    """Who waits as the command ends is told that no more will come, and need not ask again."""
+    async with open_backend() as backend:
+        follower = await _following(backend)
+        parts: list[OutputRange] = []
+
+        async def follow() -> None:
+            parts.append(await follower.next())
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(follow)
+            await anyio.wait_all_tasks_blocked()
+            await follower.end()
+        assert [(part.text, part.complete) for part in parts] == [("", True)]
+
+
 async def test_large_output_is_followed_whole(open_backend: OpenBackend) -> None:
     """What is read in parts while it is printed is what was printed, and what comes after the end of one's time too."""
     async with open_backend() as backend:

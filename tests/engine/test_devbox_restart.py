@@ -255,7 +255,8 @@ async def test_nothing_is_lost_when_a_server_is_killed(state: Path) -> None:
     victim.wait()
     victim.stdout.close()
     async with _engine(state) as engine:
-        seen = 'cat file; until test "$(wc -l < ~/boots)" = 2; do sleep 0.02; done; pgrep -c sleep'
+        begun = 'test "$(wc -l < ~/boots)" = 2 && pgrep -x sleep'
+        seen = f"cat file; until {begun}; do sleep 0.02; done >&2; pgrep -xc sleep"
         assert await _said(engine, devbox_id, seen) == "kept\n1\n"
         ended = await engine.devboxes.shutdown(devbox_id)
         assert (ended.status, ended.shutdown_reason) == (DevboxStatus.SHUTDOWN, "api_shutdown")
