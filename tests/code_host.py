@@ -7,10 +7,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from threaded_http import served_by
 
 
 @contextmanager
@@ -18,15 +19,8 @@ def repositories(folder: Path, *, guarded: bool = True) -> Iterator[str]:
     """A host of repositories on this machine, which has one, `them/tool`, for who has the token; gives its address."""
     shutil.copytree(_repository(), folder / "them" / "tool.git")
     handler = functools.partial(_Guarded if guarded else _Silent, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served_by(handler) as address:
+        yield address
 
 
 @functools.cache

@@ -80,7 +80,7 @@ class ForkedProcess:
         self.told = ask(address(imported), self.args, os.environ if env is None else env, theirs)
         for descriptor in theirs:
             os.close(descriptor)
-        self.pid = int(self.told.recv(100))
+        self.pid = self._number_told()
 
     def poll(self) -> int | None:
         """Its exit status, if it has ended."""
@@ -97,11 +97,14 @@ class ForkedProcess:
         if self.returncode is None:
             if not select.select([self.told], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
-            told = self.told.recv(100)
-            assert told, "the process that forks has ended"
-            self.returncode = int(told)
+            self.returncode = self._number_told()
             self.told.close()
         return self.returncode
+
+    def _number_told(self) -> int:
+        told = self.told.recv(100)
+        assert told, "the process that forks has ended"
+        return int(told)
 
     def send_signal(self, number: int) -> None:
         """Signals it, unless it has ended."""

@@ -51,11 +51,13 @@ class LentTools:
         It is none of pytest's own, which are deleted by code that a devbox's disk can defeat.
         """
         folder = Path(tempfile.mkdtemp(prefix="runloop-mcp-test-"))
-        place = self.lend(folder)
-        yield folder
-        self.take_back(place)  # before the modes change, which its files share with all other copies'
-        subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
-        subprocess.run(["rm", "-rf", "--", folder], check=True)
+        try:
+            place = self.lend(folder)
+            yield folder
+            self.take_back(place)  # before the modes change, which its files share with all other copies'
+        finally:
+            subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
+            subprocess.run(["rm", "-rf", "--", folder], check=True)
 
 
 def _link(source: str, target: str) -> None:

@@ -3,15 +3,15 @@
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 from forked_python import ForkedProcess
+from threaded_http import served_by
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -55,19 +55,6 @@ class _Hosted(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-@contextmanager
-def without_scenarios() -> Iterator[str]:
-    """The address of such a service."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Hosted) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_commands_work_over_the_api(
     runloop: Command, environment: dict[str, str], tmp_path: Path, with_tools: Callable[[Path], Path]
 ) -> None:
@@ -108,7 +95,7 @@ def test_an_agent_reaches_its_run_without_the_key(
 
 def test_service_without_scenarios(runloop: Command) -> None:
     """Commands on scenarios name the two ways on, and doctor tells what there is and what not."""
-    with without_scenarios() as url:
+    with served_by(_Hosted) as url:
         cloud = {"RUNLOOP_MCP_BACKEND": "cloud", "RUNLOOP_BASE_URL": url, "RUNLOOP_API_KEY": KEY}
         listed = runloop("scenarios", "list", **cloud)
         doctor = runloop("doctor", "--json", **cloud)

@@ -167,6 +167,17 @@ async def test_killing_a_command_ends_its_shell(devbox: Devbox) -> None:
     assert (closed.alive, await marked(devbox, marker)) == (False, [])
 
 
+async def interrupted(shell: Shell, text: str) -> Running:
+    """A command that is interrupted once it has said `up`, and says nothing after."""
+    running = await start(shell, text)
+    await running.stdout.until(b"up")
+    with anyio.fail_after(PATIENCE_SECONDS):
+        await running.process.interrupt()
+    assert (await running.wait()).status == 130
+    assert bytes(running.stdout.data) == b"up\n"
+    return running
+
+
 async def test_an_interrupt_ends_the_command_and_not_the_shell(devbox: Devbox, subtests: pytest.Subtests) -> None:
     """As Ctrl-C at a terminal: loops and lists are given up, status 130, the state is kept; jobs run on."""
     for text in (
@@ -179,12 +190,7 @@ async def test_an_interrupt_ends_the_command_and_not_the_shell(devbox: Devbox, s
         with subtests.test(text=text):
             shell = await devbox.open_shell(environment={})
             await said(shell, "sleep 1000 & job=$!; cd /usr")
-            running = await start(shell, text)
-            await running.stdout.until(b"up")
-            with anyio.fail_after(PATIENCE_SECONDS):
-                await running.process.interrupt()
-            assert (await running.wait()).status == 130
-            assert bytes(running.stdout.data) == b"up\n"
+            running = await interrupted(shell, text)
             assert await said(shell, "kill -0 $job; pwd") == "/usr"
             with pytest.raises(InvalidState, match="130"):
                 await running.process.interrupt()
@@ -199,12 +205,7 @@ async def test_an_interrupt_is_not_lost_on_programs_that_begin_and_end(
             shell = await devbox.open_shell(environment={})
             await said(shell, "sleep 1000 & job=$!; kill -STOP $job")
             for _ in range(10):
-                running = await start(shell, text)
-                await running.stdout.until(b"up")
-                with anyio.fail_after(PATIENCE_SECONDS):
-                    await running.process.interrupt()
-                assert (await running.wait()).status == 130
-                assert bytes(running.stdout.data) == b"up\n"
+                await interrupted(shell, text)
             assert await said(shell, "cut -d ' ' -f 3 /proc/$job/stat") == "T", "who stands still is not set going"
 
 

@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import io
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from threaded_http import served_by
 
 _WHEEL = "harbour_tables-1.2-py3-none-any.whl"
 _FILES = {
@@ -57,15 +58,9 @@ def package_index() -> Iterator[Index]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        index.url = f"http://127.0.0.1:{server.server_port}/simple"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield index
-        finally:
-            server.shutdown()
-            thread.join()
+    with served_by(Handler) as address:
+        index.url = f"{address}/simple"
+        yield index
 
 
 def _wheel() -> bytes:
